@@ -1,0 +1,80 @@
+# Every task, the same for people and for continuous integration. `make help` lists them.
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+VENV := .venv
+BIN := $(VENV)/bin
+SCHEMA := infra/provider/google@7.45.0.json
+
+# One thread a process: gradient boosting on busy cores is ten times slower with more.
+export OMP_NUM_THREADS ?= 1
+export CHECKPOINT_DISABLE := 1
+export DISABLE_VERSION_CHECK := 1
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+# Compiled Python is most of the speed of a second run.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint format bench bindings schema lock clean
+
+help:  ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.done node_modules/.done imports/.done  ## install everything the tasks need, inside this folder
+
+demo: setup  ## the main job, end to end: no account, no credentials
+	@$(BIN)/fonderie demo
+
+test: setup lint check  ## lint, then every test
+
+check: setup
+	@echo "== tests"; $(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: setup  ## ruff, mypy, import rules, links of the documentation
+	@echo "== lint"
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --cache-dir .lint-imports >.lint-imports.log || { cat .lint-imports.log; exit 1; }
+
+format: setup  ## format and mend what ruff can
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: setup  ## measure, print ratios against their baselines, write docs/benchmarks.md
+	@$(BIN)/python -m tests.benchmarks $(ONLY)
+
+bindings: $(VENV)/.done node_modules/.done  ## generate the Python classes of the resource types in use
+	@rm -f imports/.done && $(MAKE) imports/.done
+
+schema: $(VENV)/.done  ## cut the provider's schema to infra/provider/types.txt: make schema WHOLE=schema.json
+	@$(BIN)/python -m infra.provider.cut < $(WHOLE)
+
+lock: $(VENV)/.done  ## lock requirements/*.txt anew from pyproject.toml
+	@set -e; compile="$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11"; \
+	export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
+	$$compile requirements/bootstrap.in -o requirements/bootstrap.txt; \
+	$$compile pyproject.toml --group dev -o requirements/all.txt; \
+	$$compile --group training -c requirements/all.txt -o requirements/training.txt; \
+	$$compile --group serving -c requirements/all.txt -o requirements/serving.txt
+
+clean:  ## remove everything that was generated or installed
+	rm -rf $(VENV) node_modules imports cdktf.out .fonderie .mypy_cache .ruff_cache .hypothesis .lint-imports .lint-imports.log
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.done: requirements/bootstrap.txt requirements/all.txt pyproject.toml
+	@python=$$(sh ci/setup.sh) && echo "== Python packages into $(VENV) (about 1 GB; a minute or two the first time)" && \
+	test -x $(BIN)/python || $$python -m venv $(VENV)
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -q --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes --compile-bytecode requirements/bootstrap.txt requirements/all.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation --offline --editable .
+	@touch $@
+
+node_modules/.done: package.json package-lock.json
+	@sh ci/setup.sh >/dev/null && echo "== cdktf's command line into node_modules (about 420 MB)"
+	@npm ci --no-progress --loglevel=error >/dev/null
+	@touch $@
+
+imports/.done: $(SCHEMA) cdktf.json $(VENV)/.done node_modules/.done
+	@echo "== bindings of $$(grep -c '^[a-z]' infra/provider/types.txt) resource types into imports/"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" CI=1 FORCE_COLOR=0 CDKTF_EXPERIMENTAL_PROVIDER_SCHEMA_CACHE_PATH="$(CURDIR)/infra/provider" \
+	node_modules/.bin/cdktf get --force >.cdktf-get.log 2>&1 || { cat .cdktf-get.log; exit 8; }
+	@rm -f .cdktf-get.log; test -d imports/google; touch $@

@@ -1,0 +1,1 @@
+"""The `fonderie` command line, pull-request previews and what continuous integration runs."""

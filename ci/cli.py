@@ -1,0 +1,70 @@
+"""`fonderie`: thin. A command group is imported when it is called, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+from fonderie.errors import ExitCode, FonderieError
+
+# name -> (module under ci.commands, its line in `fonderie --help`). The module holds `app`, a typer.Typer, for a group
+# of commands, or `command`, a function, for a single one.
+COMMANDS: dict[str, tuple[str, str]] = {}
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The command line for these arguments; only the command they name is imported."""
+    app = typer.Typer(
+        name="fonderie", no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False
+    )
+
+    @app.callback()
+    def fonderie() -> None:
+        """An ML platform on Google Cloud and its models: deploy, preview and recreate them together."""
+
+    for name, (module_name, line) in COMMANDS.items():
+        if name not in arguments:
+            app.command(name, help=line)(lambda: None)
+            continue
+        module = importlib.import_module(f"ci.commands.{module_name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, help=line, no_args_is_help=True)
+        else:
+            app.command(name, **getattr(module, "SETTINGS", {}))(module.command)
+    return app
+
+
+def fail(error: FonderieError) -> NoReturn:
+    """Print `error` for a person (stderr) or a machine (`--json`: stdout) and leave with its code."""
+    if "--json" in sys.argv:
+        print(json.dumps(error.as_dict()))
+    else:
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        place = f"{error.where}: " if error.where else ""
+        console.print("[bold red]error:[/] ", end="")
+        console.print(f"{place}{error.what}", markup=False)
+        if error.hint:
+            console.print("[bold]hint:[/] ", end="")
+            console.print(error.hint, markup=False)
+    raise SystemExit(int(error.exit_code))
+
+
+def main() -> None:
+    """Run the command line; a `FonderieError` becomes its message and its exit code."""
+    try:
+        build(sys.argv[1:])()
+    except FonderieError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(int(ExitCode.INTERRUPTED)) from None
+
+
+if __name__ == "__main__":
+    main()

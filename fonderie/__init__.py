@@ -1,0 +1,1 @@
+"""What every package of the repository stands on: its errors, and files that are whole or absent."""

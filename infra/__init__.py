@@ -1,0 +1,1 @@
+"""The platform: settings, names, constructs, stacks, policy and the sandbox."""

@@ -1,0 +1,1 @@
+"""The models: data, features, training, gate, registry, monitoring, serving. Knows nothing of Google."""

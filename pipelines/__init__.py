@@ -1,0 +1,1 @@
+"""The Kubeflow pipelines over `ml`, and the engines that run them."""

@@ -1,0 +1,1 @@
+"""Measurements, not tests. Each `bench_*.py` holds `measure() -> Iterable[Row]`; `make bench` runs them all."""
