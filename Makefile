@@ -34,6 +34,7 @@ lint: setup  ## ruff, mypy, import rules, links of the documentation
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m ci.links
 	@$(BIN)/lint-imports --cache-dir .lint-imports >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 
 format: setup  ## format and mend what ruff can

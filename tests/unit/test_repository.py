@@ -1,0 +1,73 @@
+"""Rules of the repository itself: what is committed, and what the documentation says."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ci.links import dead_links
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    return [ROOT / line for line in listed if line and (ROOT / line).is_file()]
+
+
+def test_every_locked_requirement_has_a_hash_and_no_file_names_a_registry() -> None:
+    for lock in sorted((ROOT / "requirements").glob("*.txt")):
+        text = lock.read_text()
+        requirements = re.findall(r"^[a-zA-Z0-9][^\n]*==", text, flags=re.M)
+        hashed = re.findall(r"^[a-zA-Z0-9][^\n]*==[^\n]*\\\n\s+--hash=sha256:", text, flags=re.M)
+        assert requirements, lock
+        assert len(requirements) == len(hashed), lock
+        assert "index-url" not in text
+        assert "://" not in text, lock
+    assert '"resolved"' not in (ROOT / "package-lock.json").read_text()
+
+
+def test_the_locks_hold_the_versions_that_traps_were_measured_on() -> None:
+    text = (ROOT / "requirements" / "all.txt").read_text()
+    versions = dict(re.findall(r"^([a-z0-9-]+)==([0-9.]+)", text, flags=re.M))
+    assert versions["kfp"].startswith("2.17.")
+    assert int(versions["duckdb"].split(".")[0]) < 2
+    assert int(versions["sqlglot"].split(".")[0]) < 30
+    assert versions["checkov"] >= "3.3.30"
+
+
+def test_nothing_generated_and_no_machine_path_is_committed(tracked: list[Path]) -> None:
+    paths = re.compile(r"(?<![\w.])/(?:home|root|Users)/[a-z]|(?<![\w./])/work/")
+    for file in tracked:
+        relative = file.relative_to(ROOT)
+        assert relative.parts[0] not in {".venv", "node_modules", "imports", "cdktf.out", ".fonderie"}, relative
+        assert file.stat().st_size < 1_500_000, f"{relative} is large: is it source?"
+        if file.suffix in {".png", ".gz"} or relative == Path("tests/unit/test_repository.py"):
+            continue
+        found = paths.search(file.read_text(encoding="utf-8"))
+        assert not found, f"{relative} holds {found and found.group()}"
+
+
+def test_no_service_account_key_or_token_is_committed(tracked: list[Path]) -> None:
+    secret = re.compile(r"-----BEGIN (?:RSA |EC )?PRIVATE KEY-----\\?n?[A-Za-z0-9+/]{40}|\bgh[pousr]_[A-Za-z0-9]{36}\b")
+    for file in tracked:
+        if file.suffix not in {".png", ".gz"}:
+            assert not secret.search(file.read_text(encoding="utf-8")), file
+
+
+def test_the_documentation_has_no_dead_links() -> None:
+    assert dead_links(ROOT) == []
+
+
+def test_a_dead_link_is_found(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (tmp_path / "page.md").write_text("# A page\n[a](gone.md) [b](#a-page) [c](#elsewhere)\n")
+
+    assert dead_links(tmp_path) == [
+        "page.md: gone.md: no such file",
+        "page.md: #elsewhere: no such heading",
+    ]
