@@ -1,0 +1,107 @@
+"""Every command in the documentation: the real command line parses it, blocks marked `sh run` are executed.
+
+A block that needs an account or minutes is marked `sh`; one that can run here and now is marked `sh run`.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+from markdown_it import MarkdownIt
+
+from ci.cli import COMMANDS, build
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+OTHER_TOOLS = {
+    "bash", "cat", "cd", "cdktf", "cp", "curl", "docker", "export", "gcloud", "gh", "git", "kubectl", "open", "python",
+    "sed", "terraform", "tofu",
+}  # fmt: skip
+
+
+def blocks(kind: str) -> list[tuple[str, str]]:
+    """(page:line, text) of every fenced block whose info string is `kind`."""
+    found = []
+    for page in PAGES:
+        for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
+            if token.type == "fence" and token.info.strip() == kind:
+                line = token.map[0] + 1 if token.map else 0
+                found.append((f"{page.relative_to(ROOT)}:{line}", token.content))
+    return found
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """(place, words) of every simple command of every shell block; continued lines are joined, comments dropped."""
+    for place, text in blocks("sh") + blocks("sh run"):
+        for line in text.replace("\\\n", " ").splitlines():
+            for part in re.split(r"\s(?:&&|\|\||\||;)\s", line):
+                words = shlex.split(part, comments=True)
+                while words and re.match(r"^[A-Z_]+=", words[0]):
+                    words = words[1:]
+                if words:
+                    yield place, words
+
+
+def parse(words: list[str]) -> None:
+    """Let the real command line parse `words` without running them."""
+    command = typer.main.get_command(build(words))
+    name, rest = "fonderie", words
+    context = None
+    while hasattr(command, "resolve_command"):
+        context = command.make_context(name, list(rest), parent=context)
+        remaining = [*context._protected_args, *context.args]
+        if not remaining:
+            return
+        name, command, rest = command.resolve_command(context, remaining)
+        assert command is not None, f"no command {name}"
+    command.make_context(name, list(rest), parent=context)
+
+
+def test_every_command_of_the_documentation_exists_with_its_options() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+    seen = 0
+    for place, words in commands():
+        seen += 1
+        tool, rest = words[0].removeprefix(".venv/bin/"), words[1:]
+        if tool == "fonderie":
+            try:
+                parse([word for word in rest if word not in {">", "2>&1"}])
+            except Exception as error:
+                pytest.fail(f"{place}: {shlex.join(words)}: {error}")
+        elif tool == "make":
+            unknown = {word for word in rest if "=" not in word} - targets
+            assert not unknown, f"{place}: make has no {unknown}"
+        else:
+            assert tool in OTHER_TOOLS, f"{place}: {tool}: what is this?"
+    assert seen > 0
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("place", "text"), blocks("sh run"), ids=[place for place, _ in blocks("sh run")])
+def test_a_block_marked_run_runs_as_it_stands(place: str, text: str, tmp_path: Path) -> None:
+    environment = os.environ | {
+        "FONDERIE_HOME": str(tmp_path),
+        "PATH": f"{Path(sys.executable).parent}:{ROOT / 'node_modules' / '.bin'}:{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", text],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, f"{place}:\n{text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+def test_every_command_says_what_it_does() -> None:
+    for name, (_, line) in COMMANDS.items():
+        assert len(line) > 10, name
