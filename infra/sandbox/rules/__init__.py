@@ -1,0 +1,1 @@
+"""What no fact can say, one short file a service: `<service>_plan.py` for plans, `<service>.py` for afterwards."""
