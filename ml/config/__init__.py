@@ -1,0 +1,25 @@
+"""A model's TOML file as a typed value: `load_model("air_time")`, `list_models()`."""
+
+from __future__ import annotations
+
+from ml.config.compute import Task
+from ml.config.drift import Drift
+from ml.config.judging import Gate, Metric
+from ml.config.loading import list_models, load_model, models_folder
+from ml.config.model import ModelConfig, Target, TaskKind, Training
+from ml.config.serving import Serving
+
+__all__ = [
+    "Drift",
+    "Gate",
+    "Metric",
+    "ModelConfig",
+    "Serving",
+    "Target",
+    "Task",
+    "TaskKind",
+    "Training",
+    "list_models",
+    "load_model",
+    "models_folder",
+]

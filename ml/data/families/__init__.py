@@ -1,0 +1,1 @@
+"""Features by where they come from; each function is one feature, its docstring the description."""
