@@ -1,0 +1,74 @@
+"""The app: each environment's stacks, in order. `cdktf.json` starts it; `python -m infra.main` does the same alone.
+
+All environments are synthesised, or only those that `FONDERIE_ENV` names (`FONDERIE_ENV=dev,staging`; or `--env dev`).
+`FONDERIE_BACKEND=local` keeps Terraform's state on this machine whatever the environment says: the bootstrap uses it
+before the bucket of the state exists, the sandbox always.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from fonderie.errors import BadInputError, ExitCode, FonderieError
+from infra.bindings import ROOT, App, require_bindings
+from infra.settings import Backend, Environment, environment_names, load_environment
+
+
+def chosen_environments(arguments: Sequence[str]) -> list[Environment]:
+    """The environments that the command line or `FONDERIE_ENV` names; without either, all."""
+    match list(arguments):
+        case []:
+            wanted = os.environ.get("FONDERIE_ENV", "")
+        case ["--env", wanted]:
+            pass
+        case _:
+            raise BadInputError(
+                f"unknown arguments: {' '.join(arguments)}", hint="python -m infra.main [--env NAME,...]"
+            )
+    return [load_environment(name) for name in filter(None, wanted.split(","))] or [
+        load_environment(name) for name in environment_names()
+    ]
+
+
+def chosen_backend(env: Environment) -> Backend:
+    """Where the state of `env` is kept, by `FONDERIE_BACKEND` or by its settings."""
+    if not (wanted := os.environ.get("FONDERIE_BACKEND")):
+        return env.backend
+    try:
+        return Backend(wanted)
+    except ValueError as error:
+        raise BadInputError(f"unknown backend {wanted!r}", where="FONDERIE_BACKEND", hint="local or gcs") from error
+
+
+def synthesise(environments: Sequence[Environment], outdir: Path) -> None:
+    """Write `outdir/stacks/<environment>-<stack>/cdk.tf.json` for every stack of `environments`, and the manifest."""
+    require_bindings()
+    from infra.stacks import STACKS  # after the check: without bindings this import fails
+
+    backends = [chosen_backend(env) for env in environments]
+    app = App(outdir=str(outdir), stack_traces=False)
+    for env, backend in zip(environments, backends, strict=True):
+        stacks = [kind(app, env, backend=backend) for kind in STACKS]
+        for earlier, later in pairwise(stacks):
+            later.add_dependency(earlier)
+    app.synth()
+
+
+def main() -> int:
+    """Synthesise what the command line names into `CDKTF_OUTDIR` or `cdktf.out`; a mistake is a message and a code."""
+    sys.dont_write_bytecode = False  # compiled bindings are most of the speed of a second run
+    try:
+        environments = chosen_environments(sys.argv[1:])
+        synthesise(environments, Path(os.environ.get("CDKTF_OUTDIR", ROOT / "cdktf.out")))
+    except FonderieError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    return int(ExitCode.OK)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,93 @@
+"""Rules over several settings at once: ranges that fit and do not meet, and what production may not do without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from infra.settings import Environment
+
+ADDRESSES_A_NODE = 256  # GKE gives each node a /24 of the pods' range when it may hold 110 pods
+RESERVED_ADDRESSES = 4  # of each subnet, by Google
+SURGE_NODES = 2  # one more in each pool while it is upgraded
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A setting that is refused, and why."""
+
+    key: str
+    value: Any
+    reason: str
+
+    @property
+    def line(self) -> str:
+        """Value and reason, for a message that has named file and key."""
+        return self.reason if self.value is None else f"{self.value!r}: {self.reason}"
+
+
+def problems_of(env: Environment) -> list[Problem]:
+    """Everything about `env` that no single setting shows."""
+    return [*_ranges(env), *_pools(env), *_switches(env), *(_production(env) if env.production else ())]
+
+
+def _ranges(env: Environment) -> Iterator[Problem]:
+    ranges = {key: IPv4Network(value) for key, value in env.network.model_dump().items()}
+    for (one, first), (other, second) in combinations(ranges.items(), 2):
+        if first.overlaps(second):
+            yield Problem(f"network.{other}", str(second), f"overlaps network.{one} ({first})")
+    nodes = env.cluster.system.max_nodes + env.cluster.pipelines.max_nodes + SURGE_NODES
+    least = {
+        "nodes": (nodes + RESERVED_ADDRESSES, f"{nodes} nodes at most, and {RESERVED_ADDRESSES} reserved by Google"),
+        "pods": (nodes * ADDRESSES_A_NODE, f"{nodes} nodes at most, {ADDRESSES_A_NODE} addresses each"),
+        "services": (256, "Kubeflow Pipelines alone has some 30 services, and the range can't grow"),
+    }
+    for key, (wanted, why) in least.items():
+        if (size := ranges[key].num_addresses) < wanted:
+            yield Problem(f"network.{key}", str(ranges[key]), f"too small: {size} addresses, {wanted} wanted ({why})")
+    if ranges["control_plane"].prefixlen != 28:
+        yield Problem("network.control_plane", str(ranges["control_plane"]), "the control plane's range is a /28")
+
+
+def _pools(env: Environment) -> Iterator[Problem]:
+    system, serving, days = env.cluster.system, env.serving, env.cluster.maintenance_days
+    if system.max_nodes < system.min_nodes:
+        yield Problem("cluster.system.max_nodes", system.max_nodes, f"below min_nodes ({system.min_nodes})")
+    if serving.max_replicas < serving.min_replicas:
+        yield Problem("serving.max_replicas", serving.max_replicas, f"below min_replicas ({serving.min_replicas})")
+    if len(set(days)) < 2:
+        yield Problem("cluster.maintenance_days", list(days), "GKE wants 48 hours in 32 days: two days a week at least")
+
+
+def _switches(env: Environment) -> Iterator[Problem]:
+    if env.features.config_sync and not env.features.cluster:
+        yield Problem(
+            "features.config_sync", True, "there is no cluster to put anything on (features.cluster is false)"
+        )
+    if env.git.connected and not env.git.app_installation_id:
+        yield Problem("git.app_installation_id", 0, "wanted when git.connected is true")
+    if env.ephemeral and env.protected:
+        yield Problem("protected", True, "an ephemeral environment is there to be destroyed: set protected = false")
+    if not env.ephemeral and env.backend == "local":
+        yield Problem("backend", "local", "state that is worth keeping is shared: gcs, or an ephemeral environment")
+
+
+def _production(env: Environment) -> Iterator[Problem]:
+    wanted = {
+        "ephemeral": (env.ephemeral, not env.ephemeral, "production is not destroyed with all it holds"),
+        "protected": (env.protected, env.protected, "production's stateful resources refuse to be destroyed"),
+        "approval": (env.approval, env.approval, "a person approves what is applied to production"),
+        "serving.min_replicas": (env.serving.min_replicas, env.serving.min_replicas > 1, "one replica is none"),
+        "cluster.system.min_nodes": (
+            env.cluster.system.min_nodes,
+            env.cluster.system.min_nodes > 1,
+            "one node is none",
+        ),
+    }
+    for key, (value, kept, reason) in wanted.items():
+        if not kept:
+            yield Problem(key, value, reason)

@@ -1,0 +1,35 @@
+"""What every stack of an environment has: its provider, its labels, its state."""
+
+from __future__ import annotations
+
+from imports.google.provider import GoogleProvider
+from infra import names
+from infra.bindings import App, GcsBackend, LocalBackend, TerraformStack
+from infra.names import Stack
+from infra.settings import Backend, Environment
+
+
+class EnvironmentStack(TerraformStack):
+    """A stack named `<environment>-<stack>`, labelled, with its state in the environment's backend.
+
+    State is one prefix a stack in the bootstrap's bucket, or, for a `local` backend, `.fonderie/state/<id>.tfstate`.
+    That path is relative to the folder Terraform works in (`cdktf.out/stacks/<id>`, by `cdktf deploy` as by
+    `terraform -chdir`), so the synthesised file is the same on every machine.
+    """
+
+    name: Stack
+
+    def __init__(self, app: App, env: Environment, *, backend: Backend) -> None:
+        super().__init__(app, names.stack(env, self.name))
+        self.env = env
+        GoogleProvider(
+            self,
+            "google",
+            project=env.project_id,
+            region=env.region,
+            default_labels={**env.all_labels, "stack": self.name},
+        )
+        if backend is Backend.LOCAL:
+            LocalBackend(self, path=f"../../../.fonderie/state/{names.stack(env, self.name)}.tfstate")
+        else:
+            GcsBackend(self, bucket=names.bucket(env, names.Bucket.STATE), prefix=names.stack(env, self.name))

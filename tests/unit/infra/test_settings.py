@@ -1,0 +1,81 @@
+"""What an environment's file may hold, and what is said of what it may not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fonderie.errors import BadInputError
+from infra.settings import ENVIRONMENTS, environment_names, load_environment
+
+
+def written(folder: Path, name: str, change: tuple[str, str] | None = None, source: str = "local") -> Path:
+    """`source`'s file as `folder/name.toml`, with one regular expression replaced."""
+    text = (ENVIRONMENTS / f"{source}.toml").read_text()
+    if change:
+        text, count = re.subn(change[0], change[1], text, count=1, flags=re.M)
+        assert count == 1, f"{change[0]} is not in {source}.toml"
+    (folder / f"{name}.toml").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_every_environment_of_the_repository_is_accepted(name: str) -> None:
+    assert load_environment(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "reason"),
+    [
+        ((r"^project_id = .*", 'project_id = "Acme"'), "project_id", "6 to 30"),
+        ((r"^project_id = .*", 'project_id = "my-google-project"'), "project_id", "google"),
+        ((r"^region = .*", 'region = "europe-west99"'), "region", "not a region"),
+        ((r"^nodes = .*", 'nodes = "10.4.0.0/22"'), "network.pods", "overlaps network.nodes"),
+        ((r"^pods = .*", 'pods = "10.4.0.0/22"'), "network.pods", "too small"),
+        ((r"^nodes = .*", 'nodes = "10.0.0.1/22"'), "network.nodes", "host bits"),
+        ((r"^nodes = .*", 'nodes = "8.8.8.0/24"'), "network.nodes", "private"),
+        ((r"^control_plane = .*", 'control_plane = "172.16.0.0/24"'), "network.control_plane", "/28"),
+        ((r'@sha256:1+"', ':latest"'), "images.pipelines", "digest"),
+        ((r"^owner = .*", 'owner = "ML Platform"'), "owner", "lower-case"),
+        ((r"^ephemeral = .*", 'ephemeral = "yes"'), "ephemeral", "boolean"),
+        ((r"^protected = .*", "protected = true"), "protected", "ephemeral"),
+        ((r"^ephemeral = .*", "ephemeral = false"), "backend", "shared"),
+        ((r"^raw_days", "raw_day"), "retention.raw_day", "did you mean raw_days"),
+        ((r"^\[network\]", '[schedules]\nmonitoring = "61 * * * *"\n[network]'), "schedules.monitoring", "schedule"),
+        ((r"^\[network\]", '[schedules]\nmonitoring = "@daily"\n[network]'), "schedules.monitoring", "five fields"),
+        ((r"^\[network\]", '[schedules]\ntime_zone = "Mars"\n[network]'), "schedules.time_zone", "time zone"),
+        ((r"^cost_center", "environment"), "labels.environment", "taken"),
+        ((r"^region = .*\n", ""), "region", "missing"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_file_key_value_and_reason(
+    tmp_path: Path, change: tuple[str, str], key: str, reason: str
+) -> None:
+    folder = written(tmp_path, "local", change)
+    with pytest.raises(BadInputError) as refused:
+        load_environment("local", folder)
+    assert str(tmp_path / "local.toml") in str(refused.value)
+    assert key in str(refused.value)
+    assert reason in str(refused.value)
+
+
+def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
+    text = (ENVIRONMENTS / "local.toml").read_text()
+    (tmp_path / "local.toml").write_text(
+        text.replace("europe-west1", "nowhere").replace("ephemeral = true", "wrong = 1")
+    )
+    with pytest.raises(BadInputError, match=r"(?s)settings are wrong.*region.*wrong"):
+        load_environment("local", tmp_path)
+
+
+def test_an_unknown_environment_names_those_there_are() -> None:
+    with pytest.raises(BadInputError, match="there are: local"):
+        load_environment("nowhere")
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "local.toml").write_text("region = ")
+    with pytest.raises(BadInputError, match=r"local\.toml: not TOML"):
+        load_environment("local", tmp_path)
