@@ -14,7 +14,13 @@ State = dict[str, Any]
 (of dicts), maps and objects dicts, numbers int or float, null None, not yet known `UNKNOWN`."""
 
 Path = tuple[str | int, ...]
-"""Where in a state: attribute names, indexes of lists, keys of maps. Never inside a set."""
+"""Where in a state: attribute names, indexes of lists, keys of maps (as `Key`). Never inside a set."""
+
+
+class Key(str):
+    """A key of a map, in a `Path`; a plain string there names an attribute."""
+
+    __slots__ = ()
 
 
 class Unknown:

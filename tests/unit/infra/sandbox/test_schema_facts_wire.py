@@ -13,11 +13,6 @@ from infra.sandbox.schema import Block, Schema
 GOOGLE = Path("tests/data/google")
 
 
-@pytest.fixture(scope="module")
-def schema() -> Schema:
-    return Schema.load(GOOGLE / "schema@7.45.0.json.gz")
-
-
 def test_facts_cover_every_attribute_of_the_schema(schema: Schema) -> None:
     facts = Facts.load()
     check(schema, facts)
