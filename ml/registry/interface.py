@@ -1,0 +1,103 @@
+"""The registry as everything else sees it. tests/contract/registry says the same in tests, for every implementation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ml.registry.record import Candidate, ModelRecord
+
+
+class Alias(StrEnum):
+    """Names that move from version to version."""
+
+    CHAMPION = "champion"
+    PREVIOUS_CHAMPION = "previous-champion"
+    CHALLENGER = "challenger"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version's record and the folder its files can be read from (a remote registry has fetched them)."""
+
+    record: ModelRecord
+    folder: Path
+
+    @property
+    def model_path(self) -> Path:
+        """The model itself."""
+        return self.folder / self.record.model_file
+
+
+class AliasMove(BaseModel):
+    """One line of the audit log."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    alias: Alias
+    before: int | None
+    after: int | None
+    at: datetime
+    who: str
+    reason: str
+
+
+class Aliases(BaseModel):
+    """Where the aliases point, and every move that brought them there, oldest first: one file, replaced in one step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    current: dict[Alias, int] = Field(default_factory=dict)
+    moves: tuple[AliasMove, ...] = ()
+
+    def at(self, alias: Alias) -> int | None:
+        """The version an alias points to."""
+        return self.current.get(alias)
+
+
+class Registry(Protocol):
+    """The versions of one model.
+
+    A version is whole or absent, and never changes. Its number is never used twice.
+    """
+
+    @property
+    def model(self) -> str:
+        """Whose versions these are."""
+
+    def register(self, candidate: Candidate, folder: Path, *, who: str, now: datetime) -> ModelRecord:
+        """Store the files of `folder` that the candidate names as the next version; it becomes challenger.
+
+        The same candidate (run and model hash) again is given the version it has. Raises BadDataError if a file is
+        missing or is not the one that was named.
+        """
+
+    def get(self, reference: int | str) -> Version:
+        """By number (3, "3", "v003") or alias. Raises BadInputError: there is none, or what there is."""
+
+    def promote(
+        self, version: int, expected_current: int | None, *, reason: str, who: str, now: datetime
+    ) -> ModelRecord:
+        """Make `version` champion if the champion is still `expected_current` (None: there is none).
+
+        Raises ConflictError if somebody else moved it, BadInputError if there is no such version or it is champion.
+        """
+
+    def rollback(
+        self, to: int | None = None, *, expected_current: int | None = None, reason: str, who: str, now: datetime
+    ) -> ModelRecord:
+        """Make the previous champion (or version `to`) champion again; the one it replaces becomes previous champion.
+
+        Raises RefusedError without a previous champion, ConflictError if the champion is not `expected_current`.
+        """
+
+    def list(self) -> tuple[ModelRecord, ...]:
+        """Every version's record, oldest first."""
+
+    def aliases(self) -> Aliases:
+        """Where the aliases point, and the log of their moves."""

@@ -1,0 +1,189 @@
+"""A registry in a folder: `<root>/<model>/v001/`, `aliases.json`, both moved into place in one step under a lock."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from fonderie.errors import BadDataError, BadInputError, ConflictError, StepFailedError
+from fonderie.files import write_text
+from ml.registry import moves
+from ml.registry.interface import Alias, Aliases, Version
+from ml.registry.record import RECORD_FILE, Candidate, ModelRecord
+
+LOCK_TIMEOUT_S = 30
+_DRAFT = ".draft-"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class LocalRegistry:
+    """Versions of one model in a folder. Readers take no lock: what they can see is whole."""
+
+    def __init__(self, root: Path, model: str) -> None:
+        """`root` holds one folder a model; it is made on the first write."""
+        if not _NAME.fullmatch(model):
+            raise BadInputError(f"{model!r} cannot be a model's name")
+        self._model = model
+        self._folder = root / model
+
+    @property
+    def model(self) -> str:
+        """Whose versions these are."""
+        return self._model
+
+    def register(self, candidate: Candidate, folder: Path, *, who: str, now: datetime) -> ModelRecord:
+        """See Registry."""
+        if candidate.model != self._model:
+            raise BadInputError(f"a candidate of {candidate.model!r}", where=f"registry of {self._model!r}")
+        with self._writing():
+            record = self._registered(candidate) or self._store(candidate, folder, now)
+            if self.aliases().at(Alias.CHAMPION) != record.version:
+                self._write(moves.challenged(self.aliases(), record.version, who=who, now=now))
+        return record
+
+    def get(self, reference: int | str) -> Version:
+        """See Registry."""
+        number = self._number(reference)
+        folder = self._folder / f"v{number:03d}"
+        if not folder.is_dir():
+            there = ", ".join(path.name for path in self._version_folders()) or "none"
+            raise BadInputError(f"{self._model} has no version {reference}", hint=f"there are: {there}")
+        return Version(_read_record(folder), folder)
+
+    def promote(
+        self, version: int, expected_current: int | None, *, reason: str, who: str, now: datetime
+    ) -> ModelRecord:
+        """See Registry."""
+        with self._writing():
+            record = self.get(version).record
+            self._write(moves.promoted(self.aliases(), version, expected_current, reason=reason, who=who, now=now))
+        return record
+
+    def rollback(
+        self, to: int | None = None, *, expected_current: int | None = None, reason: str, who: str, now: datetime
+    ) -> ModelRecord:
+        """See Registry."""
+        with self._writing():
+            if to is not None:
+                self.get(to)
+            after = moves.rolled_back(self.aliases(), to, expected_current, reason=reason, who=who, now=now)
+            record = self.get(after.current[Alias.CHAMPION]).record
+            self._write(after)
+        return record
+
+    def list(self) -> tuple[ModelRecord, ...]:
+        """See Registry."""
+        return tuple(_read_record(folder) for folder in self._version_folders())
+
+    def aliases(self) -> Aliases:
+        """See Registry."""
+        path = self._folder / "aliases.json"
+        try:
+            return Aliases.model_validate_json(path.read_bytes()) if path.exists() else Aliases()
+        except ValidationError as error:
+            raise BadDataError("not the aliases of a registry", where=path, hint="restore the file") from error
+
+    def _number(self, reference: int | str) -> int:
+        if isinstance(reference, int):
+            return reference
+        if match := re.fullmatch(r"v?([0-9]+)", reference):
+            return int(match[1])
+        if reference not in set(Alias):
+            raise BadInputError(f"{reference!r} is no version", hint=f"a number, or {', '.join(Alias)}")
+        number = self.aliases().at(Alias(reference))
+        if number is None:
+            raise BadInputError(f"{self._model} has no {reference}", hint="fonderie run training makes one")
+        return number
+
+    def _version_folders(self) -> Sequence[Path]:
+        found = [path for path in self._folder.glob("v*") if re.fullmatch(r"v[0-9]{3,}", path.name)]
+        return sorted(found, key=lambda path: int(path.name[1:]))
+
+    def _registered(self, candidate: Candidate) -> ModelRecord | None:
+        same = (candidate.run_id, candidate.model_hash)
+        return next((record for record in self.list() if (record.run_id, record.model_hash) == same), None)
+
+    def _store(self, candidate: Candidate, folder: Path, now: datetime) -> ModelRecord:
+        """Copy into a draft folder, check what arrived, and move it into its place in one step."""
+        folders = self._version_folders()
+        number = int(folders[-1].name[1:]) + 1 if folders else 1
+        record = ModelRecord(**dict(candidate), version=number, registered_at=now)
+        draft = Path(tempfile.mkdtemp(dir=self._folder, prefix=_DRAFT))
+        try:
+            for name, expected in candidate.files.items():
+                _copy(folder / name, draft / name, expected)
+            write_text(draft / RECORD_FILE, record.model_dump_json(indent=2) + "\n")
+            draft.chmod(0o755)
+            draft.rename(self._folder / record.label)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        _sync(self._folder)
+        return record
+
+    def _write(self, aliases: Aliases) -> None:
+        write_text(self._folder / "aliases.json", aliases.model_dump_json(indent=2) + "\n")
+        _sync(self._folder)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Alone with the folder, cleared of what a killed process left; a full disk becomes its message."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._folder / ".lock", timeout=LOCK_TIMEOUT_S):
+                self._clear()
+                yield
+        except Timeout as error:
+            raise ConflictError("another process holds the registry", where=self._folder, hint="try again") from error
+        except OSError as error:
+            raise StepFailedError(
+                f"could not write: {error.strerror or error}",
+                where=error.filename or self._folder,
+                hint="is the disk full?",
+            ) from error
+
+    def _clear(self) -> None:
+        for path in self._folder.glob(".*"):
+            if path.name.startswith(_DRAFT):
+                shutil.rmtree(path)
+            elif path.name.startswith(".aliases.json."):
+                path.unlink()
+
+
+def _copy(source: Path, target: Path, expected: str) -> None:
+    """Copy, flushed to disk, and compare with the hash the candidate names."""
+    if not source.is_file():
+        raise BadDataError("a file of the candidate is not there", where=source)
+    data = source.read_bytes()
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise BadDataError("is not the file the candidate names: another SHA-256", where=source)
+    with target.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _read_record(folder: Path) -> ModelRecord:
+    path = folder / RECORD_FILE
+    try:
+        return ModelRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BadDataError("not the record of a version", where=path, hint="restore the folder") from error
+
+
+def _sync(folder: Path) -> None:
+    """Flush a folder's entries: a rename survives a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

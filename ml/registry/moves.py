@@ -1,0 +1,65 @@
+"""What promotion and rollback do to the aliases: pure, the same for every registry."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fonderie.errors import BadInputError, ConflictError, RefusedError
+from ml.registry.interface import Alias, Aliases, AliasMove
+
+
+def challenged(aliases: Aliases, version: int, *, who: str, now: datetime) -> Aliases:
+    """A new version is the challenger."""
+    return _moved(aliases, {Alias.CHALLENGER: version}, reason="registered", who=who, now=now)
+
+
+def promoted(aliases: Aliases, version: int, expected: int | None, *, reason: str, who: str, now: datetime) -> Aliases:
+    """`version` is champion, the champion before it is previous champion, and it is challenger no more."""
+    current = aliases.at(Alias.CHAMPION)
+    if current != expected:
+        raise ConflictError(
+            f"the champion is {_label(current)}, not {_label(expected)}",
+            where=f"promotion of {_label(version)}",
+            hint="score against the champion of now: run the training again",
+        )
+    if current == version:
+        raise BadInputError(f"{_label(version)} is champion already")
+    targets: dict[Alias, int | None] = {Alias.CHAMPION: version, Alias.PREVIOUS_CHAMPION: current}
+    if aliases.at(Alias.CHALLENGER) == version:
+        targets[Alias.CHALLENGER] = None
+    return _moved(aliases, targets, reason=reason, who=who, now=now)
+
+
+def rolled_back(
+    aliases: Aliases, to: int | None, expected: int | None, *, reason: str, who: str, now: datetime
+) -> Aliases:
+    """The previous champion, or version `to`, is champion again."""
+    current, previous = aliases.at(Alias.CHAMPION), aliases.at(Alias.PREVIOUS_CHAMPION)
+    if expected is not None and current != expected:
+        raise ConflictError(f"the champion is {_label(current)}, not {_label(expected)}", where="rollback")
+    target = previous if to is None else to
+    if target is None:
+        raise RefusedError(
+            "there is no previous champion to go back to", where="rollback", hint="name a version: --to 2"
+        )
+    if target == current:
+        raise BadInputError(f"{_label(target)} is champion already", where="rollback")
+    targets: dict[Alias, int | None] = {Alias.CHAMPION: target, Alias.PREVIOUS_CHAMPION: current}
+    return _moved(aliases, targets, reason=reason, who=who, now=now)
+
+
+def _moved(aliases: Aliases, targets: dict[Alias, int | None], *, reason: str, who: str, now: datetime) -> Aliases:
+    moves = tuple(
+        AliasMove(alias=alias, before=aliases.at(alias), after=after, at=now, who=who, reason=reason)
+        for alias, after in targets.items()
+        if aliases.at(alias) != after
+    )
+    current = {**aliases.current, **targets}
+    return Aliases(
+        current={alias: version for alias, version in current.items() if version is not None},
+        moves=aliases.moves + moves,
+    )
+
+
+def _label(version: int | None) -> str:
+    return "none" if version is None else f"v{version:03d}"
