@@ -15,7 +15,9 @@ from fonderie.errors import ExitCode, FonderieError
 
 # name -> (module under ci.commands, its line in `fonderie --help`). The module holds `app`, a typer.Typer, for a group
 # of commands, or `command`, a function, for a single one.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "policy": ("policy", "Check the synthesised stacks: checkov, our own checks, waivers that expire."),
+}
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
@@ -28,8 +30,9 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     def fonderie() -> None:
         """An ML platform on Google Cloud and its models: deploy, preview and recreate them together."""
 
+    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, (module_name, line) in COMMANDS.items():
-        if name not in arguments:
+        if name != chosen:
             app.command(name, help=line)(lambda: None)
             continue
         module = importlib.import_module(f"ci.commands.{module_name}")

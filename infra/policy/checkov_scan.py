@@ -1,0 +1,66 @@
+"""checkov, in process, over one stack's `cdk.tf.json`.
+
+Only its `terraform_json` framework reads such a file: `terraform` and `terraform_plan` scan nothing and exit 0. It
+calls some resources `resource.NAME`, without their type; the construct path comes from the lines it quotes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from fonderie.errors import StepFailedError
+from infra.policy.findings import Finding
+from infra.policy.stacks import Resource, Stack
+
+
+def _runner() -> Any:
+    os.environ.setdefault("LOG_LEVEL", "ERROR")  # read when checkov is imported
+    from checkov.terraform_json.runner import TerraformJsonRunner
+
+    logging.getLogger("checkov").setLevel(logging.ERROR)
+    return TerraformJsonRunner()
+
+
+def _quoted(record: Any) -> tuple[str, str]:
+    """(name, construct path) of the resource whose lines a record quotes."""
+    text = "".join(line for _, line in record.code_block).strip().rstrip(",")
+    ((name, values),) = json.loads("{" + text + "}").items()
+    return name, values.get("//", {}).get("metadata", {}).get("path", name).removesuffix("/Default")
+
+
+def _finding(record: Any, stack: Stack, by_place: dict[tuple[str, str], Resource]) -> Finding:
+    name, path = _quoted(record)
+    resource = by_place.get((name, path))
+    return Finding(
+        check=record.check_id,
+        what=record.check_name,
+        stack=stack.name,
+        path=path,
+        address=resource.address if resource else record.resource,
+        line=record.file_line_range[0],
+    )
+
+
+def scan(stack: Stack) -> tuple[int, list[Finding]]:
+    """(number of checks made, what failed) for one stack.
+
+    Raises:
+        StepFailedError: checkov could not read the stack.
+    """
+    from checkov.runner_filter import RunnerFilter
+
+    report = _runner().run(root_folder=str(stack.folder), runner_filter=RunnerFilter(framework=["terraform_json"]))
+    if report.parsing_errors:
+        raise StepFailedError("checkov could not parse it", where=Path(report.parsing_errors[0]))
+    made = len(report.passed_checks) + len(report.failed_checks)
+    if not made and stack.resources:
+        raise StepFailedError(
+            "checkov made no check at all", where=stack.folder, hint="is the schema of its output new?"
+        )
+    by_place = {(resource.name, resource.path): resource for resource in stack.resources}
+    findings = {_finding(record, stack, by_place) for record in report.failed_checks}
+    return made, sorted(findings, key=lambda finding: (finding.check, finding.path))

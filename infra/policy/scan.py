@@ -1,0 +1,44 @@
+"""The scan: every check over every stack, waivers applied."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+
+from fonderie.errors import StepFailedError
+from infra.policy import checkov_scan, own_checks
+from infra.policy.findings import Finding, Verdict, Waiver
+from infra.policy.stacks import Stack
+from infra.policy.waivers import apply_waivers
+from infra.settings import Environment
+
+
+def evaluate(
+    stacks: Sequence[Stack],
+    environments: Mapping[str, Environment],
+    waivers: Sequence[Waiver],
+    *,
+    today: datetime.date,
+    complete: bool,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Verdict:
+    """Scan `stacks`; `environments` holds the settings of each stack's environment by name.
+
+    `complete` says that these are all the environments there are: then a waiver that covers nothing fails.
+
+    Raises:
+        StepFailedError: checkov could not read a stack, or checked nothing in any of them: that is never a pass.
+    """
+    findings: list[Finding] = []
+    checked, by_checkov = {}, 0
+    for stack in stacks:
+        progress(stack.name)
+        made, failed = checkov_scan.scan(stack)
+        own_made, own_failed = own_checks.scan(stack, environments[stack.environment])
+        by_checkov += made
+        checked[stack.name] = made + own_made
+        findings += [*failed, *own_failed]
+    if not by_checkov:
+        raise StepFailedError("checkov made no check at all", where=", ".join(checked), hint="is the synth empty?")
+    kept, waived, problems = apply_waivers(findings, waivers, today=today, complete=complete)
+    return Verdict(checked=checked, failed=tuple(kept), waived=tuple(waived), problems=tuple(problems))
