@@ -1,9 +1,14 @@
 """Flights by month: sources, contracts, features.
 
-Month.parse("2013-04")                        ml.data.months
-available_months()                            ml.data.sources: months there is data for
-read_flights(month, limit) -> Checked         ml.data.contracts: clean rows and a ContractReport
-build(config, months) -> FeatureSet           ml.data.features: keys, features, target; one file a month
-feature_hash(config), data_hash(months)       ml.data.features, ml.data.sources: for the model record
-CATALOGUE, feature_definitions()              ml.data.catalogue: what features there are
+    Month.parse("2013-04")                        months    value type; shift, next, previous, holdout_from
+    source(), available_months()                  sources   FONDERIE_DATA's folder, or the two packaged years
+    source().latest(month, 12)                    sources   a training window, as far as there is data
+    check_months(months, limit) -> reports        contracts clean rows, quarantine, counts by reason
+    build(config, months) -> FeatureSet           features  keys, day_number, features, slices, target; a file a month
+    feature_hash(config), FeatureSet.data_hash    queries   for the model record
+    compile_sql(config, "bigquery")               queries   the same features there
+    CATALOGUE, feature_definitions()              catalogue which features there are; needs no data library
+
+A feature table's columns are `queries.KEYS`, `day_number`, the model's features, the slices of its gate and `target`
+(null where a flight has no label: cancelled, diverted). `Month.holdout_from(fraction)` is the first day of the tail.
 """

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 Table = Any
-"""An ibis table: one row a flight, with the columns its joins brought. ibis ships no types that mypy could read."""
+"""An ibis table: one row a flight, with the columns of its lookups. ibis ships no types that mypy could read."""
 Column = Any
 """An ibis column of such a table."""
 
@@ -41,12 +41,12 @@ class FeatureDefinition:
 
 @dataclass(frozen=True)
 class Feature:
-    """A named expression over the flights joined with what it `needs`."""
+    """A named expression over the flights with the lookups it `needs`."""
 
     name: str
     kind: FeatureKind
     description: str
-    needs: tuple[str, ...]  # names of joins in ml/data/joins.py
+    needs: tuple[str, ...]  # names of LOOKUPS in ml/data/lookups.py
     family: str
     expression: Callable[[Table], Column]
 

@@ -38,7 +38,9 @@ def sched_dep_min(flights: Table) -> Column:
 @feature(FeatureKind.NUMERIC)
 def sched_block_min(flights: Table) -> Column:
     """Scheduled arrival minus scheduled departure on the airports' own clocks, minutes, 0 to 1439."""
-    return ((flights.sched_arr_min - flights.sched_dep_min + 1440) % 1440).cast("float64")
+    hhmm = flights.sched_arr_time
+    arrival_min = hhmm // 100 * 60 + hhmm % 100
+    return ((arrival_min - flights.sched_dep_min + 1440) % 1440).cast("float64")
 
 
 @feature(FeatureKind.NUMERIC)
@@ -64,7 +66,7 @@ def departures_last_hour(flights: Table) -> Column:
     return flights.departures_last_hour.cast("float64")
 
 
-@feature(FeatureKind.NUMERIC, "traffic")
+@feature(FeatureKind.NUMERIC, "carrier_traffic")
 def carrier_departures_last_hour(flights: Table) -> Column:
     """The airline's own departures scheduled at this airport in the 60 minutes up to this one, itself included."""
     return flights.carrier_departures_last_hour.cast("float64")

@@ -1,0 +1,73 @@
+"""The feature query of a model: one ibis expression, compiled for DuckDB and for BigQuery."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import ibis
+
+from ml.config import ModelConfig, TaskKind
+from ml.data.catalogue import CATALOGUE, Column, Table
+from ml.data.lookups import LOOK_BACK_DAYS, LOOKUPS, Tables, timed
+from ml.data.schema import SCHEMAS, Dataset
+
+KEYS = ("year", "month", "day", "origin", "carrier", "flight", "sched_dep_time")
+"""What names a flight; with `day_number`, the first columns of a feature table."""
+
+ORDER = ("day_number", "sched_dep_time", "origin", "carrier", "flight")
+
+
+def feature_names(config: ModelConfig) -> tuple[str, ...]:
+    """The model's features, then the slices of its gate that are not among them."""
+    return tuple(dict.fromkeys(config.features.names + config.gate.slices))
+
+
+def unbound_tables() -> Tables:
+    """The datasets by schema alone, for compiling without data."""
+    return Tables(**{str(name): ibis.table(_ibis_schema(name), name=str(name)) for name in Dataset})
+
+
+def feature_query(config: ModelConfig, tables: Tables, days: tuple[int, int] | None = None) -> Table:
+    """Keys, `day_number`, features, slices and `target`, one row a flight, labelled or not.
+
+    `days` are the first and last day number wanted; the tables may hold more, and history is taken from it.
+    """
+    names = feature_names(config)
+    flights = timed(tables)
+    if days:
+        flights = flights.filter(flights.day_number >= days[0] - LOOK_BACK_DAYS, flights.day_number <= days[1])
+    needs = {need for name in names for need in CATALOGUE[name].needs}
+    lookups = {name: lookup(flights, tables) for name, lookup in LOOKUPS.items() if name in needs}
+    if days:
+        flights = flights.filter(flights.day_number >= days[0])
+    for need, lookup in lookups.items():
+        flights = flights.left_join(lookup.table, lookup.keys, rname=f"{{name}}_{need}")
+    return flights.select(
+        *(key for key in KEYS if key not in names),
+        "day_number",
+        **{name: CATALOGUE[name].expression(flights) for name in names},
+        target=_target(config, flights),
+    )
+
+
+def compile_sql(config: ModelConfig, dialect: str) -> str:
+    """The query as SQL over tables `flights`, `weather` and `planes`; for the record and the golden files."""
+    return str(ibis.to_sql(feature_query(config, unbound_tables()), dialect=dialect))
+
+
+def feature_hash(config: ModelConfig) -> str:
+    """sha256 of the query as BigQuery reads it: changes when any feature of the model does."""
+    return hashlib.sha256(compile_sql(config, "bigquery").encode()).hexdigest()
+
+
+def _target(config: ModelConfig, flights: Table) -> Column:
+    label = flights[config.target.column]
+    if config.task is TaskKind.REGRESSION:
+        return label.cast("float64")
+    # BigQuery casts no boolean to a float.
+    return ibis.cases((label >= config.target.threshold, 1.0), (label < config.target.threshold, 0.0), else_=None)
+
+
+def _ibis_schema(dataset: Dataset) -> Any:
+    return ibis.Schema.from_pyarrow(SCHEMAS[dataset])
