@@ -1,7 +1,7 @@
 """Drift measures: how far a month's values lie from the reference's, as numbers that mean the same everywhere.
 
-`jensen_shannon` is the definition of TensorFlow Data Validation (`anomalies/metrics.cc`), which Vertex AI Model Monitoring
-uses too: 10 equal-width buckets per data set, the union of both sides' boundaries, mass spread evenly inside a bucket,
+`jensen_shannon` is the definition of TensorFlow Data Validation (`anomalies/metrics.cc`), which Vertex AI Model
+Monitoring uses too: 10 equal-width buckets per data set, the union of both sides' boundaries, mass spread evenly inside a bucket,
 logarithms to base 2, capped at 1. It is the divergence; scipy's `jensenshannon` is its square root.
 
 A side without any value cannot be compared: every measure raises BadDataError for it.
@@ -80,7 +80,9 @@ def jensen_shannon(reference: Histogram, current: Histogram) -> float:
     edges = np.unique([bound for side in sides for low, high, _ in _widths(side) for bound in (low, high)])
     points = sorted({low for side in sides for low, _, _ in _points(side)})
     extra = [_infinite(reference), 0.0, reference.nan, 0.0], [0.0, _infinite(current), 0.0, current.nan]
-    p, q = (_normal([*_rebucketed(side, edges), *_at(side, points), *rest]) for side, rest in zip(sides, extra, strict=True))
+    p, q = (
+        _normal([*_rebucketed(side, edges), *_at(side, points), *rest]) for side, rest in zip(sides, extra, strict=True)
+    )
     return _divergence(p, q)
 
 
@@ -97,10 +99,10 @@ def _infinite(side: Histogram) -> float:
 
 
 def _at(side: Histogram, points: list[float]) -> list[float]:
-    mass: Counter[float] = Counter()
+    mass: dict[float, float] = {}
     for low, _, count in _points(side):
-        mass[low] += count  # type: ignore[assignment]  # Counter wants ints; masses are floats
-    return [mass[point] for point in points]
+        mass[low] = mass.get(low, 0.0) + count
+    return [mass.get(point, 0.0) for point in points]
 
 
 def _rebucketed(side: Histogram, edges: Floats) -> list[float]:
@@ -175,7 +177,10 @@ def _binned_shares(side: Floats, edges: Floats) -> Floats:
 
 def kolmogorov_smirnov(reference: ArrayLike, current: ArrayLike) -> float:
     """Largest distance of the two empirical distribution functions, NaN left out, in [0, 1]. Symmetric."""
-    a, b = (np.sort(side[~np.isnan(side)]) for side in (np.asarray(s, dtype=np.float64).ravel() for s in (reference, current)))
+    a, b = (
+        np.sort(side[~np.isnan(side)])
+        for side in (np.asarray(s, dtype=np.float64).ravel() for s in (reference, current))
+    )
     if not (a.size and b.size):
         raise BadDataError("a column without values cannot be compared", hint="look at its null rate instead")
     every = np.concatenate([a, b])

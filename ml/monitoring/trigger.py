@@ -1,0 +1,151 @@
+"""The decision to train again: one pure function of what was seen, what was done, the date, and the model's rules.
+
+It has no clock and no memory. The same history gives the same answer whatever order it arrived in and however often a
+month was monitored. It fails closed: a rule that cannot be checked does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ml.config import Drift
+from ml.data.months import Month
+from ml.monitoring.verdict import MonthVerdict
+
+
+class Action(StrEnum):
+    """What to do now."""
+
+    RETRAIN = "retrain"
+    WAIT = "wait"
+    INVESTIGATE = "investigate"  # a person must look: training on this month cannot work
+
+
+class TrainingOutcome(StrEnum):
+    """How a training that was triggered ended."""
+
+    STARTED = "started"
+    PROMOTED = "promote"
+    KEPT = "keep"
+    FAILED = "failed"  # answers nothing: the month may be tried again
+
+
+class TrainingEvent(BaseModel):
+    """A training that was triggered."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    month: str = Field(description="latest month of its data")
+    day: date = Field(description="when it was decided")
+    outcome: TrainingOutcome
+
+
+class Rule(BaseModel):
+    """One condition of a retraining, with what was compared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    value: str
+    limit: str
+    holds: bool
+
+
+class TriggerDecision(BaseModel):
+    """The record of one decision."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Action
+    month: str | None = Field(description="the latest window; None without any")
+    day: date
+    reasons: tuple[str, ...]
+    rules: tuple[Rule, ...] = ()
+    ignored: tuple[str, ...] = Field(default=(), description="windows that were left out, and why")
+
+
+def decide(
+    verdicts: Sequence[MonthVerdict], trainings: Sequence[TrainingEvent], now: date, drift: Drift
+) -> TriggerDecision:
+    """Train again? Only when every rule holds: alarm, debounce, labels, new month, cool-down, new rows.
+
+    Windows count by calendar month, so a missing one is a window without alarm. Only windows after the last training
+    count: that training has answered the alarms before it. A month that was monitored twice has the alarms of both.
+    """
+    windows, ignored = _windows(verdicts, now)
+    if not windows:
+        return TriggerDecision(
+            action=Action.WAIT, month=None, day=now, reasons=("no month has been monitored",), ignored=ignored
+        )
+    latest = max(windows)
+    done = [event for event in trainings if event.outcome is not TrainingOutcome.FAILED]
+    rules = tuple(_rules(windows, latest, done, now, drift))
+    broken = tuple(f"{rule.name}: {rule.value}, needs {rule.limit}" for rule in rules if not rule.holds)
+    if blocked := _names(finding.name for verdict in windows[latest] for finding in verdict.blocked):
+        action, reasons = Action.INVESTIGATE, blocked
+    elif broken:
+        action, reasons = Action.WAIT, broken
+    else:
+        action, reasons = Action.RETRAIN, _alarms(windows[latest])
+    return TriggerDecision(action=action, month=str(latest), day=now, reasons=reasons, rules=rules, ignored=ignored)
+
+
+Windows = dict[Month, list[MonthVerdict]]
+
+
+def _windows(verdicts: Iterable[MonthVerdict], now: date) -> tuple[Windows, tuple[str, ...]]:
+    """Verdicts by month, months that are not over left out."""
+    windows: Windows = {}
+    early = set()
+    for verdict in verdicts:
+        month = Month.parse(verdict.month)
+        if month.last_day >= now:
+            early.add(f"{month}: not over on {now}")
+        else:
+            windows.setdefault(month, []).append(verdict)
+    return windows, tuple(sorted(early))
+
+
+def _rules(windows: Windows, latest: Month, done: Sequence[TrainingEvent], now: date, drift: Drift) -> Iterable[Rule]:
+    last_month = max((Month.parse(event.month) for event in done), default=None)
+    fresh = [month for month in windows if last_month is None or month > last_month]
+    alarms = _alarms(windows[latest])
+    yield Rule(name="alarm", value=f"{len(alarms)} in {latest}", limit="at least 1", holds=bool(alarms))
+    span = [latest.shift(-back) for back in range(drift.debounce_windows)]
+    alarmed = [month for month in span if month in fresh and _alarms(windows[month])]
+    yield Rule(
+        name="debounce",
+        value=f"{len(alarmed)} of the last {drift.debounce_windows} windows",
+        limit=f"{drift.debounce_alarms} with an alarm since the last training",
+        holds=len(alarmed) >= drift.debounce_alarms,
+    )
+    labelled = max(verdict.labelled_rows for verdict in windows[latest])
+    yield Rule(name="labels", value=f"{labelled} rows of {latest}", limit="at least 1", holds=labelled > 0)
+    yield Rule(
+        name="new month",
+        value=f"{latest}, last trained on {last_month or 'none'}",
+        limit="a month after the last training's",
+        holds=latest in fresh,
+    )
+    last_day = max((event.day for event in done), default=None)
+    rested = (now - last_day).days if last_day else None
+    yield Rule(
+        name="cool-down",
+        value="no training yet" if rested is None else f"{rested} days",
+        limit=f"{drift.cooldown_days} days",
+        holds=rested is None or rested >= drift.cooldown_days,
+    )
+    rows = sum(max(verdict.labelled_rows for verdict in windows[month]) for month in fresh)
+    yield Rule(name="new rows", value=str(rows), limit=str(drift.min_new_rows), holds=rows >= drift.min_new_rows)
+
+
+def _alarms(verdicts: Iterable[MonthVerdict]) -> tuple[str, ...]:
+    return _names(finding.name for verdict in verdicts for finding in verdict.alarms)
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))
