@@ -1,8 +1,8 @@
 """Drift measures: how far a month's values lie from the reference's, as numbers that mean the same everywhere.
 
 `jensen_shannon` is the definition of TensorFlow Data Validation (`anomalies/metrics.cc`), which Vertex AI Model
-Monitoring uses too: 10 equal-width buckets per data set, the union of both sides' boundaries, mass spread evenly inside a bucket,
-logarithms to base 2, capped at 1. It is the divergence; scipy's `jensenshannon` is its square root.
+Monitoring uses too: 10 equal-width buckets per data set, the union of both sides' boundaries, mass spread evenly inside
+a bucket, logarithms to base 2, capped at 1. It is the divergence; scipy's `jensenshannon` is its square root.
 
 A side without any value cannot be compared: every measure raises BadDataError for it.
 """

@@ -96,6 +96,7 @@ def test_a_histogram_has_ten_equal_buckets_and_the_last_one_is_closed() -> None:
 
 
 def test_constant_columns_are_equal_or_wholly_different() -> None:
+    assert histogram([3.0] * 5).buckets == ((3, 3, 5),)
     assert jensen_shannon(histogram([3.0] * 5), histogram([3.0] * 9)) == 0
     assert jensen_shannon(histogram([3.0] * 5), histogram([4.0] * 5)) == 1
 
@@ -105,6 +106,10 @@ def test_columns_at_the_edge_of_the_floats_are_measured(column: list[float]) -> 
     made = histogram(column)
     assert made.total == len(column)
     assert jensen_shannon(made, made) == 0
+
+
+def test_a_column_wider_than_any_float_still_has_ten_buckets() -> None:
+    assert [count for _, _, count in histogram([-1.7e308, 0.0, 1.7e308]).buckets] == [1, 0, 0, 0, 0, 1, 0, 0, 0, 1]
 
 
 def test_bucketed_divergence_is_the_square_of_scipys_distance_on_the_same_buckets() -> None:
@@ -129,6 +134,8 @@ def test_psi_and_kolmogorov_smirnov_agree_with_what_is_known() -> None:
     rng = np.random.default_rng(2)
     a, b = rng.normal(size=3000), rng.normal(0.3, 1, size=2000)
     assert kolmogorov_smirnov(a, b) == pytest.approx(stats.ks_2samp(a, b).statistic)
+    ties = [0, 0, 1, 2], [0, 1, 1, 2]
+    assert kolmogorov_smirnov(*ties) == pytest.approx(stats.ks_2samp(*ties).statistic) == 0.25
     halves = psi([0.0] * 50 + [1.0] * 50, [0.0] * 25 + [1.0] * 75)
     assert halves == pytest.approx(0.25 * math.log(2) + 0.25 * math.log(1.5))
     assert psi(a, [math.nan] * 10) > 5

@@ -112,6 +112,7 @@ SITUATIONS: dict[str, tuple[list[MonthVerdict], list[TrainingEvent], dict[str, i
     "cooling down": ([window(M2, ALARM)], [training(M1)], {"cooldown_days": 32}, Action.WAIT, "cool-down"),
     "cooled down": ([window(M2, ALARM)], [training(M1)], {"cooldown_days": 31}, Action.RETRAIN, "error"),
     "too few new rows": ([window(M1, ALARM, rows=99)], [], {}, Action.WAIT, "new rows"),
+    "just enough new rows": ([window(M1, ALARM, rows=100)], [], {}, Action.RETRAIN, "error"),
     "rows add up over the months": (
         [window(M1, rows=60), window(M2, ALARM, rows=60)],
         [],
@@ -148,6 +149,8 @@ def test_no_labels_yet_waits_for_them() -> None:
     unlabelled = window(M1, ALARM).model_copy(update={"labelled_rows": 0})
     assert ask([unlabelled], [], rules(min_new_rows=1)).action is Action.WAIT
     assert ask([unlabelled, window(M1)], [], rules(min_new_rows=1)).action is Action.RETRAIN
+    later = window(M2, ALARM).model_copy(update={"labelled_rows": 0})
+    assert [rule.name for rule in ask([window(M1), later], [], rules()).rules if not rule.holds] == ["labels"]
 
 
 def test_a_month_that_is_not_over_is_left_out_and_said() -> None:
