@@ -61,7 +61,8 @@ def _internal_columns(trees: Any) -> list[int]:
     total = trees.n_features_in_
     if getattr(trees, "_preprocessor", None) is None or trees.is_categorical_ is None:
         return list(range(total))
-    order = [*np.flatnonzero(trees.is_categorical_).tolist(), *np.flatnonzero(~trees.is_categorical_).tolist()]
+    first = np.asarray(trees.is_categorical_, dtype=bool)
+    order: list[int] = np.argsort(~first, kind="stable").tolist()
     return [order.index(column) for column in range(total)]
 
 
