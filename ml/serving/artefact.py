@@ -1,8 +1,8 @@
-"""A version's serving folder: compiled when the version is registered, checked again whenever a server starts.
+"""What of a version is served: compiled before the version is registered, checked again whenever a server starts.
 
-serving/manifest.json   schema, engine, sha256 of the files, parity with the pipeline
-serving/trees.npz       what the engine reads (trees.treelite, pipeline.skops)
-serving/probes.json     rows and the registered pipeline's own answers
+serving.json           schema, engine, sha256 of the other two, parity with the pipeline
+serving-probes.json    rows and the pipeline's own answers
+serving-trees.npz      what the engine reads (or serving-trees.treelite, serving-pipeline.skops)
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from ml.serving.frames import frame_of, instances_of, matrix_of, probe_matrix
 from ml.serving.reading import Feed, NotCompiledError, read_pipeline
 from ml.serving.schema import Schema, Task
 
-FOLDER = "serving"
+MANIFEST = "serving.json"
+PROBES = "serving-probes.json"
 FORMAT = 1
 TOLERANCE = 1e-9
 
@@ -38,7 +39,7 @@ class Parity(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the serving folder says of itself."""
+    """What a version says of how it is served."""
 
     format: int
     schema: Schema
@@ -66,12 +67,11 @@ class Served:
 
 
 def compile_version(folder: Path, *, pipeline: Any, model: str, task: str, features: list[str], sample: Any) -> Parity:
-    """Write `folder`/serving for a fitted pipeline; the returned parity belongs into the model's record.
+    """Write the serving files of a fitted pipeline into `folder`; the parity belongs into the model's record.
 
     `features` are the model's, in its own order; `sample` is a frame of held-out rows with these columns.
     Raises RefusedError when not even scikit-learn, fed by the encoder, answers as the pipeline does.
     """
-    target = folder / FOLDER
     try:
         schema, trees, feeds = read_pipeline(pipeline, model=model, task=Task(task), features=features)
     except NotCompiledError as error:
@@ -81,8 +81,8 @@ def compile_version(folder: Path, *, pipeline: Any, model: str, task: str, featu
     rows, _ = matrix_of(schema, sample)
     probes = probe_matrix(schema, rows)
     expected = pipeline_predict(pipeline, schema, frame_of)(probes)
-    parity = _first_exact(target, _Candidate(pipeline, trees, feeds, schema), probes, expected)
-    _write(target, Manifest(FORMAT, schema, parity, {}), Probes(instances_of(schema, probes), expected.tolist()))
+    parity = _first_exact(folder, _Candidate(pipeline, trees, feeds, schema), probes, expected)
+    _write(folder, Manifest(FORMAT, schema, parity, {}), Probes(instances_of(schema, probes), expected.tolist()))
     return parity
 
 
@@ -94,11 +94,11 @@ class _Candidate:
     schema: Schema
 
 
-def _first_exact(target: Path, candidate: _Candidate, probes: Matrix, expected: Predictions) -> Parity:
+def _first_exact(folder: Path, candidate: _Candidate, probes: Matrix, expected: Predictions) -> Parity:
     """Compile for one engine after the other until one answers exactly."""
     passed_over: dict[str, str] = {}
     for engine in Engine:
-        path = target / engine.file
+        path = folder / engine.file
         try:
             write_engine(engine, path, pipeline=candidate.pipeline, trees=candidate.trees, feeds=candidate.feeds)
         except NotCompiledError as error:
@@ -109,32 +109,31 @@ def _first_exact(target: Path, candidate: _Candidate, probes: Matrix, expected: 
             return Parity(engine, len(probes), difference, passed_over)
         passed_over[engine] = f"differs from the pipeline by {difference:.3g}"
         path.unlink()
-    raise RefusedError(f"no engine answers as the pipeline does: {passed_over}", where=target)
+    raise RefusedError(f"no engine answers as the pipeline does: {passed_over}", where=folder)
 
 
-def _write(target: Path, manifest: Manifest, probes: Probes) -> None:
-    write_bytes(target / "probes.json", msgspec.json.encode(probes))
-    files = (manifest.parity.engine.file, "probes.json")
-    signed = msgspec.structs.replace(manifest, sha256={name: _sha256(target / name) for name in files})
-    write_bytes(target / "manifest.json", msgspec.json.format(msgspec.json.encode(signed)))
+def _write(folder: Path, manifest: Manifest, probes: Probes) -> None:
+    write_bytes(folder / PROBES, msgspec.json.encode(probes))
+    files = (manifest.parity.engine.file, PROBES)
+    signed = msgspec.structs.replace(manifest, sha256={name: _sha256(folder / name) for name in files})
+    write_bytes(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(signed)))
 
 
 def load_version(folder: Path, *, version: str, model: str | None = None, max_instances: int = 1000) -> Served:
     """Read a version and ask it its probes again. Raises BadDataError or RefusedError: it must not be served."""
-    target = folder / FOLDER
-    manifest = _manifest(target)
+    manifest = _manifest(folder)
     schema = manifest.schema
     if model is not None and schema.model != model:
-        raise RefusedError(f"this is a version of {schema.model!r}, not of {model!r}", where=target)
+        raise RefusedError(f"this is a version of {schema.model!r}, not of {model!r}", where=folder)
     for name, expected in manifest.sha256.items():
-        _check_file(target / name, expected)
+        _check_file(folder / name, expected)
     try:
-        predict = read_engine(manifest.parity.engine, target / manifest.parity.engine.file, schema)
-        probes = msgspec.json.decode((target / "probes.json").read_bytes(), type=Probes)
+        predict = read_engine(manifest.parity.engine, folder / manifest.parity.engine.file, schema)
+        probes = msgspec.json.decode((folder / PROBES).read_bytes(), type=Probes)
     except (ValueError, KeyError, OSError, msgspec.MsgspecError) as error:
-        raise BadDataError(f"cannot be read: {error}", where=target) from None
+        raise BadDataError(f"cannot be read: {error}", where=folder) from None
     encoder = Encoder(schema, max_instances=max_instances)
-    answers = check_probes(encoder, predict, probes, where=target)
+    answers = check_probes(encoder, predict, probes, where=folder)
     edges = tuple(float(edge) for edge in np.unique(np.quantile(answers, np.linspace(0.1, 0.9, 9)).round(6)))
     return Served(version, schema, encoder, predict, manifest.parity, edges)
 
@@ -158,8 +157,8 @@ def check_probes(encoder: Encoder, predict: Predict, probes: Probes, *, where: P
     return answers
 
 
-def _manifest(target: Path) -> Manifest:
-    path = target / "manifest.json"
+def _manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except OSError:
@@ -168,7 +167,7 @@ def _manifest(target: Path) -> Manifest:
         raise BadDataError(f"the serving manifest cannot be read: {error}", where=path) from None
     if manifest.format != FORMAT:
         raise BadDataError(f"serving format {manifest.format}; this server reads {FORMAT}", where=path)
-    if set(manifest.sha256) != {manifest.parity.engine.file, "probes.json"}:
+    if set(manifest.sha256) != {manifest.parity.engine.file, PROBES}:
         raise BadDataError("the serving manifest names other files than its engine reads", where=path)
     return manifest
 

@@ -71,7 +71,7 @@ def _category_codes(trees: Any, column: int, internal: Sequence[int]) -> dict[Ha
     if trees.is_categorical_ is None or getattr(trees, "_preprocessor", None) is None:
         return {}
     source = internal.index(column)
-    categorical = list(np.flatnonzero(trees.is_categorical_))
+    categorical: list[int] = np.flatnonzero(trees.is_categorical_).tolist()
     if source not in categorical:
         return {}
     known = trees._preprocessor.named_transformers_["encoder"].categories_[categorical.index(source)]

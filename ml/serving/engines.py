@@ -37,8 +37,12 @@ class Engine(StrEnum):
 
     @property
     def file(self) -> str:
-        """The name of its file in a version's serving folder."""
-        return {"tables": "trees.npz", "treelite": "trees.treelite", "sklearn": "pipeline.skops"}[self.value]
+        """The name of its file in a version's folder."""
+        return {
+            Engine.TABLES: "serving-trees.npz",
+            Engine.TREELITE: "serving-trees.treelite",
+            Engine.SKLEARN: "serving-pipeline.skops",
+        }[self]
 
 
 def write_engine(engine: Engine, path: Path, *, pipeline: Any, trees: Any, feeds: list[Feed]) -> None:

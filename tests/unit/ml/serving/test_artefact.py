@@ -98,7 +98,7 @@ def test_unknown_categories_of_a_batch_are_counted_and_read_as_missing(version: 
 
 
 def change(folder: Path, file: str, edit: str) -> None:
-    path = folder / "serving" / file
+    path = folder / file
     match edit:
         case "gone":
             path.unlink()
@@ -108,7 +108,7 @@ def change(folder: Path, file: str, edit: str) -> None:
             path.write_bytes(b"\x00\x01")
 
 
-@pytest.mark.parametrize("file", ["manifest.json", "trees.npz", "probes.json"])
+@pytest.mark.parametrize("file", ["serving.json", "serving-trees.npz", "serving-probes.json"])
 @pytest.mark.parametrize("edit", ["gone", "cut", "garbage"])
 def test_a_damaged_version_is_refused_in_words(version: Path, file: str, edit: str, tmp_path: Path) -> None:
     shutil.copytree(version, tmp_path, dirs_exist_ok=True)
@@ -123,19 +123,18 @@ def test_a_damaged_version_is_refused_in_words(version: Path, file: str, edit: s
 def resign(folder: Path, manifest: dict[str, object]) -> None:
     import hashlib
 
-    served = folder / "serving"
     names = manifest["sha256"]
     assert isinstance(names, dict)
-    manifest["sha256"] = {name: hashlib.sha256((served / name).read_bytes()).hexdigest() for name in names}
-    (served / "manifest.json").write_text(json.dumps(manifest))
+    manifest["sha256"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    (folder / "serving.json").write_text(json.dumps(manifest))
 
 
 def test_a_server_whose_answers_differ_refuses_to_start(version: Path, tmp_path: Path) -> None:
     shutil.copytree(version, tmp_path, dirs_exist_ok=True)
-    probes = json.loads((tmp_path / "serving/probes.json").read_text())
+    probes = json.loads((tmp_path / "serving-probes.json").read_text())
     probes["predictions"][3] += 2e-9
-    (tmp_path / "serving/probes.json").write_text(json.dumps(probes))
-    resign(tmp_path, json.loads((tmp_path / "serving/manifest.json").read_text()))
+    (tmp_path / "serving-probes.json").write_text(json.dumps(probes))
+    resign(tmp_path, json.loads((tmp_path / "serving.json").read_text()))
 
     with pytest.raises(RefusedError, match="answers differ"):
         load_version(tmp_path, version="1")
@@ -144,7 +143,7 @@ def test_a_server_whose_answers_differ_refuses_to_start(version: Path, tmp_path:
 @pytest.mark.parametrize("edit", ["fewer", "renamed", "categories", "format"])
 def test_a_version_of_another_schema_is_refused(version: Path, edit: str, tmp_path: Path) -> None:
     shutil.copytree(version, tmp_path, dirs_exist_ok=True)
-    manifest = json.loads((tmp_path / "serving/manifest.json").read_text())
+    manifest = json.loads((tmp_path / "serving.json").read_text())
     fields = manifest["schema"]["fields"]
     match edit:
         case "fewer":
