@@ -58,9 +58,9 @@ def command(
 def _verdict(chosen: list[str], out: Path | None, progress: Callable[[str], None]) -> Verdict:
     from infra.main import synthesise
     from infra.policy.scan import evaluate
-    from infra.policy.stacks import read_stacks
     from infra.policy.waivers import read_waivers
     from infra.settings import environment_names, load_environment
+    from infra.synthesised import read_stacks
 
     names = chosen or environment_names()
     environments = {name: load_environment(name) for name in names}

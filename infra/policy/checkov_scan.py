@@ -14,7 +14,7 @@ from typing import Any
 
 from fonderie.errors import StepFailedError
 from infra.policy.findings import Finding
-from infra.policy.stacks import Resource, Stack
+from infra.synthesised import Resource, Stack
 
 
 def _runner() -> Any:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from infra.policy.findings import Finding
-from infra.policy.stacks import Resource, Stack
 from infra.settings import Environment
+from infra.synthesised import Resource, Stack
 
 Check = Callable[[Resource, Environment], Iterator[str]]
 

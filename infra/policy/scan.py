@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from fonderie.errors import StepFailedError
 from infra.policy import checkov_scan, own_checks
 from infra.policy.findings import Finding, Verdict, Waiver
-from infra.policy.stacks import Stack
 from infra.policy.waivers import apply_waivers
 from infra.settings import Environment
+from infra.synthesised import Stack
 
 
 def evaluate(

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from infra.policy.own_checks import CHECKS, scan
-from infra.policy.stacks import Resource, Stack
 from infra.settings import Environment, load_environment
+from infra.synthesised import Resource, Stack
 
 LABELS = {"environment": "local", "managed_by": "fonderie", "owner": "ml-platform"}
 

@@ -9,9 +9,9 @@ from infra.policy import checkov_scan
 from infra.policy.findings import Finding, Waiver, WaiverProblem
 from infra.policy.sarif import sarif
 from infra.policy.scan import evaluate
-from infra.policy.stacks import read_stack, read_stacks
 from infra.policy.waivers import apply_waivers, read_waivers
 from infra.settings import load_environment
+from infra.synthesised import read_stack, read_stacks
 
 TODAY = datetime.date(2026, 11, 22)
 OPEN_BUCKET = {

@@ -1,4 +1,4 @@
-"""What policy reads: the resources of a synthesised stack, with their construct paths."""
+"""The synthesised stacks as policy, access and the map read them: resources with their construct paths."""
 
 from __future__ import annotations
 

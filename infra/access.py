@@ -1,0 +1,134 @@
+"""Who may do what on which resource, read from the synthesised stacks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from infra.synthesised import Resource, Stack
+
+REFERENCE = re.compile(r"\$\{(?P<type>google_\w+)\.(?P<name>[\w-]+)\.(?P<attribute>\w+)\}")
+GRANT = re.compile(r"^(?P<target>google_\w+?)_iam_(?:member|binding)$")
+# What an `..._iam_member` names its resource with, by the resource's type.
+TARGET_ARGUMENTS = {
+    "google_artifact_registry_repository": "repository",
+    "google_bigquery_dataset": "dataset_id",
+    "google_bigquery_table": "table_id",
+    "google_cloud_run_v2_service": "name",
+    "google_kms_crypto_key": "crypto_key_id",
+    "google_kms_key_ring": "key_ring_id",
+    "google_project": "project",
+    "google_pubsub_subscription": "subscription",
+    "google_pubsub_topic": "topic",
+    "google_secret_manager_secret": "secret_id",
+    "google_service_account": "service_account_id",
+    "google_storage_bucket": "bucket",
+}
+
+
+class Level(StrEnum):
+    """How much a role allows, roughly, by its name: for colours, never for decisions."""
+
+    READ = "read"
+    USE = "use"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+class Grant(BaseModel):
+    """One role of one identity on one resource."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    identity: str  # models-pipelines@..., principalSet://...
+    role: str
+    target_type: str  # google_storage_bucket
+    target: str  # the resource's name
+    stack: str
+    address: str
+    condition: str = ""
+
+    @property
+    def level(self) -> Level:
+        """Read, use, write or admin, judged by the role's name."""
+        word = self.role.rpartition(".")[2].lower()
+        if "admin" in word or "owner" in word:
+            return Level.ADMIN
+        if any(part in word for part in ("viewer", "reader", "accessor", "subscriber")):
+            return Level.READ
+        if any(part in word for part in ("editor", "writer", "creator", "publisher", "encrypter", "objectuser")):
+            return Level.WRITE
+        return Level.USE
+
+
+def short_name(value: str) -> str:
+    """The last part of a resource path: `models` of `projects/p/datasets/models`."""
+    return value.rstrip("/").rpartition("/")[2] or value
+
+
+def resolve(value: str, stack: Stack) -> str:
+    """`value` with its references to resources of the same stack replaced by what names them there."""
+
+    def named(match: re.Match[str]) -> str:
+        for resource in stack.resources:
+            if (resource.type, resource.name) == (match["type"], match["name"]):
+                return name_of(resource, match["attribute"])
+        return match.group()
+
+    return REFERENCE.sub(named, value)
+
+
+def name_of(resource: Resource, attribute: str = "name") -> str:
+    """What names a resource in its own arguments, by `attribute` first; its logical name when nothing does."""
+    for key in (attribute, "name", "account_id", "dataset_id", "repository_id", "secret_id", "table_id"):
+        value = resource.values.get(key)
+        if isinstance(value, str) and value and "${" not in value:
+            return value
+    return resource.name
+
+
+def _identities(resource: Resource) -> list[str]:
+    return [str(member) for member in [resource.values.get("member"), *resource.values.get("members", [])] if member]
+
+
+def _grants(resource: Resource, stack: Stack) -> Iterable[Grant]:
+    if not (match := GRANT.match(resource.type)):
+        return
+    target_type = match["target"]
+    value = resource.values.get(TARGET_ARGUMENTS.get(target_type, "name"), "")
+    target = short_name(resolve(str(value), stack)) or "the project"
+    if target_type == "google_project":
+        target = "the project"
+    condition = resource.values.get("condition") or {}
+    condition = condition[0] if isinstance(condition, list) else condition
+    for member in _identities(resource):
+        yield Grant(
+            identity=resolve(member, stack),
+            role=resource.values.get("role", ""),
+            target_type=target_type,
+            target=target,
+            stack=stack.name,
+            address=resource.address,
+            condition=condition.get("expression", ""),
+        )
+
+
+def grants(stacks: Sequence[Stack]) -> list[Grant]:
+    """Every grant of `stacks`, by identity, then by resource and role."""
+    found = [grant for stack in stacks for resource in stack.resources for grant in _grants(resource, stack)]
+    return sorted(found, key=lambda grant: (grant.identity, grant.target_type, grant.target, grant.role))
+
+
+def display_identity(member: str) -> str:
+    """An identity as people call it: the account's name, the service agent's service, the federated principal's end."""
+    kind, _, rest = member.partition(":")
+    if member.startswith("principal"):
+        return f"federated {rest.rpartition('/workloadIdentityPools/')[2] or rest}"
+    if match := re.match(r"service-(?:\d+|\$\{[^}]*\})@(?:gcp-sa-)?([\w-]+)\.iam", rest):
+        return f"agent {match[1]}"
+    if "svc.id.goog[" in rest:
+        return f"pod {rest.partition('[')[2].rstrip(']')}"
+    return rest.partition("@")[0] if kind in {"serviceAccount", "user", "group"} else member
