@@ -187,6 +187,11 @@ class Facts:
             )
         return self._parsed[name]
 
+    def provider(self) -> TypeFacts:
+        """The facts of the provider block."""
+        (raw,) = self.raw.get("provider_block", {"": {}}).values()
+        return TypeFacts("provider", {path: Fact.of(one) for path, one in raw.items()}, {})
+
     def behaviour(self, name: str) -> Mapping[str, Any]:
         """What is known of a type after the plan; empty when nothing was recorded."""
         return self.behaviours.get(name, {})

@@ -1,14 +1,29 @@
-"""Planning: what a change would do, from schema and facts alone."""
+"""Planning: what a change would do, from schema and facts and a few rules."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from infra.sandbox.facts import Facts, check
+from infra.sandbox.facts import Facts, TypeFacts, check
 from infra.sandbox.interface import UNKNOWN, Diagnostic, Path, ProviderConfig, State
-from infra.sandbox.schema import Block, Schema
+from infra.sandbox.planning import framework, special
+from infra.sandbox.planning.difference import Comparison, Node, Rules
+from infra.sandbox.planning.fields import Field, fields_of
+from infra.sandbox.planning.inherited import inherit
+from infra.sandbox.planning.planned import (
+    applied,
+    equivalent_objects,
+    object_with_nulls_as_given,
+    unknown_where_computed,
+)
+from infra.sandbox.planning.replacement import replacing_paths
+from infra.sandbox.planning.special import TypeRules
+from infra.sandbox.planning.stored import hashed, stored
+from infra.sandbox.planning.suppression import Suppression
+from infra.sandbox.planning.validation import faults
+from infra.sandbox.planning.values import configured_object
+from infra.sandbox.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -21,6 +36,13 @@ class Planned:
     legacy: bool = True  # as the real provider's SDK: Terraform forgives it small differences from the configuration
 
 
+@dataclass(frozen=True)
+class _Type:
+    facts: TypeFacts
+    fields: Mapping[str, Field]
+    rules: TypeRules
+
+
 class Planner:
     """Plans and validates resources of one provider."""
 
@@ -29,6 +51,8 @@ class Planner:
         check(schema, facts)
         self._schema = schema
         self._facts = facts
+        self._types: dict[str, _Type] = {}
+        self._provider_fields = fields_of(schema.provider.block, facts.provider())
 
     def legacy(self, type_name: str) -> bool:
         """Whether the real provider implements the type on the old SDK, as it does nearly all."""
@@ -36,11 +60,13 @@ class Planner:
 
     def validate_provider(self, config: State) -> list[Diagnostic]:
         """What is wrong with a provider block."""
-        return []
+        return faults(self._provider_fields, config)
 
     def validate(self, type_name: str, config: State) -> list[Diagnostic]:
         """What is wrong with a resource's configuration."""
-        return []
+        known = self._type(type_name)
+        found = faults(known.fields, config)
+        return [*found, *(known.rules.check(config) if known.rules.check else [])]
 
     def plan(
         self,
@@ -51,27 +77,56 @@ class Planner:
         provider: ProviderConfig,
     ) -> Planned:
         """The state after the change, as far as it is known, and the paths that force replacement."""
-        block = self._schema.resource(type_name).block
         if proposed is None or config is None:
             return Planned(None)
-        if prior is None:
-            return Planned(unknown_where_computed(proposed, block), legacy=self.legacy(type_name))
-        known = self._facts.type(type_name).attributes
-        replace: list[Path] = [
-            (name,)
-            for name in block.attributes
-            if name in known and known[name].force_new and proposed[name] != prior[name]
-        ]
-        return Planned(proposed, replace, legacy=self.legacy(type_name))
+        known = self._type(type_name)
+        if known.facts.framework:
+            state, replace = framework.plan(known.fields, prior, proposed, config)
+            return Planned(state, replace, legacy=False)
+        wanted = inherit(known.facts, known.fields, prior, configured_object(known.fields, proposed), config, provider)
+        if known.rules.adjust:
+            wanted = known.rules.adjust(prior, wanted, config)
+        refused = known.rules.refuse(prior, wanted) if known.rules.refuse else []
+        if refused:
+            return Planned(prior, diagnostics=refused)
+        return _planned(known, prior, proposed, wanted, config)
+
+    def _type(self, name: str) -> _Type:
+        if name not in self._types:
+            facts = self._facts.type(name)
+            fields = fields_of(self._schema.resource(name).block, facts)
+            self._types[name] = _Type(facts, fields, special.rules_by_type().get(name, special.NONE))
+        return self._types[name]
 
 
-def unknown_where_computed(state: State, block: Block) -> State:
-    """`state` with computed attributes that are null unknown, in nested blocks too."""
-    filled: dict[str, Any] = dict(state)
-    for name, attribute in block.attributes.items():
-        if attribute.computed and filled[name] is None:
-            filled[name] = UNKNOWN
-    for name, nested in block.blocks.items():
-        if isinstance(filled[name], list):
-            filled[name] = [unknown_where_computed(one, nested.block) for one in filled[name]]
-    return filled
+def _planned(known: _Type, prior: State | None, proposed: State, wanted: State, given: State) -> Planned:
+    before = prior or {}
+    rules = Rules(Suppression(known.rules, before, wanted, given), stored, hashed)
+    node = Comparison(rules, prior is not None).of_object(known.fields, before, wanted, (), False)
+    if prior is not None and not node:
+        return Planned(prior)
+    after = object_with_nulls_as_given(known.fields, applied(known.fields, before, node, hashed), proposed)
+    after["timeouts"] = proposed.get("timeouts")
+    if prior is None:
+        return Planned(
+            {"id": UNKNOWN, **unknown_where_computed(known.fields, after)}, _replacing(known, {}, after, node)
+        )
+    after = {"id": before.get("id"), **after}
+    if equivalent_objects(known.fields, before, after) and before.get("timeouts") == after["timeouts"]:
+        return Planned(prior)
+    return Planned(after, _replacing(known, before, after, node))
+
+
+def _replacing(known: _Type, before: State, after: State, node: Node) -> list[Path]:
+    found = [
+        path
+        for path in replacing_paths(known.fields, node)
+        if not (stays := known.rules.stays.get(_fact_path(path))) or not stays(before, after)
+    ]
+    more = known.rules.replaces(before, after) if known.rules.replaces and before else []
+    found += [path for path in more if path not in found]
+    return [*found, ("id",)] if found else []
+
+
+def _fact_path(path: Path) -> str:
+    return ".".join(step for step in path if isinstance(step, str))
