@@ -36,6 +36,11 @@ Testing = _core.Testing
 Construct: Any = importlib.import_module("constructs").Construct
 
 
+def literal(text: str) -> str:
+    """`text` as Terraform shall take it, character by character: it would otherwise evaluate `${...}` and `%{...}`."""
+    return text.replace("${", "$${").replace("%{", "%%{")
+
+
 def require_bindings(root: Path = ROOT) -> None:
     """Refuse to go on without bindings of every type in use, made from the schema of the version that is pinned."""
     pin = json.loads((root / "cdktf.json").read_text(encoding="utf-8"))["terraformProviders"][0].rpartition("@")[2]

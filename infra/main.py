@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from fonderie.errors import BadInputError, ExitCode, FonderieError
 from infra.bindings import ROOT, App, require_bindings
 from infra.settings import Backend, Environment, environment_names, load_environment
+from infra.workloads import Feature, Model, Workloads
+from ml.config import list_models, load_model
+from ml.data.catalogue import feature_definitions
+
+WorkloadsOf = Callable[[Environment], Workloads]
 
 
 def chosen_environments(arguments: Sequence[str]) -> list[Environment]:
@@ -44,15 +49,28 @@ def chosen_backend(env: Environment) -> Backend:
         raise BadInputError(f"unknown backend {wanted!r}", where="FONDERIE_BACKEND", hint="local or gcs") from error
 
 
-def synthesise(environments: Sequence[Environment], outdir: Path) -> None:
-    """Write `outdir/stacks/<environment>-<stack>/cdk.tf.json` for every stack of `environments`, and the manifest."""
+def load_workloads(_env: Environment) -> Workloads:
+    """The models of `ml/models`, their features and their compiled pipelines, as plain data."""
+    features = tuple(Feature(each.name, each.dtype, each.description) for each in feature_definitions())
+    models = tuple(
+        Model(config.name, config.description, config.features.names, ()) for config in map(load_model, list_models())
+    )
+    return Workloads(features, models)
+
+
+def synthesise(environments: Sequence[Environment], outdir: Path, workloads_of: WorkloadsOf | None = None) -> None:
+    """Write `outdir/stacks/<environment>-<stack>/cdk.tf.json` for every stack of `environments`, and the manifest.
+
+    What runs on the platform are the models of the repository unless `workloads_of` says otherwise.
+    """
     require_bindings()
     from infra.stacks import STACKS  # after the check: without bindings this import fails
 
+    workloads = [(workloads_of or load_workloads)(env) for env in environments]
     backends = [chosen_backend(env) for env in environments]
     app = App(outdir=str(outdir), stack_traces=False)
-    for env, backend in zip(environments, backends, strict=True):
-        stacks = [kind(app, env, backend=backend) for kind in STACKS]
+    for env, backend, running in zip(environments, backends, workloads, strict=True):
+        stacks = [kind(app, env, backend=backend, workloads=running) for kind in STACKS]
         for earlier, later in pairwise(stacks):
             later.add_dependency(earlier)
     app.synth()

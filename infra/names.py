@@ -13,6 +13,16 @@ from enum import StrEnum
 
 from infra.settings import Environment
 
+PODS_RANGE = "pods"
+SERVICES_RANGE = "services"
+NODE_TAG = "node"
+FLIGHTS_TABLE = "flights"
+PREDICTIONS_TABLE = "predictions"
+DRIFT_TABLE = "drift"
+RETRAIN = "retrain"
+ENTITY_COLUMN = "flight_id"
+POOL_LABEL = "fonderie.dev/pool"  # on nodes, and the key of the pipelines pool's taint
+
 
 class Stack(StrEnum):
     """The stacks of an environment, longest life first; each may name what those before it create."""
@@ -125,6 +135,11 @@ def account_path(env: Environment, who: Identity) -> str:
     return f"projects/{env.project_id}/serviceAccounts/{email(env, who)}"
 
 
+def custom_role(env: Environment, who: Identity) -> str:
+    """Id of the custom role of an identity: letters, digits, underscores and dots."""
+    return f"{env.name}_{who}"
+
+
 def agent_email(env: Environment, who: Agent) -> str:
     """E-mail of a service agent of the environment's project."""
     number = env.project_number
@@ -202,6 +217,11 @@ def dataset(env: Environment, which: Dataset) -> str:
     return f"{env.name}_{which}"
 
 
+def table_path(env: Environment, which: Dataset, table: str) -> str:
+    """A BigQuery table as Vertex AI names it: `bq://project.dataset.table`."""
+    return f"bq://{env.project_id}.{dataset(env, which)}.{table}"
+
+
 def secret(env: Environment, which: Secret) -> str:
     """Id of a secret."""
     return resource(env, which)
@@ -215,6 +235,11 @@ def secret_version(env: Environment, which: Secret) -> str:
 def identity_pool(env: Environment) -> str:
     """Id of the workload identity pool: 4 to 32 characters, blocked for 30 days once deleted."""
     return resource(env, "git")
+
+
+def identity_provider(env: Environment) -> str:
+    """Id of the Git host's provider within the pool."""
+    return resource(env, "github")
 
 
 def identity_pool_path(env: Environment) -> str:
@@ -232,14 +257,26 @@ def topic(env: Environment, what: str) -> str:
     return resource(env, what)
 
 
-def topic_path(env: Environment, what: str) -> str:
-    """Resource path of a topic."""
-    return f"projects/{env.project_id}/topics/{topic(env, what)}"
+def template(model: str, pipeline: str, sha256: str) -> str:
+    """Name of a compiled pipeline's object: by content, so that another content is another object."""
+    return f"{pipeline}/{model}-{sha256[:16]}.json"
 
 
-def workflow_path(env: Environment, what: str) -> str:
-    """Resource path of a workflow."""
-    return f"projects/{env.project_id}/locations/{env.region}/workflows/{resource(env, what)}"
+def pipeline_root(env: Environment) -> str:
+    """Where runs on Vertex AI leave their artefacts."""
+    return f"gs://{bucket(env, Bucket.PIPELINE_ROOT)}/runs"
+
+
+def vertex_url(env: Environment, collection: str) -> str:
+    """Address of a collection of Vertex AI's REST API, in the environment's region."""
+    parent = f"projects/{env.project_id}/locations/{env.region}"
+    return f"https://{env.region}-aiplatform.googleapis.com/v1/{parent}/{collection}"
+
+
+def trigger_url(env: Environment, what: str) -> str:
+    """Address that runs a trigger of Cloud Build."""
+    parent = f"projects/{env.project_id}/locations/{env.region}"
+    return f"https://cloudbuild.googleapis.com/v1/{parent}/triggers/{resource(env, what)}:run"
 
 
 def connection(env: Environment) -> str:

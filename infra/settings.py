@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from fonderie.errors import BadInputError
+from fonderie.toml import parse_toml
 from infra.settings_rules import Problem, problems_of
 from infra.settings_types import (
     Cidr,
@@ -202,10 +202,7 @@ def load_environment(name: str, folder: Path = ENVIRONMENTS) -> Environment:
     path = folder / f"{name}.toml"
     if name not in (known := environment_names(folder)):
         raise BadInputError(f"there is no environment {name!r}", where=folder, hint=f"there are: {', '.join(known)}")
-    try:
-        written = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInputError(f"not TOML: {error}", where=path) from error
+    written = parse_toml(path)
     if "name" in written:
         raise BadInputError("an environment is named by its file", where=f"{path}: name", hint="remove the key")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from imports.google.storage_bucket import (
     StorageBucket,
@@ -17,7 +18,7 @@ from imports.google.storage_bucket_iam_member import StorageBucketIamMember
 from infra import names
 from infra.bindings import Construct
 from infra.constructs.grants import grant_each
-from infra.constructs.protection import deletion_policy
+from infra.constructs.protection import deletion_policy, for_ever
 from infra.settings import Environment
 
 DAY_S = 86_400
@@ -26,6 +27,7 @@ DAY_S = 86_400
 class Bucket(Construct):
     """Private, versioned bucket: uniform access, no public access, old versions and (optionally) old objects expire.
 
+    A `retained` bucket is never destroyed, in no environment. `versions` of an overwritten object are kept.
     Source: Cloud Storage, "Uniform bucket-level access", "Object Versioning", "Soft delete".
     """
 
@@ -39,7 +41,10 @@ class Bucket(Construct):
         readers: Sequence[str] = (),
         writers: Sequence[str] = (),
         expire_after_days: int | None = None,
+        versions: int | None = None,
         key: names.Key = names.Key.DATA,
+        retained: bool = False,
+        after: Sequence[Any] = (),
     ) -> None:
         super().__init__(scope, id)
         key_path = names.customer_key(env, key)
@@ -55,10 +60,12 @@ class Bucket(Construct):
             soft_delete_policy=StorageBucketSoftDeletePolicy(
                 retention_duration_seconds=0 if env.ephemeral else env.retention.soft_delete_days * DAY_S
             ),
-            lifecycle_rule=_lifecycle(env.retention.noncurrent_versions, expire_after_days),
+            lifecycle_rule=_lifecycle(versions or env.retention.noncurrent_versions, expire_after_days),
             encryption=StorageBucketEncryption(default_kms_key_name=key_path) if key_path else None,
-            force_destroy=env.ephemeral,
-            deletion_policy=deletion_policy(env),
+            force_destroy=env.ephemeral and not retained,
+            deletion_policy="PREVENT" if retained else deletion_policy(env),
+            lifecycle=for_ever() if retained else None,
+            depends_on=list(after) or None,
         )
         grant_each(
             self, "reader", StorageBucketIamMember, readers, role="roles/storage.objectViewer", bucket=self.bucket.name
@@ -69,9 +76,7 @@ class Bucket(Construct):
 
 
 def _lifecycle(versions: int, expire_after_days: int | None) -> list[StorageBucketLifecycleRule]:
-    conditions = [
-        StorageBucketLifecycleRuleCondition(num_newer_versions=versions, with_state="ARCHIVED"),
-    ]
+    conditions = [StorageBucketLifecycleRuleCondition(num_newer_versions=versions, with_state="ARCHIVED")]
     if expire_after_days:
         conditions.append(StorageBucketLifecycleRuleCondition(age=expire_after_days, with_state="LIVE"))
     return [

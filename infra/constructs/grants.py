@@ -17,7 +17,6 @@ def label_of(member: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]+", "-", f"{account}{agent}").strip("-")
 
 
-def grant_each(scope: Construct, relation: str, binding: Any, members: Sequence[str], **arguments: Any) -> None:
+def grant_each(scope: Construct, relation: str, binding: Any, members: Sequence[str], **arguments: Any) -> list[Any]:
     """A `binding` (an `..._iam_member` class) for each member; additive, so that grants made elsewhere stay."""
-    for member in members:
-        binding(scope, f"{relation}-{label_of(member)}", member=member, **arguments)
+    return [binding(scope, f"{relation}-{label_of(member)}", member=member, **arguments) for member in members]

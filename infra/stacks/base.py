@@ -7,6 +7,7 @@ from infra import names
 from infra.bindings import App, GcsBackend, LocalBackend, TerraformStack
 from infra.names import Stack
 from infra.settings import Backend, Environment
+from infra.workloads import Workloads
 
 
 class EnvironmentStack(TerraformStack):
@@ -19,17 +20,18 @@ class EnvironmentStack(TerraformStack):
 
     name: Stack
 
-    def __init__(self, app: App, env: Environment, *, backend: Backend) -> None:
+    def __init__(self, app: App, env: Environment, *, backend: Backend, workloads: Workloads) -> None:
         super().__init__(app, names.stack(env, self.name))
         self.env = env
-        GoogleProvider(
-            self,
-            "google",
-            project=env.project_id,
-            region=env.region,
-            default_labels={**env.all_labels, "stack": self.name},
-        )
+        self.workloads = workloads
+        labels = {**env.all_labels, "stack": self.name}
+        GoogleProvider(self, "google", project=env.project_id, region=env.region, default_labels=labels)
         if backend is Backend.LOCAL:
             LocalBackend(self, path=f"../../../.fonderie/state/{names.stack(env, self.name)}.tfstate")
         else:
             GcsBackend(self, bucket=names.bucket(env, names.Bucket.STATE), prefix=names.stack(env, self.name))
+        self.build()
+
+    def build(self) -> None:
+        """Add the stack's resources."""
+        raise NotImplementedError

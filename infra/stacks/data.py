@@ -3,27 +3,100 @@
 from __future__ import annotations
 
 from infra import names
-from infra.bindings import App
 from infra.constructs.bucket import Bucket
+from infra.constructs.dataset import Dataset
 from infra.constructs.registry import ImageRegistry
-from infra.names import Identity, Stack
-from infra.settings import Backend, Environment
+from infra.constructs.secret import Secret
+from infra.names import Agent, Identity, Stack
 from infra.stacks.base import EnvironmentStack
+from infra.tables import drift_table, features_table, predictions_table
 
 
 class DataStack(EnvironmentStack):
-    """Buckets and the image registry."""
+    """Buckets, the image registry, datasets, secrets. All of it is protected unless the environment is ephemeral."""
 
     name = Stack.DATA
 
-    def __init__(self, app: App, env: Environment, *, backend: Backend) -> None:
-        super().__init__(app, env, backend=backend)
-        pipelines, serving = names.member(env, Identity.PIPELINES), names.member(env, Identity.SERVING)
-        Bucket(self, "models", env=env, which=names.Bucket.MODELS, readers=[serving], writers=[pipelines])
+    def build(self) -> None:
+        """Add the stack's resources."""
+        self.pipelines, self.monitoring, self.serving, self.builder, self.nodes, self.retrain = (
+            names.member(self.env, who)
+            for who in (
+                Identity.PIPELINES,
+                Identity.MONITORING,
+                Identity.SERVING,
+                Identity.BUILDER,
+                Identity.NODES,
+                Identity.RETRAIN,
+            )
+        )
+        self._buckets()
+        self._datasets()
         ImageRegistry(
             self,
             "images",
+            env=self.env,
+            readers=[self.pipelines, self.monitoring, self.serving, self.nodes],
+            writers=[self.builder],
+        )
+        Secret(
+            self,
+            "git-token",
+            env=self.env,
+            which=names.Secret.GIT_TOKEN,
+            readers=[names.agent(self.env, Agent.CLOUD_BUILD)] if self.env.git.connected else [],
+        )
+
+    def _buckets(self) -> None:
+        env, retention = self.env, self.env.retention
+        Bucket(
+            self,
+            "raw",
             env=env,
-            readers=[pipelines, serving, names.member(env, Identity.NODES)],
-            writers=[names.member(env, Identity.BUILDER)],
+            which=names.Bucket.RAW,
+            readers=[self.monitoring],
+            writers=[self.pipelines],
+            expire_after_days=retention.raw_days,
+        )
+        Bucket(
+            self,
+            "models",
+            env=env,
+            which=names.Bucket.MODELS,
+            readers=[self.serving, self.monitoring],
+            writers=[self.pipelines],
+        )
+        Bucket(
+            self,
+            "pipeline-root",
+            env=env,
+            which=names.Bucket.PIPELINE_ROOT,
+            writers=[self.pipelines, self.monitoring],
+            expire_after_days=retention.pipeline_root_days,
+        )
+        Bucket(self, "templates", env=env, which=names.Bucket.TEMPLATES, readers=[self.retrain])
+
+    def _datasets(self) -> None:
+        env = self.env
+        Dataset(
+            self,
+            "features",
+            env=env,
+            which=names.Dataset.FEATURES,
+            description="Features of every flight, point in time",
+            tables={names.FLIGHTS_TABLE: features_table(self.workloads.features)},
+            readers=[self.monitoring],
+            writers=[self.pipelines],
+        )
+        Dataset(
+            self,
+            "monitoring",
+            env=env,
+            which=names.Dataset.MONITORING,
+            description="What the endpoints answered, and how far data and predictions have moved",
+            tables={
+                names.PREDICTIONS_TABLE: predictions_table(env.retention.predictions_days),
+                names.DRIFT_TABLE: drift_table(),
+            },
+            writers=[self.monitoring],
         )

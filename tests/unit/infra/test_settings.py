@@ -77,5 +77,5 @@ def test_an_unknown_environment_names_those_there_are() -> None:
 
 def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
     (tmp_path / "local.toml").write_text("region = ")
-    with pytest.raises(BadInputError, match=r"local\.toml: not TOML"):
+    with pytest.raises(BadInputError, match=r"local\.toml: is not TOML"):
         load_environment("local", tmp_path)

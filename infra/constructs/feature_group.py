@@ -1,0 +1,49 @@
+"""A Vertex AI feature group over the features' table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from imports.google.vertex_ai_feature_group import (
+    VertexAiFeatureGroup,
+    VertexAiFeatureGroupBigQuery,
+    VertexAiFeatureGroupBigQueryBigQuerySource,
+)
+from imports.google.vertex_ai_feature_group_feature import VertexAiFeatureGroupFeature
+from infra import names
+from infra.bindings import Construct
+from infra.settings import Environment
+from infra.workloads import Feature
+
+
+class FeatureGroup(Construct):
+    """What a model reads, registered: each feature with the description its function has in `ml`.
+
+    Source: Vertex AI Feature Store, "Create a feature group".
+    """
+
+    def __init__(self, scope: Construct, id: str, *, env: Environment, model: str, features: Sequence[Feature]) -> None:
+        super().__init__(scope, id)
+        source = names.table_path(env, names.Dataset.FEATURES, names.FLIGHTS_TABLE)
+        self.group = VertexAiFeatureGroup(
+            self,
+            "Default",
+            name=names.feature_group(env, model),
+            region=env.region,
+            description=f"Features of {model}",
+            labels={"model": model},
+            big_query=VertexAiFeatureGroupBigQuery(
+                big_query_source=VertexAiFeatureGroupBigQueryBigQuerySource(input_uri=source),
+                entity_id_columns=[names.ENTITY_COLUMN],
+            ),
+        )
+        for feature in features:
+            VertexAiFeatureGroupFeature(
+                self,
+                feature.name,
+                name=feature.name,
+                region=env.region,
+                feature_group=self.group.name,
+                description=feature.description,
+                version_column_name=feature.name,
+            )

@@ -1,0 +1,57 @@
+"""Workload identity federation: the Git host's own tokens become identities, so no key exists that could leak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from imports.google.iam_workload_identity_pool import IamWorkloadIdentityPool
+from imports.google.iam_workload_identity_pool_provider import (
+    IamWorkloadIdentityPoolProvider,
+    IamWorkloadIdentityPoolProviderOidc,
+)
+from infra import names
+from infra.bindings import Construct
+from infra.constructs.protection import for_ever
+from infra.settings import Environment
+
+ISSUER = "https://token.actions.githubusercontent.com"
+
+
+class GitFederation(Construct):
+    """A pool that trusts one repository on GitHub. `anywhere` is any of its workflows, `protected` those of its
+    protected branch.
+
+    A deleted pool blocks its id for 30 days, so it lives in the bootstrap stack and is never destroyed.
+    Source: IAM, "Configure Workload Identity Federation with deployment pipelines".
+    """
+
+    def __init__(self, scope: Construct, id: str, *, env: Environment, after: Sequence[Any] = ()) -> None:
+        super().__init__(scope, id)
+        pool = IamWorkloadIdentityPool(
+            self,
+            "Default",
+            workload_identity_pool_id=names.identity_pool(env),
+            display_name=f"{env.name} Git",
+            description="Workflows of the repository, by the tokens of their host",
+            lifecycle=for_ever(),
+            depends_on=list(after) or None,
+        )
+        self.provider = IamWorkloadIdentityPoolProvider(
+            self,
+            "github",
+            workload_identity_pool_id=pool.workload_identity_pool_id,
+            workload_identity_pool_provider_id=names.identity_provider(env),
+            display_name="GitHub",
+            attribute_mapping={
+                "google.subject": "assertion.sub",
+                "attribute.repository": "assertion.repository",
+                "attribute.repository_ref": "assertion.repository + '@' + assertion.ref",
+            },
+            attribute_condition=f"assertion.repository == '{env.git.repository}'",
+            oidc=IamWorkloadIdentityPoolProviderOidc(issuer_uri=ISSUER),
+            lifecycle=for_ever(),
+        )
+        members = f"principalSet://iam.googleapis.com/{names.identity_pool_path(env)}"
+        self.anywhere = f"{members}/attribute.repository/{env.git.repository}"
+        self.protected = f"{members}/attribute.repository_ref/{env.git.repository}@refs/heads/{env.git.branch}"

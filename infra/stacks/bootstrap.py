@@ -1,0 +1,144 @@
+"""What must be there before anything else, and outlives every environment's destruction.
+
+State bucket, keys, the trust in the Git host, and the identities that plan, apply and build. `fonderie bootstrap`
+applies it, with its own state on the machine first and in its own bucket from then on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imports.google.data_google_storage_project_service_account import DataGoogleStorageProjectServiceAccount
+from imports.google.project_iam_custom_role import ProjectIamCustomRole
+from imports.google.project_iam_member import ProjectIamMember, ProjectIamMemberCondition
+from infra import names
+from infra.constructs.apis import Apis
+from infra.constructs.audit import AuditTrail
+from infra.constructs.bucket import Bucket
+from infra.constructs.budget import MonthlyBudget
+from infra.constructs.federation import GitFederation
+from infra.constructs.identity import Identity
+from infra.constructs.keys import KeyRing, let_encrypt
+from infra.constructs.protection import for_ever
+from infra.names import Agent, Key, Stack
+from infra.roles import APPLY_ROLES, GRANTABLE_ROLES, PLAN_PERMISSIONS
+from infra.stacks.base import EnvironmentStack
+
+OWN_APIS = (
+    "cloudresourcemanager.googleapis.com",
+    "serviceusage.googleapis.com",
+    "iam.googleapis.com",
+    "iamcredentials.googleapis.com",
+    "sts.googleapis.com",
+    "storage.googleapis.com",
+    "cloudkms.googleapis.com",
+)
+# Their service agents exist on demand only: `fonderie bootstrap` asks for them once these are enabled.
+APIS_WITH_AGENTS = (
+    Agent.BIGQUERY,
+    Agent.ARTIFACT_REGISTRY,
+    Agent.SECRET_MANAGER,
+    Agent.PUBSUB,
+    Agent.CLOUD_BUILD,
+    Agent.EVENTARC,
+    Agent.GKE_HUB,
+)
+STATE_VERSIONS = 100
+PROJECT_IAM_ADMIN = "roles/resourcemanager.projectIamAdmin"
+LOG_WRITER = "roles/logging.logWriter"
+
+
+class BootstrapStack(EnvironmentStack):
+    """State, keys, federation; the identities `plan` (reads), `apply` (writes) and `builder` (pushes images)."""
+
+    name = Stack.BOOTSTRAP
+
+    def build(self) -> None:
+        """Add the stack's resources."""
+        env = self.env
+        billing = ("billingbudgets.googleapis.com",) if env.budget else ()
+        self.apis = Apis(self, "api", services=(*OWN_APIS, *APIS_WITH_AGENTS, *billing))
+        accounts = self._identities()
+        self._state(after=accounts)
+        AuditTrail(self, "audit", env=env, services=["allServices"], after=self.apis(*OWN_APIS[:1]))
+        if env.budget:
+            MonthlyBudget(self, "budget", env=env, budget=env.budget, after=self.apis(*billing))
+
+    def _identities(self) -> list[Any]:
+        env, after = self.env, self.apis("iam.googleapis.com", "cloudresourcemanager.googleapis.com")
+        git = GitFederation(self, "git", env=env, after=[*after, *self.apis("sts.googleapis.com")])
+        trusted = [*after, git.provider]
+        reader = ProjectIamCustomRole(
+            self,
+            "plan-role",
+            project=env.project_id,
+            role_id=names.custom_role(env, names.Identity.PLAN),
+            title=f"{env.name} plan",
+            description="Reads every kind of resource the stacks hold, and nothing that is kept in one",
+            permissions=list(PLAN_PERMISSIONS),
+            lifecycle=for_ever(),
+            depends_on=after,
+        )
+        plan = Identity(
+            self,
+            "plan",
+            env=env,
+            who=names.Identity.PLAN,
+            purpose="Plans what a pull request would change; reads only",
+            roles=[LOG_WRITER],
+            federated=[git.anywhere],
+            after=trusted,
+        )
+        ProjectIamMember(self, "plan-reads", project=env.project_id, role=reader.name, member=plan.account.member)
+        apply = Identity(
+            self,
+            "apply",
+            env=env,
+            who=names.Identity.APPLY,
+            purpose="Applies what was reviewed, from the protected branch only",
+            roles=[*APPLY_ROLES, PROJECT_IAM_ADMIN, LOG_WRITER],
+            conditions={PROJECT_IAM_ADMIN: _may_grant(GRANTABLE_ROLES)},
+            federated=[git.protected],
+            after=trusted,
+        )
+        Identity(
+            self,
+            "builder",
+            env=env,
+            who=names.Identity.BUILDER,
+            purpose="Builds the images and pushes them; writes nothing else",
+            roles=[LOG_WRITER],
+            federated=[git.protected],
+            after=trusted,
+        )
+        return [plan.account, apply.account]
+
+    def _state(self, *, after: list[Any]) -> None:
+        env = self.env
+        keys = KeyRing(self, "keys", env=env, after=self.apis("cloudkms.googleapis.com"))
+        storage = self.apis("storage.googleapis.com")
+        after = [*after, *storage]
+        if env.customer_keys:
+            agent = DataGoogleStorageProjectServiceAccount(self, "storage-agent", depends_on=storage)
+            after += let_encrypt(self, env, Key.STATE, [Agent.STORAGE], after=[agent, *keys.keys.values()])
+        Bucket(
+            self,
+            "state",
+            env=env,
+            which=names.Bucket.STATE,
+            key=Key.STATE,
+            versions=STATE_VERSIONS,
+            readers=[names.member(env, names.Identity.PLAN)],
+            writers=[names.member(env, names.Identity.APPLY)],
+            retained=True,
+            after=after,
+        )
+
+
+def _may_grant(roles: frozenset[str]) -> ProjectIamMemberCondition:
+    """Source: IAM, "Limit role granting": a project's IAM administrator who can give only the roles listed."""
+    listed = ", ".join(f"'{role}'" for role in sorted(roles))
+    return ProjectIamMemberCondition(
+        title="only-the-roles-of-the-stacks",
+        expression=f"api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly([{listed}])",
+    )

@@ -1,0 +1,116 @@
+"""What turns changes into deploys and time into runs: triggers, pipeline templates, schedules, retraining, alerts."""
+
+from __future__ import annotations
+
+from infra import names
+from infra.constructs.git import GitConnection, Trigger
+from infra.constructs.retraining import Retraining
+from infra.constructs.schedule import Schedule, pipeline_job
+from infra.constructs.template import PipelineTemplate
+from infra.constructs.watch import Watch
+from infra.names import Identity, Stack
+from infra.stacks.base import EnvironmentStack
+from infra.workloads import CompiledPipeline, PipelineName
+
+RUNS_AS = {PipelineName.TRAINING: Identity.PIPELINES, PipelineName.MONITORING: Identity.MONITORING}
+
+
+class DeliveryStack(EnvironmentStack):
+    """Triggers, templates, schedules, continuous training, alerts, a dashboard."""
+
+    name = Stack.DELIVERY
+
+    def build(self) -> None:
+        """Add the stack's resources."""
+        if self.env.git.connected:
+            self._triggers()
+        for model in self.workloads.models:
+            for pipeline in model.pipelines:
+                self._pipeline(pipeline)
+        training = [
+            pipeline
+            for model in self.workloads.models
+            for pipeline in model.pipelines
+            if pipeline.pipeline is PipelineName.TRAINING
+        ]
+        if self.env.features.continuous_training:
+            writers = [names.member(self.env, Identity.MONITORING)]
+            Retraining(self, "retraining", env=self.env, pipelines=training, writers=writers)
+        Watch(self, "watch", env=self.env, models=[model.name for model in self.workloads.models])
+
+    def _triggers(self) -> None:
+        env = self.env
+        repository = GitConnection(self, "git", env=env).repository
+        Trigger(
+            self,
+            "preview",
+            what="preview",
+            description="A pull request: what would change, as one comment",
+            repository=repository,
+            runs_as=Identity.PLAN,
+            on_pull_request=True,
+            env=env,
+        )
+        Trigger(
+            self,
+            "apply",
+            what="apply",
+            description="The protected branch: apply what was reviewed",
+            repository=repository,
+            runs_as=Identity.APPLY,
+            on_push=True,
+            approval=env.approval,
+            substitutions={
+                "_MACHINE_TYPE": env.serving.machine_type,
+                "_MIN_REPLICAS": str(env.serving.min_replicas),
+                "_MAX_REPLICAS": str(env.serving.max_replicas),
+                "_SERVING_IMAGE": env.images.serving,
+            },
+            env=env,
+        )
+        Trigger(
+            self,
+            "images",
+            what="images",
+            description="Code of models or pipelines: build, scan and push the images",
+            repository=repository,
+            runs_as=Identity.BUILDER,
+            on_push=True,
+            paths=["ml/**", "pipelines/**", "requirements/**", "fonderie/**"],
+            substitutions={"_REGISTRY": names.images_url(env)},
+            env=env,
+        )
+        Trigger(
+            self,
+            "drift",
+            what="drift",
+            description="Every night: does the cloud still look as the code says?",
+            repository=repository,
+            runs_as=Identity.PLAN,
+            env=env,
+        )
+        Schedule(
+            self,
+            "nightly-drift",
+            env=env,
+            what="nightly-drift",
+            description="Starts the drift check of the infrastructure",
+            cron=env.schedules.infrastructure_drift,
+            url=names.trigger_url(env, "drift"),
+            body={},
+        )
+
+    def _pipeline(self, pipeline: CompiledPipeline) -> None:
+        env, what = self.env, f"{pipeline.pipeline}-{pipeline.model}"
+        PipelineTemplate(self, f"{what}-template", env=env, pipeline=pipeline)
+        training = pipeline.pipeline is PipelineName.TRAINING
+        Schedule(
+            self,
+            what,
+            env=env,
+            what=what.replace("_", "-"),
+            description=f"Runs the {pipeline.pipeline} pipeline of {pipeline.model}",
+            cron=env.schedules.training if training else env.schedules.monitoring,
+            url=names.vertex_url(env, "pipelineJobs"),
+            body=pipeline_job(env, pipeline, RUNS_AS[pipeline.pipeline]),
+        )

@@ -1,0 +1,101 @@
+"""What everything stands on: APIs, the network, the identities of the workloads, the service agents' grants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from imports.google.data_google_storage_project_service_account import DataGoogleStorageProjectServiceAccount
+from infra import names
+from infra.constructs.apis import Apis
+from infra.constructs.identity import Identity
+from infra.constructs.keys import let_encrypt
+from infra.constructs.network import Network
+from infra.names import Agent, Key, Stack
+from infra.roles import WORKLOAD_ROLES
+from infra.settings import Environment
+from infra.stacks.base import EnvironmentStack
+
+APIS = (
+    "aiplatform.googleapis.com",
+    "cloudscheduler.googleapis.com",
+    "compute.googleapis.com",
+    "containerscanning.googleapis.com",
+    "logging.googleapis.com",
+    "monitoring.googleapis.com",
+    "workflows.googleapis.com",
+    "workflowexecutions.googleapis.com",
+)
+APIS_OF_THE_CLUSTER = (
+    "anthosconfigmanagement.googleapis.com",
+    "binaryauthorization.googleapis.com",
+    "container.googleapis.com",
+)
+
+PURPOSES = {
+    names.Identity.PIPELINES: "Runs the training pipelines",
+    names.Identity.MONITORING: "Runs the monitoring pipelines and asks for a retraining",
+    names.Identity.SERVING: "Serves the champion",
+    names.Identity.NODES: "The cluster's nodes; what runs on them has identities of its own",
+    names.Identity.SCHEDULER: "Starts pipelines and the nightly drift check",
+    names.Identity.RETRAIN: "Turns a request for a retraining into a run of the training pipeline",
+}
+
+# Who attaches an identity to what it starts (`iam.serviceAccounts.actAs`); `apply` attaches what Terraform creates.
+USERS = {
+    names.Identity.PIPELINES: (names.Identity.SCHEDULER, names.Identity.RETRAIN),
+    names.Identity.MONITORING: (names.Identity.SCHEDULER,),
+    names.Identity.SERVING: (names.Identity.APPLY, names.Identity.PIPELINES),
+    names.Identity.NODES: (names.Identity.APPLY,),
+    names.Identity.SCHEDULER: (names.Identity.APPLY,),
+    names.Identity.RETRAIN: (names.Identity.APPLY,),
+}
+
+# Which service agents encrypt with which key, and in which environments. Those that exist on demand only were made by
+# `fonderie bootstrap`. The secrets of the cluster are encrypted everywhere.
+ENCRYPTERS: dict[tuple[Key, tuple[Agent, ...]], Callable[[Environment], bool]] = {
+    (Key.DATA, (Agent.STORAGE, Agent.ARTIFACT_REGISTRY, Agent.BIGQUERY, Agent.PUBSUB, Agent.AIPLATFORM)): (
+        lambda env: env.customer_keys
+    ),
+    (Key.SECRETS, (Agent.SECRET_MANAGER,)): lambda env: env.customer_keys,
+    (Key.CLUSTER, (Agent.CONTAINER,)): lambda env: env.features.cluster,
+    (Key.CLUSTER, (Agent.COMPUTE,)): lambda env: env.features.cluster and env.customer_keys,
+}
+
+
+class FoundationStack(EnvironmentStack):
+    """APIs, network, workload identities; nothing in it holds data."""
+
+    name = Stack.FOUNDATION
+
+    def build(self) -> None:
+        """Add the stack's resources."""
+        env = self.env
+        of_cluster = APIS_OF_THE_CLUSTER if env.features.cluster else ()
+        self.apis = Apis(self, "api", services=(*APIS, *of_cluster))
+        Network(self, "network", env=env, after=self.apis("compute.googleapis.com"))
+        self._identities()
+        self._encrypters()
+
+    def _identities(self) -> None:
+        made: dict[names.Identity, Any] = {}
+        for who, roles in WORKLOAD_ROLES.items():
+            identity = Identity(
+                self,
+                who,
+                env=self.env,
+                who=who,
+                purpose=PURPOSES[who],
+                roles=roles,
+                users=[names.member(self.env, user) for user in USERS[who]],
+                after=[made[user] for user in USERS[who] if user in made],
+            )
+            made[who] = identity.account
+
+    def _encrypters(self) -> None:
+        after = [*self.apis.all]
+        if self.env.customer_keys:
+            after.append(DataGoogleStorageProjectServiceAccount(self, "storage-agent"))
+        for (key, agents), wanted in ENCRYPTERS.items():
+            if wanted(self.env):
+                let_encrypt(self, self.env, key, agents, after=after)

@@ -1,0 +1,76 @@
+"""Where the models run: the GKE cluster with Kubeflow Pipelines, Vertex AI's endpoints and feature groups."""
+
+from __future__ import annotations
+
+from imports.google.service_account_iam_member import ServiceAccountIamMember
+from infra import names
+from infra.constructs.cluster import Cluster
+from infra.constructs.config_sync import ConfigSync
+from infra.constructs.endpoint import Endpoint
+from infra.constructs.feature_group import FeatureGroup
+from infra.constructs.node_pool import NodePool
+from infra.constructs.tensorboard import Tensorboard
+from infra.names import Identity, Stack
+from infra.stacks.base import EnvironmentStack
+
+# Kubernetes' service accounts (namespace/name, in infra/kubernetes/) and the identity each one is.
+WORKLOADS = {
+    "kubeflow/pipeline-runner": Identity.PIPELINES,
+    "kubeflow/monitoring-runner": Identity.MONITORING,
+    "serving/server": Identity.SERVING,
+}
+
+
+class RuntimeStack(EnvironmentStack):
+    """Cluster, pools, fleet; per model an endpoint and a feature group. Everything in it can be made again."""
+
+    name = Stack.RUNTIME
+
+    def build(self) -> None:
+        """Add the stack's resources."""
+        env = self.env
+        if env.features.cluster:
+            self._kubernetes()
+        known = {feature.name: feature for feature in self.workloads.features}
+        for model in self.workloads.models:
+            Endpoint(self, f"{model.name}-endpoint", env=env, model=model.name, description=model.description)
+            features = [known[name] for name in model.features]
+            FeatureGroup(self, f"{model.name}-features", env=env, model=model.name, features=features)
+        if env.features.tensorboard:
+            Tensorboard(self, "tensorboard", env=env)
+
+    def _kubernetes(self) -> None:
+        env = self.env
+        sync = [ConfigSync(self, "config-sync", env=env).feature] if env.features.config_sync else []
+        cluster = Cluster(self, "cluster", env=env, after=sync).cluster
+        system, pipelines = env.cluster.system, env.cluster.pipelines
+        NodePool(
+            self,
+            "system-pool",
+            env=env,
+            cluster=cluster,
+            pool="system",
+            machine_type=system.machine_type,
+            min_nodes=system.min_nodes,
+            max_nodes=system.max_nodes,
+        )
+        NodePool(
+            self,
+            "pipelines-pool",
+            env=env,
+            cluster=cluster,
+            pool="pipelines",
+            machine_type=pipelines.machine_type,
+            min_nodes=0,
+            max_nodes=pipelines.max_nodes,
+            spot=True,
+        )
+        for account, who in WORKLOADS.items():
+            ServiceAccountIamMember(
+                self,
+                f"{who}-on-cluster",
+                service_account_id=names.account_path(env, who),
+                role="roles/iam.workloadIdentityUser",
+                member=f"serviceAccount:{names.workload_pool(env)}[{account}]",
+                depends_on=[cluster],  # the pool of identities exists once the first cluster does
+            )
