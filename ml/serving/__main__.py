@@ -1,0 +1,30 @@
+"""The container's entry point: `python -m ml.serving`, told everything by its environment (ml/serving/settings.py)."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from fonderie.errors import BadInputError, FonderieError
+
+
+def main() -> int:
+    """Serve the version at AIP_STORAGE_URI; an exit code of fonderie/errors.py when it must not be served."""
+    from ml.serving.server import open_desk, serve
+    from ml.serving.settings import Settings, variable
+    from ml.serving.sources import UriSource
+
+    try:
+        settings = Settings.read(os.environ)
+        if not settings.storage_uri:
+            raise BadInputError("is not set: where is the version?", where=variable("storage_uri"))
+        source = UriSource(settings.storage_uri, settings.model, settings.max_instances)
+        serve(open_desk(settings), {settings.model: source})
+    except FonderieError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

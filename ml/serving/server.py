@@ -1,0 +1,131 @@
+"""The prediction server: routes by Vertex AI's container contract, under uvicorn.
+
+Source: Vertex AI, "Custom container requirements for prediction": listen on 0.0.0.0:AIP_HTTP_PORT, answer GET
+AIP_HEALTH_ROUTE with 200 when ready, POST AIP_PREDICT_ROUTE with {"predictions": [...]}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import resource
+import signal
+import time
+from collections.abc import AsyncIterator, Mapping
+from types import FrameType
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from fonderie.errors import StepFailedError
+from ml.serving.answering import Desk, Predict
+from ml.serving.connections import GuardedProtocol, House
+from ml.serving.journal import JournalHandler
+from ml.serving.pages import Pages, http_error
+from ml.serving.prediction_log import PredictionLog
+from ml.serving.reloading import load_all, watch
+from ml.serving.settings import Settings
+from ml.serving.sinks import open_sink
+from ml.serving.sources import Source
+
+KEEP_ALIVE_S = 620  # longer than Google's load balancers keep theirs: they must be the ones to close
+
+
+def build_app(desk: Desk, sources: Mapping[str, Source]) -> Starlette:
+    """The ASGI application; it follows the champions of its sources while it runs."""
+    predict, pages = Predict(desk), Pages(desk)
+    routes = [
+        Route(desk.settings.predict_route, predict, methods=["POST"]),
+        Route("/models/{model}/predict", predict, methods=["POST"]),
+        Route(desk.settings.health_route, pages.ready),
+        Route("/live", pages.live),
+        Route("/metrics", pages.metrics),
+        Route("/models", pages.models),
+    ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        watching = asyncio.create_task(watch(desk, sources, every_s=desk.settings.reload_every_s))
+        yield
+        watching.cancel()
+        if desk.log is not None:
+            await asyncio.to_thread(desk.log.close)
+
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: http_error})
+
+
+def open_desk(settings: Settings) -> Desk:
+    """A desk with its prediction log, if the settings name one."""
+    desk = Desk(settings)
+    if settings.log_sink:
+        desk.log = PredictionLog(
+            open_sink(settings.log_sink),
+            counts=desk.metrics.log_rows,
+            on_failure=lambda words: desk.journal.request("ERROR", words),
+        )
+    return desk
+
+
+class DrainingServer(uvicorn.Server):
+    """On SIGTERM: first not ready, for `drain_s` still answering, then no new connection, then the last answers."""
+
+    def __init__(self, config: uvicorn.Config, desk: Desk, house: House) -> None:
+        super().__init__(config)
+        self._desk = desk
+        self._house = house
+        self._until: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called on SIGINT and SIGTERM; the second time it stops at once."""
+        if self._until is not None:
+            self.should_exit = True
+            self.force_exit = sig == signal.SIGINT
+            return
+        self._desk.hosting.draining = True
+        self._until = time.monotonic() + self._desk.settings.drain_s
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn ten times a second."""
+        self._desk.metrics.refused_connections = self._house.refused
+        if self._until is not None and time.monotonic() >= self._until:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def serve(desk: Desk, sources: Mapping[str, Source], *, host: str = "0.0.0.0") -> None:
+    """Load, check, answer until told to stop. Raises FonderieError when a version must not be served."""
+    started = time.perf_counter()
+    load_all(desk, sources)
+    settings = desk.settings
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    house = House(
+        capacity=max(min(settings.max_connections, files - 64), 1), header_timeout_s=settings.header_timeout_s
+    )
+    protocol = type("Protocol", (GuardedProtocol,), {"house": house})
+    logging.getLogger("uvicorn").handlers = [JournalHandler(desk.journal)]
+    logging.getLogger("asyncio").handlers = [JournalHandler(desk.journal)]
+    config = uvicorn.Config(
+        build_app(desk, sources), host=host, port=settings.http_port, http=protocol, ws="none", loop="uvloop",
+        log_config=None, access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_S, backlog=2048,
+        timeout_graceful_shutdown=max(int(settings.stop_timeout_s), 1),
+    )  # fmt: skip
+    _announce(desk, time.perf_counter() - started)
+    try:
+        DrainingServer(config, desk, house).run()
+    except SystemExit:
+        raise StepFailedError(f"port {settings.http_port} cannot be listened on", hint="is it taken?") from None
+    desk.journal.write("NOTICE", "stopped")
+
+
+def _announce(desk: Desk, seconds: float) -> None:
+    for name in desk.hosting.models:
+        arms = desk.hosting.arms(name)
+        assert arms is not None  # it was named by hosting
+        parity = arms.champion.parity
+        desk.journal.write(
+            "NOTICE", "loaded", model=name, version=arms.champion.version, engine=parity.engine, probes=parity.probes,
+            port=desk.settings.http_port, seconds=round(seconds, 3),
+        )  # fmt: skip
