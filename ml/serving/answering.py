@@ -59,16 +59,15 @@ class Predict:
         try:
             await self._answer(arms, request_id, scope, receive, send)
         except BodyError as error:
-            self._count_refusal(arms.champion, error.status, request_id, str(error))
+            words = f"{error.path}: {error.reason.partition(chr(39))[0]}"  # without the value: it may be a person's
+            self._count_refusal(arms.champion, error.status, request_id, words)
             await _refuse(send, error.status, error.reason, error.path, request_id)
         except GoneError:
             self._count_refusal(arms.champion, 499, request_id, "the client left")
 
     async def _answer(self, arms: Arms, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         settings = self._desk.settings
-        body = await read_body(
-            scope, receive, max_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s
-        )
+        body = await read_body(scope, receive, max_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
         started = time.perf_counter()
         role = arms.role(request_id)
         answer, served = await self._score(arms, role, body, request_id)

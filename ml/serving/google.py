@@ -32,15 +32,15 @@ class GoogleClient:
 
     def get(self, path: str) -> bytes:
         """The body of the answer. Raises OSError (urllib's errors are OSErrors)."""
-        return self._ask(urllib.request.Request(self._root + path, headers=self._headers()))  # noqa: S310
+        return self._ask(urllib.request.Request(self._root + path, headers=self._headers()))
 
     def post(self, path: str, body: bytes) -> bytes:
         """The body of the answer to a JSON body. Raises OSError."""
         headers = self._headers() | {"content-type": "application/json"}
-        return self._ask(urllib.request.Request(self._root + path, data=body, headers=headers))  # noqa: S310
+        return self._ask(urllib.request.Request(self._root + path, data=body, headers=headers))
 
     def _ask(self, request: urllib.request.Request) -> bytes:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
             body: bytes = answer.read()
             return body
 

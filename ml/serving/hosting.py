@@ -1,4 +1,4 @@
-"""Which versions this process answers with. One assignment changes it; a request in flight keeps what it started with."""
+"""Which versions this process answers with: changed by one assignment; a request keeps what it started with."""
 
 from __future__ import annotations
 

@@ -89,7 +89,9 @@ class Metrics:
         yield requests
         yield self._histograms("serving_latency_seconds", "From the body's first byte to the answer", self.latency)
         yield self._histograms("serving_predictions", "Predictions, by deciles of the probes", self.predictions)
-        served = GaugeMetricFamily("serving_version", "1: the version in this role", labels=["model", "version", "role"])
+        served = GaugeMetricFamily(
+            "serving_version", "1: the version in this role", labels=["model", "version", "role"]
+        )
         for (model, version), role in sorted(self.served.items()):
             served.add_metric([model, version, role], 1)
         yield served
@@ -98,7 +100,9 @@ class Metrics:
         for result, count in sorted(self.log_rows.items()):
             rows.add_metric([result], count)
         yield rows
-        refused = CounterMetricFamily("serving_refused_connections", "Connections refused or closed: too many, too slow")
+        refused = CounterMetricFamily(
+            "serving_refused_connections", "Connections refused or closed: too many, too slow"
+        )
         refused.add_metric([], self.refused_connections)
         yield refused
 

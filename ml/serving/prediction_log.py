@@ -1,8 +1,8 @@
 """The prediction log: what was asked and answered, sampled, for monitoring.
 
-Never in the way of an answer: rows go into a bounded queue, a thread writes them; what does not fit or cannot be written
-(a full disk) is counted and let go. Without personal data: the schema's features, the prediction, the version and a
-request id that is ours or plainly an id; no address, no header, no other field a client may have sent.
+Never in the way of an answer: rows go into a bounded queue, a thread writes them; what does not fit or cannot be
+written (a full disk) is counted and let go. Without personal data: the schema's features, the prediction, the version
+and a request id that is ours or plainly an id; no address, no header, no other field a client may have sent.
 """
 
 from __future__ import annotations
@@ -68,9 +68,15 @@ class PredictionLog:
     """A queue and the thread that empties it into a sink."""
 
     def __init__(
-        self, sink: Sink, *, counts: Counter[str], on_failure: Callable[[str], None], capacity: int = 2000, batch: int = 500,
+        self,
+        sink: Sink,
+        *,
+        counts: Counter[str],
+        on_failure: Callable[[str], None],
+        capacity: int = 2000,
+        batch: int = 500,
         every_s: float = 2.0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`capacity` and `batch` are requests; a batch is written when it is full or `every_s` old."""
         self._sink = sink
         self._counts = counts

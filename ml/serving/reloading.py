@@ -1,4 +1,4 @@
-"""A new champion takes over in a running server: loaded and checked beside the old one, then swapped in one assignment."""
+"""A new champion takes over in a running server: loaded and checked beside the old one, then swapped in one step."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class DrainingServer(uvicorn.Server):
         self._house = house
         self._until: float | None = None
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, _: FrameType | None) -> None:
         """Called on SIGINT and SIGTERM; the second time it stops at once."""
         if self._until is not None:
             self.should_exit = True
@@ -95,28 +95,41 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def serve(desk: Desk, sources: Mapping[str, Source], *, host: str = "0.0.0.0") -> None:
-    """Load, check, answer until told to stop. Raises FonderieError when a version must not be served."""
-    started = time.perf_counter()
+def configure(desk: Desk, sources: Mapping[str, Source], *, host: str) -> tuple[uvicorn.Config, House]:
+    """Load and check every version, then what uvicorn needs. Raises FonderieError when one must not be served."""
     load_all(desk, sources)
     settings = desk.settings
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    house = House(
-        capacity=max(min(settings.max_connections, files - 64), 1), header_timeout_s=settings.header_timeout_s
-    )
-    protocol = type("Protocol", (GuardedProtocol,), {"house": house})
-    logging.getLogger("uvicorn").handlers = [JournalHandler(desk.journal)]
-    logging.getLogger("asyncio").handlers = [JournalHandler(desk.journal)]
+    capacity = max(min(settings.max_connections, files - 64), 1)
+    house = House(capacity=capacity, header_timeout_s=settings.header_timeout_s)
+    for library in ("uvicorn", "asyncio"):
+        logging.getLogger(library).handlers = [JournalHandler(desk.journal)]
     config = uvicorn.Config(
-        build_app(desk, sources), host=host, port=settings.http_port, http=protocol, ws="none", loop="uvloop",
-        log_config=None, access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_S, backlog=2048,
+        build_app(desk, sources),
+        host=host,
+        port=settings.http_port,
+        http=type("Protocol", (GuardedProtocol,), {"house": house}),
+        ws="none",
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(int(settings.stop_timeout_s), 1),
-    )  # fmt: skip
+    )
+    return config, house
+
+
+def serve(desk: Desk, sources: Mapping[str, Source], *, host: str = "0.0.0.0") -> None:
+    """Load, check, answer until told to stop. Raises FonderieError when a version must not be served."""
+    started = time.perf_counter()
+    config, house = configure(desk, sources, host=host)
     _announce(desk, time.perf_counter() - started)
     try:
         DrainingServer(config, desk, house).run()
     except SystemExit:
-        raise StepFailedError(f"port {settings.http_port} cannot be listened on", hint="is it taken?") from None
+        port = desk.settings.http_port
+        raise StepFailedError(f"port {port} cannot be listened on", hint="is it taken?") from None
     desk.journal.write("NOTICE", "stopped")
 
 

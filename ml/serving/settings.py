@@ -66,6 +66,7 @@ def _read(name: str, kind: str, environment: Mapping[str, str]) -> int | float |
     if not text:
         return None
     try:
-        return {"int": int, "float": float, "str": str}[kind](text)
+        value: int | float | str = {"int": int, "float": float, "str": str}[kind](text)
     except ValueError:
         raise BadInputError(f"{text!r} is no {kind}", where=variable(name)) from None
+    return value

@@ -44,7 +44,7 @@ class BigQuerySink:
     Source: BigQuery REST reference, tabledata.insertAll (insertId, insertErrors).
     """
 
-    def __init__(self, project: str, dataset: str, table: str, client: GoogleClient) -> None:
+    def __init__(self, client: GoogleClient, *, project: str, dataset: str, table: str) -> None:
         self._path = f"/bigquery/v2/projects/{project}/datasets/{dataset}/tables/{table}/insertAll"
         self._client = client
 
@@ -64,4 +64,6 @@ def open_sink(location: str) -> Sink:
     parts = location.removeprefix("bigquery://").split("/")
     if len(parts) != 3 or not all(parts):
         raise BadInputError(f"{location!r} names no table", hint="bigquery://project/dataset/table")
-    return BigQuerySink(*parts, client=GoogleClient("https://bigquery.googleapis.com"))
+    project, dataset, table = parts
+    client = GoogleClient("https://bigquery.googleapis.com")
+    return BigQuerySink(client, project=project, dataset=dataset, table=table)

@@ -10,7 +10,6 @@ from typing import Protocol
 import msgspec
 
 from fonderie.errors import BadInputError
-from ml.registry import Alias, open_registry
 from ml.serving.artefact import Served, load_version
 from ml.serving.google import fetch
 
@@ -21,7 +20,7 @@ class Source(Protocol):
     def champion(self) -> str:
         """The champion's version, cheaply. Raises FonderieError."""
 
-    def load(self, version: str) -> Served:
+    def load(self, version: str, /) -> Served:
         """That version, checked. Raises FonderieError."""
 
 
@@ -35,6 +34,8 @@ class RegistrySource:
 
     def champion(self) -> str:
         """See Source."""
+        from ml.registry import Alias, open_registry
+
         number = open_registry(self.model, self.location).aliases().at(Alias.CHAMPION)
         if number is None:
             raise BadInputError(f"{self.model} has no champion", hint=f"fonderie run training --model {self.model}")
@@ -42,6 +43,8 @@ class RegistrySource:
 
     def load(self, version: str) -> Served:
         """See Source."""
+        from ml.registry import open_registry
+
         found = open_registry(self.model, self.location).get(int(version))
         return load_version(found.folder, version=version, model=self.model, max_instances=self.max_instances)
 
@@ -58,8 +61,8 @@ class UriSource:
         """See Source."""
         return ""
 
-    def load(self, version: str) -> Served:
-        """See Source; the version's number is in its record, `version` is not asked for."""
+    def load(self, _: str) -> Served:
+        """See Source; which version it is, its record says."""
         with tempfile.TemporaryDirectory(prefix="version-") as scratch:
             folder = fetch(self.uri, Path(scratch))
             return load_version(

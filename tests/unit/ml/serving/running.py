@@ -1,0 +1,111 @@
+"""A real server in a thread, and a client that speaks to it over a real socket."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from ml.serving.answering import Desk
+from ml.serving.artefact import Served, load_version
+from ml.serving.journal import Journal
+from ml.serving.server import DrainingServer, configure, open_desk
+from ml.serving.settings import Settings
+from ml.serving.sources import Source
+
+
+class FolderSource:
+    """Versions in folders, and a champion the test moves: a registry in miniature."""
+
+    def __init__(self, folders: dict[str, Path], champion: str, *, max_instances: int = 1000) -> None:
+        self.folders = folders
+        self.at = champion
+        self.max_instances = max_instances
+
+    def champion(self) -> str:
+        return self.at
+
+    def load(self, version: str, /) -> Served:
+        return load_version(self.folders[version], version=version, max_instances=self.max_instances)
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+class Client:
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+
+    def post(self, body: bytes | dict[str, Any], path: str = "/predict", **headers: str) -> Reply:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self._ask("POST", path, data, headers)
+
+    def get(self, path: str) -> Reply:
+        return self._ask("GET", path, None, {})
+
+    def _ask(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> Reply:
+        self._connection.request(method, path, data, {key.replace("_", "-"): value for key, value in headers.items()})
+        answer = self._connection.getresponse()
+        text = answer.read()
+        named = {key.lower(): value for key, value in answer.getheaders()}
+        body = json.loads(text) if "json" in named.get("content-type", "") else text.decode()
+        return Reply(answer.status, named, body)
+
+    def socket(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+
+@dataclass
+class Running:
+    desk: Desk
+    client: Client
+    journal: io.StringIO
+    port: int
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.journal.getvalue().splitlines()]
+
+
+@contextmanager
+def running(sources: dict[str, Source], **settings: Any) -> Iterator[Running]:
+    journal = io.StringIO()
+    desk = open_desk(Settings(http_port=0, **{"reload_every_s": 0.05, **settings}))
+    desk.journal = Journal(journal)
+    config, house = configure(desk, sources, host="127.0.0.1")
+    server = DrainingServer(config, desk, house)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    port = _port(server)
+    try:
+        yield Running(desk, Client(port), journal, port)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def _port(server: uvicorn.Server) -> int:
+    until(lambda: server.started)
+    return int(server.servers[0].sockets[0].getsockname()[1])
+
+
+def until(condition: Any, *, seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.01)
