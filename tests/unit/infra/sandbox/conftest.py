@@ -5,6 +5,7 @@ import pytest
 from infra.sandbox.facts import Facts
 from infra.sandbox.planner import Planner
 from infra.sandbox.schema import Schema
+from tests.unit.infra.sandbox.google import Google
 
 GOOGLE = Path("tests/data/google")
 
@@ -22,3 +23,15 @@ def facts() -> Facts:
 @pytest.fixture(scope="session")
 def planner(schema: Schema, facts: Facts) -> Planner:
     return Planner(schema, facts)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, schema: Schema, facts: Facts) -> Google:
+    """A fresh project: nothing is on, nothing is there."""
+    return Google.at(tmp_path / "cloud.sqlite", schema, facts)
+
+
+@pytest.fixture
+def established(tmp_path: Path, schema: Schema, facts: Facts) -> Google:
+    """A project where every API is on and what is named from outside exists."""
+    return Google.at(tmp_path / "cloud.sqlite", schema, facts, established=True)

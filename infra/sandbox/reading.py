@@ -1,0 +1,45 @@
+"""What a refresh and an import show of an object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra.sandbox import labels
+from infra.sandbox.cloud import Thing
+from infra.sandbox.interface import UNKNOWN, State
+from infra.sandbox.world import Request, World
+
+_PLACES = ("project", "region", "zone", "location")
+
+
+def read_back(request: Request, found: Thing) -> State:
+    """The attributes of an object as a state: what only Terraform knows stays as it was."""
+    type, prior, world = request.type, request.state, request.world
+    attributes = {**found.attributes, **request.extra}
+    kept = labels.not_read_back(world.facts, type)
+    state = {**world.schema.resource(type).block.empty(), **attributes}
+    imported = _is_imported(world, type, prior)
+    for name in kept & state.keys():
+        if (value := prior.get(name)) not in (None, UNKNOWN) or not imported:
+            state[name] = None if value is UNKNOWN else value
+        else:
+            state[name] = _default(world, type, name)
+    return {**state, **labels.seen(attributes, {} if imported else prior, state), **_texts(prior, state, ("id",))}
+
+
+def _is_imported(world: World, type: str, state: State) -> bool:
+    """After an import, and only then, nothing that the server computes is in the state."""
+    facts = world.facts.type(type).attributes
+    served = (name for name in state if name in facts and facts[name].computed and name not in _PLACES)
+    return all(state[name] in (None, [], {}) for name in served if name not in ("id", "name"))
+
+
+def _default(world: World, type: str, name: str) -> Any:
+    fact = world.facts.type(type).attributes.get(name)
+    if name == "deletion_policy":
+        return "DELETE"
+    return None if fact is None else fact.default
+
+
+def _texts(prior: State, state: State, names: tuple[str, ...]) -> State:
+    return {name: prior[name] for name in names if isinstance(prior.get(name), str) and name in state}
