@@ -1,0 +1,133 @@
+"""One month under one champion: everything that is compared, as one verdict. Pure: no files, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ml.config import ModelConfig
+from ml.data.months import Month
+from ml.monitoring.drift import Floats
+from ml.monitoring.errors import MonthError, as_error, month_error
+from ml.monitoring.quality import quality_findings, schema_findings, volume_finding
+from ml.monitoring.shift import Predict, feature_findings, importances, prediction_finding
+from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The watched model and what it was made from: what a month is compared with."""
+
+    version: int
+    predict: Predict
+    reference: pd.DataFrame = field(repr=False)
+    """A sample of its training rows: features and keys."""
+    gate_metric: float
+    """What its gate measured on held-out rows, in the gate's metric."""
+    months: tuple[Month, ...]
+    """It was trained on."""
+    training_rows: int
+    importance: dict[str, float]
+    predictions: Floats = field(repr=False)
+    """Of the reference."""
+
+    @property
+    def rows_a_month(self) -> float:
+        """Of its training months, on average."""
+        return self.training_rows / max(len(self.months), 1)
+
+    def knows_season(self, month: Month) -> bool:
+        """Was the same month of any year among its training months?"""
+        return any(known.month == month.month for known in self.months)
+
+
+def champion_of(
+    config: ModelConfig,
+    version: int,
+    predict: Predict,
+    reference: pd.DataFrame,
+    *,
+    gate_metric: float,
+    months: Iterable[Month],
+    training_rows: int,
+) -> Champion:
+    """With what only has to be computed once for a version: importances and predictions of the reference."""
+    importance = importances(predict, reference, config.features.names, config.training.seed)
+    return Champion(
+        version, predict, reference, gate_metric, tuple(months), training_rows, importance, predict(reference)
+    )
+
+
+def monitor_month(config: ModelConfig, champion: Champion, month: Month, current: pd.DataFrame) -> MonthVerdict:
+    """Compare `current`, the month's feature table, with the champion's reference.
+
+    When training on the month cannot work (no rows, a missing column), that is all the verdict says.
+    """
+    blocked = tuple(schema_findings(config, current))
+    target = _target(current)
+    known = {
+        "model": config.name,
+        "month": str(month),
+        "version": champion.version,
+        "rows": len(current),
+        "labelled_rows": int(np.isfinite(target).sum()),
+        "metric": str(config.gate.metric),
+        "gate_error": as_error(config.gate.metric, champion.gate_metric),
+    }
+    if blocked:
+        return MonthVerdict.model_validate({**known, "findings": blocked})
+    predictions = champion.predict(current)
+    days = current["day_number"].to_numpy(dtype=np.int64)
+    error = month_error(config.gate.metric, target, predictions, days, config.training.seed)
+    findings = tuple(_findings(config, champion, month, current, predictions, error, bool(np.isfinite(target).any())))
+    measured = {"error": error.value, "error_low": error.low, "error_high": error.high} if error else {}
+    return MonthVerdict.model_validate({**known, **measured, "findings": findings})
+
+
+def _findings(
+    config: ModelConfig,
+    champion: Champion,
+    month: Month,
+    current: pd.DataFrame,
+    predictions: Floats,
+    error: MonthError | None,
+    labelled: bool,
+) -> Iterator[Finding]:
+    yield volume_finding(len(current), champion.rows_a_month)
+    yield from quality_findings(config, champion.reference, current)
+    yield from feature_findings(
+        config, champion.reference, current, champion.importance, season_known=champion.knows_season(month)
+    )
+    yield prediction_finding(config, champion.predictions, predictions)
+    yield error_finding(config, champion.gate_metric, error, labelled)
+
+
+def error_finding(config: ModelConfig, gate_metric: float, error: MonthError | None, labelled: bool) -> Finding:
+    """An alarm when the whole interval lies above the gate's error and the increase the model allows."""
+    usual = as_error(config.gate.metric, gate_metric)
+    limit = usual * (1 + config.drift.error_increase)
+    if error is None:
+        reason = "the labels are of one class only" if labelled else "no labels yet"
+        severity = Severity.WARNING if labelled else Severity.INFO
+    else:
+        severity = Severity.ALARM if error.low > limit else Severity.INFO
+        span = f"{error.low:.3f} to {error.high:.3f}" if np.isfinite(error.low) else f"{error.days} days are too few"
+        reason = f"{error.value:.3f} ({span}), its gate measured {usual:.3f}, limit {limit:.3f}"
+    return Finding(
+        kind=Kind.ERROR,
+        subject=str(config.gate.metric),
+        measure="error",
+        value=error.value if error else None,
+        limit=limit,
+        severity=severity,
+        reason=reason,
+    )
+
+
+def _target(current: pd.DataFrame) -> Floats:
+    if "target" not in current.columns:
+        return np.full(len(current), np.nan)
+    return pd.to_numeric(current["target"], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
