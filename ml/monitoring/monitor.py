@@ -24,15 +24,13 @@ class Champion:
     version: int
     predict: Predict
     reference: pd.DataFrame = field(repr=False)
-    """A sample of its training rows: features and keys."""
+    """A sample of its training rows: features and `prediction`, its own answer to each."""
     gate_metric: float
     """What its gate measured on held-out rows, in the gate's metric."""
     months: tuple[Month, ...]
     """It was trained on."""
     training_rows: int
     importance: dict[str, float]
-    predictions: Floats = field(repr=False)
-    """Of the reference."""
 
     @property
     def rows_a_month(self) -> float:
@@ -54,11 +52,9 @@ def champion_of(
     months: Iterable[Month],
     training_rows: int,
 ) -> Champion:
-    """With what only has to be computed once for a version: importances and predictions of the reference."""
+    """With what only has to be computed once for a version: what it looks at."""
     importance = importances(predict, reference, config.features.names, config.training.seed)
-    return Champion(
-        version, predict, reference, gate_metric, tuple(months), training_rows, importance, predict(reference)
-    )
+    return Champion(version, predict, reference, gate_metric, tuple(months), training_rows, importance)
 
 
 def monitor_month(config: ModelConfig, champion: Champion, month: Month, current: pd.DataFrame) -> MonthVerdict:
@@ -101,7 +97,7 @@ def _findings(
     yield from feature_findings(
         config, champion.reference, current, champion.importance, season_known=champion.knows_season(month)
     )
-    yield prediction_finding(config, champion.predictions, predictions)
+    yield prediction_finding(config, champion.reference["prediction"].to_numpy(dtype=np.float64), predictions)
     yield error_finding(config, champion.gate_metric, error, labelled)
 
 
