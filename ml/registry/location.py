@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from fonderie.errors import BadInputError
+from fonderie.google import Access
 from fonderie.home import home
 from ml.registry.interface import Registry
 from ml.registry.local import LocalRegistry
 
+VERTEX_FORM = "vertex://PROJECT/REGION/BUCKET?image=REGISTRY/serving@sha256:..."
+
 
 def open_registry(model: str, location: str = "") -> Registry:
-    """The versions of `model` at `location`: a folder, or nothing for the one under `.fonderie`."""
+    """The versions of `model` at `location`.
+
+    A location is a folder, nothing for the one under `.fonderie`, or
+    `vertex://PROJECT/REGION/BUCKET?image=REGISTRY/serving@sha256:...` for Vertex AI with its files in that bucket.
+    """
+    if location.startswith("vertex://"):
+        return _vertex(model, location)
     if "://" in location:
-        raise BadInputError(f"no registry is kept at {location!r}", hint="a folder's path, or nothing")
+        raise BadInputError(f"no registry is kept at {location!r}", hint=f"a folder's path, nothing, or {VERTEX_FORM}")
     return LocalRegistry(Path(location) if location else home() / "registry", model)
+
+
+def _vertex(model: str, location: str) -> Registry:
+    parts = urlsplit(location)
+    places = [part for part in parts.path.split("/") if part]
+    image = parse_qs(parts.query).get("image", [""])[0]
+    if not parts.netloc or len(places) != 2:
+        raise BadInputError(f"{location!r} is no registry", hint=VERTEX_FORM)
+    if "@sha256:" not in image:
+        raise BadInputError(f"{location!r} names no serving image by digest", hint=VERTEX_FORM)
+    from ml.registry.vertex import VertexRegistry
+
+    return VertexRegistry(Access(parts.netloc, places[0]), places[1], model, image=image)

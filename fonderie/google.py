@@ -1,0 +1,96 @@
+"""Google's client libraries, for the adapters only: imported when they are used, their errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fonderie.errors import BadInputError, ConflictError, FonderieError, MissingToolError, RefusedError, StepFailedError
+
+
+@dataclass(frozen=True)
+class Access:
+    """How Google is reached. Without an endpoint it is Google itself, with the credentials of the environment.
+
+    `endpoint` (`http://host:port`, every API on it) and `credentials` are for a private gateway, or a stand-in.
+    """
+
+    project: str
+    region: str
+    endpoint: str | None = None
+    credentials: Any = None
+
+    def vertex(self, client: str) -> Any:
+        """A client of Vertex AI by its name in `google.cloud.aiplatform_v1`, over REST. Costs seconds at first."""
+        with words(f"Vertex AI in {self.region}"):
+            from google.cloud import aiplatform_v1
+
+            endpoint = self.endpoint or f"{self.region}-aiplatform.googleapis.com"
+            return getattr(aiplatform_v1, client)(
+                transport="rest", credentials=self.credentials, client_options={"api_endpoint": endpoint}
+            )
+
+    def storage(self) -> Any:
+        """A client of Cloud Storage."""
+        with words("Cloud Storage"):
+            from google.cloud import storage
+
+            options = {"api_endpoint": self.endpoint} if self.endpoint else None
+            return storage.Client(project=self.project, credentials=self.credentials, client_options=options)
+
+    @property
+    def parent(self) -> str:
+        """`projects/P/locations/R`."""
+        return f"projects/{self.project}/locations/{self.region}"
+
+
+@contextmanager
+def words(where: str) -> Iterator[None]:
+    """Turn an error of Google's libraries inside the block into one of ours, with what to do."""
+    try:
+        from google.api_core import exceptions as api
+        from google.auth import exceptions as auth
+        from requests import exceptions as http
+    except ImportError as error:
+        raise MissingToolError(f"{error.name} is not installed", where=where, hint="run `make setup`") from error
+    try:
+        yield
+    except FonderieError:
+        raise
+    except auth.DefaultCredentialsError as error:
+        raise RefusedError(
+            "there are no credentials", where=where, hint="run `gcloud auth application-default login`"
+        ) from error
+    except (auth.RefreshError, auth.TransportError) as error:
+        raise RefusedError(
+            f"the credentials do not work: {error}", where=where, hint="log in again, or look at the federation"
+        ) from error
+    except api.GoogleAPICallError as error:
+        raise _ours(error, where) from error
+    except (http.ConnectionError, http.Timeout, api.RetryError) as error:
+        raise StepFailedError(
+            f"Google could not be reached: {error}", where=where, hint="is the network up? run it again"
+        ) from error
+
+
+def _ours(error: Any, where: str) -> FonderieError:
+    what = f"{error.code} {error.message}"
+    match int(error.code or 0):
+        case 400:
+            return BadInputError(what, where=where)
+        case 401:
+            return RefusedError(what, where=where, hint="log in again: the credentials have expired")
+        case 403 if "SERVICE_DISABLED" in what or "has not been used" in what:
+            return RefusedError(what, where=where, hint="enable the API: deploy the foundation stack")
+        case 403:
+            return RefusedError(what, where=where, hint="this identity lacks a role: `fonderie doctor` names it")
+        case 404:
+            return BadInputError(what, where=where, hint="is the project right, and are the stacks deployed?")
+        case 409 | 412:
+            return ConflictError(what, where=where, hint="somebody else was first: look, then run it again")
+        case 429:
+            return RefusedError(what, where=where, hint="a quota is used up: wait, or ask for more")
+        case _:
+            return StepFailedError(what, where=where, hint="run it again")

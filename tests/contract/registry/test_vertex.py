@@ -1,0 +1,132 @@
+"""The registry in Vertex AI keeps the same contract, over real client libraries and an HTTP stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.oauth2.credentials import Credentials
+
+from fonderie.errors import ConflictError, RefusedError
+from fonderie.google import Access
+from ml.registry import Alias, Registry
+from ml.registry.vertex import VertexRegistry
+from tests.contract.registry.candidates import NOW, make_candidate
+from tests.contract.registry.contract import RegistryContract
+from tests.google.discovery import RejectedError
+from tests.google.server import Google, running
+
+IMAGE = "europe-west1-docker.pkg.dev/acme/images/serving@sha256:" + "a" * 64
+MODEL = "projects/acme/locations/europe-west1/models/air-time"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Google]:
+    with running() as google:
+        yield google
+
+
+@pytest.fixture
+def google(server: Google) -> Google:
+    """The stand-in, emptied."""
+    server.models.versions.clear()
+    server.storage.buckets.clear()
+    server.storage.buckets["acme-models"] = {}
+    server.calls.clear()
+    server.refused.clear()
+    return server
+
+
+@pytest.fixture
+def registry(google: Google, tmp_path: Path) -> Registry:
+    access = Access("acme", "europe-west1", endpoint=google.address, credentials=Credentials(token="of-the-test"))
+    return VertexRegistry(access, "acme-models", "air_time", image=IMAGE, cache=tmp_path / "cache")
+
+
+class TestVertexRegistry(RegistryContract):
+    def test_vertex_aliases_follow_the_champion(self, registry: Registry, google: Google, tmp_path: Path) -> None:
+        for name in ("one", "two"):
+            self.register(registry, tmp_path, name)
+        self.promote(registry, 1, None)
+        self.promote(registry, 2, 1)
+
+        aliases = [set(version["versionAliases"]) for version in google.models.versions[MODEL]]
+
+        assert aliases == [{"previous-champion"}, {"champion", "default"}]
+
+    def test_every_request_is_one_that_google_takes(self, registry: Registry, google: Google, tmp_path: Path) -> None:
+        self.register(registry, tmp_path, "one")
+        self.promote(registry, 1, None)
+
+        unexpected = [said for said in google.refused if "does not exist" not in said and "No such object" not in said]
+
+        assert unexpected == []
+        assert "aiplatform.projects.locations.models.upload" in {call.method for call in google.calls}
+
+    def test_two_promotions_at_once_one_wins_the_other_is_told(
+        self, registry: Registry, google: Google, tmp_path: Path
+    ) -> None:
+        for name in ("one", "two", "three"):
+            self.register(registry, tmp_path, name)
+        self.promote(registry, 1, None)
+        before = google.storage.buckets["acme-models"]["air_time/aliases.json"]
+        self.promote(registry, 2, 1)
+        after = google.storage.buckets["acme-models"]["air_time/aliases.json"]
+
+        class Late(dict[str, tuple[int, bytes]]):
+            """Shows one reader what stood there before the other's promotion."""
+
+            stale = True
+
+            def __getitem__(self, name: str) -> tuple[int, bytes]:
+                if name.endswith("aliases.json") and self.stale:
+                    self.stale = False
+                    return before
+                return super().__getitem__(name)
+
+        google.storage.buckets["acme-models"] = Late(google.storage.buckets["acme-models"])
+        with pytest.raises(ConflictError, match="champion is v002"):
+            self.promote(registry, 3, 1)
+        assert google.storage.buckets["acme-models"]["air_time/aliases.json"] == after
+
+    def test_a_version_without_its_aliases_gets_them_when_it_is_registered_again(
+        self, registry: Registry, google: Google, tmp_path: Path
+    ) -> None:
+        self.register(registry, tmp_path, "one")
+        del google.storage.buckets["acme-models"]["air_time/aliases.json"]
+
+        self.register(registry, tmp_path, "one")
+
+        assert registry.aliases().current == {Alias.CHALLENGER: 1}
+        assert len(google.models.versions[MODEL]) == 1
+
+    def test_files_are_in_the_bucket_before_the_version_is_listed(
+        self, registry: Registry, google: Google, tmp_path: Path
+    ) -> None:
+        self.register(registry, tmp_path, "one")
+
+        methods = [call.method for call in google.calls]
+        upload = methods.index("aiplatform.projects.locations.models.upload")
+
+        assert methods[:upload].count("storage.objects.insert") == 4
+
+    @pytest.mark.parametrize(
+        ("status", "reason", "said"),
+        [
+            (403, "PERMISSION_DENIED", "lacks a role"),
+            (429, "RESOURCE_EXHAUSTED", "quota"),
+            (401, "UNAUTHENTICATED", "credentials do not work"),
+        ],
+    )
+    def test_a_refusal_of_google_is_said_in_words(
+        self, registry: Registry, google: Google, tmp_path: Path, status: int, reason: str, said: str
+    ) -> None:
+        candidate = make_candidate(tmp_path / "one", "one")
+        google.failures.append(RejectedError(status, reason, "no"))
+
+        with pytest.raises(RefusedError, match=said) as error:
+            registry.register(candidate, tmp_path / "one", who="test", now=NOW)
+
+        assert error.value.hint
+        assert registry.list() == ()
