@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -113,19 +115,39 @@ def _compute(
 
 def query(config: ModelConfig, files: dict[Dataset, list[Path]], days: tuple[int, int]) -> pa.Table:
     """The model's features of these days, read from Parquet files of clean rows, sorted by departure."""
-    import ibis
-
-    from ml.data.lookups import Tables
-    from ml.data.queries import ORDER, feature_query
-
-    connection = ibis.duckdb.connect()
-    try:
+    with _duckdb() as connection:
         tables = {
-            str(dataset): connection.read_parquet([str(path) for path in files[dataset]], table_name=str(dataset))
-            if files[dataset]
+            dataset: connection.read_parquet([str(path) for path in paths])
+            if (paths := files[dataset])
             else connection.create_table(str(dataset), SCHEMAS[dataset].empty_table())
             for dataset in Dataset
         }
-        return feature_query(config, Tables(**tables), days).order_by(ORDER).to_pyarrow()
+        return _run(config, tables, days)
+
+
+def features_of(config: ModelConfig, tables: Mapping[Dataset, pa.Table]) -> pa.Table:
+    """The model's features of flights in memory, by the same query: for serving and for tests.
+
+    Windows look back as far as the flights given do. Sorted by departure.
+    """
+    with _duckdb() as connection:
+        return _run(config, {name: connection.create_table(str(name), table) for name, table in tables.items()})
+
+
+@contextmanager
+def _duckdb() -> Iterator[Any]:
+    import ibis
+
+    connection = ibis.duckdb.connect()
+    try:
+        yield connection
     finally:
         connection.disconnect()
+
+
+def _run(config: ModelConfig, tables: Mapping[Dataset, Any], days: tuple[int, int] | None = None) -> pa.Table:
+    from ml.data.lookups import Tables
+    from ml.data.queries import ORDER, feature_query
+
+    bound = Tables(**{str(name): table for name, table in tables.items()})
+    return feature_query(config, bound, days).order_by(ORDER).to_pyarrow()
