@@ -68,6 +68,10 @@ def synthesise(environments: Sequence[Environment], outdir: Path, workloads_of: 
 
     workloads = [(workloads_of or load_workloads)(env) for env in environments]
     backends = [chosen_backend(env) for env in environments]
+    try:
+        outdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInputError(f"cannot be written: {error.strerror}", where=outdir) from error
     app = App(outdir=str(outdir), stack_traces=False)
     for env, backend, running in zip(environments, backends, workloads, strict=True):
         stacks = [kind(app, env, backend=backend, workloads=running) for kind in STACKS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imports.google.cloud_scheduler_job import (
@@ -39,6 +39,7 @@ class Schedule(Construct):
         cron: str,
         url: str,
         body: Mapping[str, Any],
+        after: Sequence[Any] = (),
     ) -> None:
         super().__init__(scope, id)
         self.job = CloudSchedulerJob(
@@ -60,6 +61,7 @@ class Schedule(Construct):
                     service_account_email=names.email(env, names.Identity.SCHEDULER), scope=CLOUD_PLATFORM
                 ),
             ),
+            depends_on=list(after) or None,
         )
 
 

@@ -80,7 +80,7 @@ class DeliveryStack(EnvironmentStack):
             substitutions={"_REGISTRY": names.images_url(env)},
             env=env,
         )
-        Trigger(
+        drift = Trigger(
             self,
             "drift",
             what="drift",
@@ -98,6 +98,7 @@ class DeliveryStack(EnvironmentStack):
             cron=env.schedules.infrastructure_drift,
             url=names.trigger_url(env, "drift"),
             body={},
+            after=[drift.trigger],
         )
 
     def _pipeline(self, pipeline: CompiledPipeline) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from fonderie.errors import BadInputError
 from infra.settings import ENVIRONMENTS, environment_names, load_environment
+from infra.settings_schema import schema_text
 
 
 def written(folder: Path, name: str, change: tuple[str, str] | None = None, source: str = "local") -> Path:
@@ -79,3 +83,29 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
     (tmp_path / "local.toml").write_text("region = ")
     with pytest.raises(BadInputError, match=r"local\.toml: is not TOML"):
         load_environment("local", tmp_path)
+
+
+def test_the_editors_schema_is_that_of_the_code() -> None:
+    assert (ENVIRONMENTS / "schema.json").read_text() == schema_text(), "run python -m infra.settings_schema"
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_the_editors_schema_accepts_what_the_code_accepts(name: str) -> None:
+    jsonschema.validate(tomllib.loads((ENVIRONMENTS / f"{name}.toml").read_text()), json.loads(schema_text()))
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ((r"^protected = .*", "protected = false"), "protected"),
+        ((r"^approval = .*", "approval = false"), "approval"),
+        ((r"^min_replicas = .*", "min_replicas = 1"), "serving.min_replicas"),
+        ((r"^min_nodes = .*", "min_nodes = 1"), "cluster.system.min_nodes"),
+        ((r"^protected = .*", "ephemeral = true\nprotected = false"), "ephemeral"),
+    ],
+)
+def test_production_is_refused_without_what_production_needs(tmp_path: Path, change: tuple[str, str], key: str) -> None:
+    folder = written(tmp_path, "prod", change, source="prod")
+    with pytest.raises(BadInputError) as refused:
+        load_environment("prod", folder)
+    assert key in str(refused.value)
