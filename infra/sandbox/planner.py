@@ -22,7 +22,7 @@ from infra.sandbox.planning.special import TypeRules
 from infra.sandbox.planning.stored import hashed, stored
 from infra.sandbox.planning.suppression import Suppression
 from infra.sandbox.planning.validation import faults
-from infra.sandbox.planning.values import configured_object
+from infra.sandbox.planning.values import as_kept, configured_object
 from infra.sandbox.schema import Schema
 
 
@@ -68,6 +68,11 @@ class Planner:
         found = faults(known.fields, config)
         return [*found, *(known.rules.check(config) if known.rules.check else [])]
 
+    def kept(self, type_name: str, state: State) -> State:
+        """A state as the real provider leaves it: on the SDK, what is missing inside a block is zero, not null."""
+        known = self._type(type_name)
+        return state if known.facts.framework else {**state, **as_kept(known.fields, state)}
+
     def plan(
         self,
         type_name: str,
@@ -102,7 +107,8 @@ class Planner:
 def _planned(known: _Type, prior: State | None, proposed: State, wanted: State, given: State) -> Planned:
     before = prior or {}
     rules = Rules(Suppression(known.rules, before, wanted, given), stored, hashed)
-    node = Comparison(rules, prior is not None).of_object(known.fields, before, wanted, (), False)
+    kept = as_kept(known.fields, before) if before else {}
+    node = Comparison(rules, prior is not None).of_object(known.fields, kept, wanted, (), False)
     if prior is not None and not node:
         return Planned(prior)
     after = object_with_nulls_as_given(known.fields, applied(known.fields, before, node, hashed), proposed)

@@ -119,7 +119,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
     def UpgradeResourceState(self, request: pb.UpgradeResourceState.Request, context: grpc.ServicerContext) -> Any:
         """Turn a stored state, perhaps of an older schema, into one of this schema."""
         block = self._block(request.type_name)
-        state = wire.decode_json(request.raw_state.json, block)
+        state = self._kept(request.type_name, wire.decode_json(request.raw_state.json, block))
         return pb.UpgradeResourceState.Response(upgraded_state=_value(state, block))
 
     @_answering
@@ -128,7 +128,9 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
         block = self._block(request.type_name)
         state = wire.decode(request.current_state.msgpack, block)
         if state is not None:
-            state = self._lifecycle.read(request.type_name, state, self._config_of(context))
+            state = self._kept(
+                request.type_name, self._lifecycle.read(request.type_name, state, self._config_of(context))
+            )
         return pb.ReadResource.Response(new_state=_value(state, block), private=request.private)
 
     @_answering
@@ -168,7 +170,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
                     if prior is None
                     else self._lifecycle.update(type_name, prior, planned, provider)
                 )
-                state, found = done.state, list(done.diagnostics)
+                state, found = self._kept(type_name, done.state), list(done.diagnostics)
         except ApiError as refused:
             found = list(refused.diagnostics)
         return pb.ApplyResourceChange.Response(
@@ -216,6 +218,9 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
         config = wire.decode(request.config.msgpack, block) or block.empty()
         state = self._lifecycle.read_data(request.type_name, config, self._config_of(context))
         return pb.ReadDataSource.Response(state=_value(state, block))
+
+    def _kept(self, type_name: str, state: State | None) -> State | None:
+        return None if state is None else self._planner.kept(type_name, state)
 
     def _block(self, type_name: str) -> Block:
         return self._schema.resource(type_name).block

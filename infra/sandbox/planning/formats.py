@@ -73,6 +73,7 @@ def _or_empty(accepts: Callable[[str], bool]) -> Callable[[str], bool]:
 _JSON = "{name} contains an invalid JSON: {value}"
 _CIDR = "expected {name} to be a valid IPv4 Value, got {value}: invalid CIDR address: {value}"
 _PATTERN = "{name} ({value}) doesn't match regexp {pattern}"
+_MEMBER = r"[^:]+:.+|all(Authenticated)?Users|project(Owners|Readers|Writers)"
 _FORMATS = [
     Format(_or_empty(_json), _JSON),
     Format(_json, _JSON),
@@ -83,7 +84,7 @@ _FORMATS = [
     Format(_time, "{name} is not a valid RFC3339 time: {value}"),
     Format(lambda text: duration_s(text) is not None, "cannot parse {name} as a duration: {value}"),
     Format(_base64, "{name} must be base64 encoded: {value}"),
-    Format(_matching(r"[^:]+:.+"), "invalid value for {name} ({value}): terraform expects a value of `type:id`"),
+    Format(_matching(_MEMBER), "invalid value for {name} ({value}): terraform expects a value of `type:id`"),
     Format(_matching(r".*\..*"), "expected {name} to be a domain, like serviceName.googleapis.com, got {value}"),
     *(
         Format(_matching(pattern), _PATTERN.replace("{pattern}", f"^{pattern}$"))

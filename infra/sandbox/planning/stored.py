@@ -68,6 +68,8 @@ def hashed(field: Field, value: Any) -> Any:
     """What the own hash function of a set sees of a value."""
     if not isinstance(value, str):
         return value
+    if field.computed and value == "ANY":  # what the server fills in where nothing was asked for
+        return ""
     return scope(value) if field.path.endswith("scopes") else same.hashed(frozenset(field.fact.suppressed), value)
 
 

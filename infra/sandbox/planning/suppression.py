@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from infra.sandbox.planning.difference import Steps
-from infra.sandbox.planning.fields import Field
+from infra.sandbox.planning.fields import Field, Kind
 from infra.sandbox.planning.same import recognised
 from infra.sandbox.planning.special import Situation, TypeRules
-from infra.sandbox.planning.values import text
+from infra.sandbox.planning.values import comparable, text
 
 _UNSET = re.compile(r"(^|_)UNSPECIFIED$|(^|_)NONE$")
 _NOTHING = ("", "0", "false")
@@ -31,18 +32,31 @@ class Suppression:
             return own(Situation(steps, old, new, self._prior, self._wanted, self._given))
         if field.element is not None and field.path.endswith("scopes"):
             return False
-        same = recognised(frozenset(field.fact.suppressed))
+        pairs = frozenset(field.fact.suppressed)
+        if "*" in pairs and field.kind is Kind.LIST:
+            return self._reordered(field, steps)
+        same = recognised(pairs)
         if same is not None:
             return same(old, new)
         if field.children:
             return self._fills_by_itself(field, steps)
         return field.kind.primitive and _means_unset(field, old) and _means_unset(field, new)
 
+    def _reordered(self, field: Field, steps: Steps) -> bool:
+        """A list that was compared as a whole and called equal when it was empty: one whose order does not count."""
+        at = steps[: field.path.count(".") * 2 + 1]
+        old, new = (comparable(field, _at(one, at)) for one in (self._prior, self._wanted))
+        return bool(sorted(map(_folded, old)) == sorted(map(_folded, new)))
+
     def _fills_by_itself(self, field: Field, steps: Steps) -> bool:
         """A block that only the server wrote, and in which nothing is switched on."""
         depth = field.path.count(".") * 2 + 1
         at = steps[:depth]
         return not _at(self._given, at) and _is_nothing(_at(self._prior, at))
+
+
+def _folded(value: Any) -> str:
+    return json.dumps(value).lower()
 
 
 def _means_unset(field: Field, value: str) -> bool:

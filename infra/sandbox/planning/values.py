@@ -61,6 +61,32 @@ def configured_object(fields: Mapping[str, Field], value: Mapping[str, Any] | No
     return {name: configured(field, given.get(name)) for name, field in fields.items()}
 
 
+def as_kept(fields: Mapping[str, Field], state: Mapping[str, Any], *, inside: bool = False) -> dict[str, Any]:
+    """A state as the SDK keeps it after reading: what the API left out is zero (or the default), not null.
+
+    At the top of a resource that goes for plain values that a user may set, `inside` a block for everything; no block
+    is an empty list. Source: the values before a change in the recorded plans (44 of 46 attributes).
+    """
+    return {name: _kept(field, state.get(name), inside=inside) for name, field in fields.items()}
+
+
+def _kept(field: Field, value: Any, *, inside: bool) -> Any:
+    if value is None:
+        return _left_out(field, inside=inside)
+    if not field.children or not isinstance(value, list):
+        return value
+    return [as_kept(field.children, one, inside=True) if isinstance(one, Mapping) else one for one in value]
+
+
+def _left_out(field: Field, *, inside: bool) -> Any:
+    read_back = field.optional and not field.computed and field.kind.primitive
+    if field.fact.write_only or not (inside or field.block or read_back):
+        return None
+    if field.kind.primitive and field.fact.default is not None and field.fact.suppresses:
+        return field.fact.default
+    return zero(field)
+
+
 def has_unknown(value: Any) -> bool:
     """Whether anything inside is unknown."""
     if isinstance(value, Mapping):

@@ -1,0 +1,33 @@
+"""GKE's plans: what a cluster of Autopilot sets by itself, and features that cannot be switched off again."""
+
+from __future__ import annotations
+
+from infra.sandbox.interface import Path, State
+from infra.sandbox.planning.special import Situation, TypeRules
+
+
+def _cluster_wanted(prior: State | None, wanted: State, given: State) -> State:
+    if wanted.get("enable_autopilot") is True and not (prior or {}).get("enable_autopilot"):
+        return {**wanted, "enable_intranode_visibility": True, "networking_mode": "VPC_NATIVE"}
+    return wanted
+
+
+def _cluster_replaces(prior: State, planned: State) -> list[Path]:
+    """Subsetting of internal load balancers cannot be taken back. Source: GKE's documentation of it."""
+    was, will = prior.get("enable_l4_ilb_subsetting"), planned.get("enable_l4_ilb_subsetting")
+    return [("enable_l4_ilb_subsetting",)] if was is True and will is False else []
+
+
+def _added_by_gke(situation: Situation) -> bool:
+    """Labels that GKE adds to nodes by itself, and the count of labels when these are all."""
+    key = str(situation.steps[-1])
+    if key.startswith(("goog-gke-", "goog-terraform-")):
+        return situation.new == ""
+    return False
+
+
+_NODE_CONFIG = {"node_config.resource_labels": _added_by_gke}
+PLANS = {
+    "google_container_cluster": TypeRules(same=_NODE_CONFIG, adjust=_cluster_wanted, replaces=_cluster_replaces),
+    "google_container_node_pool": TypeRules(same=_NODE_CONFIG),
+}
