@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ml.config import Gate, Metric
-from ml.decision import Check, Decision, Outcome, Verdict, all_hold, check_that
-from ml.scores import Role, Score, SliceScore, possible, relative_gain
+from ml.decision import Check, Decision, Outcome, Verdict, all_hold, check_that, unreadable
+from ml.scores import Evaluation, Role, Score, SliceScore, possible, relative_gain
 
 
 class Expected(BaseModel):
@@ -42,6 +42,23 @@ def decide(challenger: Score, champion: Score | None, rules: Gate, expected: Exp
         champion_hash=champion.model_hash if champion else None,
         holdout_hash=challenger.holdout_hash,
     )
+
+
+def decide_evaluation(text: str | None, rules: Gate, *, holdout_hash: str, champion_hash: str | None) -> Decision:
+    """The same from an Evaluation as JSON (None: there is none). What cannot be read keeps the champion.
+
+    `holdout_hash` and `champion_hash` come from the rows that were held out and from the registry, not from `text`.
+    """
+    if text is None:
+        return unreadable("there is no evaluation")
+    try:
+        evaluation = Evaluation.model_validate_json(text)
+    except ValidationError as error:
+        return unreadable(f"not an evaluation: {error.errors()[0]['msg']}")
+    if evaluation.champion_problem:
+        return unreadable(f"the champion could not be scored: {evaluation.champion_problem}")
+    expected = Expected(holdout_hash=holdout_hash, champion_hash=champion_hash)
+    return decide(evaluation.challenger, evaluation.champion, rules, expected)
 
 
 def _identity(challenger: Score, champion: Score | None, rules: Gate, expected: Expected) -> Iterator[Check]:

@@ -80,3 +80,28 @@ class Score(BaseModel):
     def of_slices(self) -> dict[tuple[str, str], SliceScore]:
         """Slices by dimension and value; of one that comes twice the last (the gate refuses such a score)."""
         return {(each.dimension, each.value): each for each in self.slices}
+
+
+class Importance(BaseModel):
+    """How much worse the metric gets when one feature's values are shuffled among the rows; in the metric's unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    feature: str
+    mean: float
+    spread: float  # standard deviation over the repeats
+
+
+class Evaluation(BaseModel):
+    """Everything the gate and the report want to know of one challenger."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    month: str
+    metric: str
+    unit: str
+    challenger: Score
+    champion: Score | None
+    champion_version: int | None
+    champion_problem: str | None = None  # why the champion could not be scored
+    importance: tuple[Importance, ...] = ()

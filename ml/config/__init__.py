@@ -6,10 +6,11 @@ from ml.config.compute import Task
 from ml.config.drift import Drift
 from ml.config.judging import Gate, Metric
 from ml.config.loading import list_models, load_model, models_folder
-from ml.config.model import ModelConfig, Target, TaskKind, Training
+from ml.config.model import METRICS, ModelConfig, Target, TaskKind, Training
 from ml.config.serving import Serving
 
 __all__ = [
+    "METRICS",
     "Drift",
     "Gate",
     "Metric",

@@ -59,6 +59,11 @@ class Aliases(BaseModel):
         """The version an alias points to."""
         return self.current.get(alias)
 
+    @property
+    def champion(self) -> int | None:
+        """The version that serves."""
+        return self.at(Alias.CHAMPION)
+
 
 class Registry(Protocol):
     """The versions of one model.

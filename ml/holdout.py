@@ -1,0 +1,41 @@
+"""Which rows a challenger learns from and which it is judged on: the month's last days are never trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fonderie.errors import BadDataError
+from ml.data.features import day_number
+from ml.data.months import Month
+
+
+@dataclass(frozen=True)
+class Split:
+    """Labelled rows only, sorted as they came; every day of `training` lies before every day of `holdout`."""
+
+    training: pa.Table
+    holdout: pa.Table
+    trained_until: date
+    holdout_from: date
+
+
+def split(table: pa.Table, month: Month, fraction: float) -> Split:
+    """Cut a feature table (columns `day_number`, `target`) before the month's tail of `fraction` of its days.
+
+    Raises BadDataError when a side has no labelled row.
+    """
+    first = month.first_day.replace(day=month.holdout_from(fraction))
+    labelled = table.filter(pc.is_valid(table["target"]))
+    days = labelled["day_number"]
+    training = labelled.filter(pc.less(days, day_number(first)))
+    within = pc.and_(pc.greater_equal(days, day_number(first)), pc.less_equal(days, day_number(month.last_day)))
+    holdout = labelled.filter(within)
+    if len(training) == 0 or len(holdout) == 0:
+        side = "train on" if len(training) == 0 else "hold out"
+        raise BadDataError(f"no labelled rows to {side}", where=str(month), hint=f"the tail begins on {first}")
+    last = date(1970, 1, 1) + timedelta(days=int(pc.max(training["day_number"]).as_py()))
+    return Split(training, holdout, last, first)

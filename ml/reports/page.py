@@ -1,0 +1,98 @@
+"""One HTML page from sections: style and pictures inside, nothing fetched, readable in light and dark and on paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part of a page. `html` is trusted: make it with `table`, `facts`, `paragraph` and the charts."""
+
+    title: str
+    html: Markup
+
+    @property
+    def anchor(self) -> str:
+        """For links to it: "The gate's checks" is #the-gates-checks."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower().replace("'", "")).strip("-")
+
+
+def page(title: str, sections: Sequence[Section], *, lead: str = "", made_at: datetime | None = None) -> str:
+    """The whole document. `lead` is one plain sentence under the title."""
+    return (
+        _templates()
+        .get_template("page.html.jinja")
+        .render(
+            title=title,
+            lead=lead,
+            sections=sections,
+            made_at=made_at.isoformat(sep=" ", timespec="minutes") if made_at else "",
+        )
+    )
+
+
+Cell = str | int | float | None | Markup
+
+
+def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], *, marked: Iterable[int] = ()) -> Markup:
+    """A table with a caption; numbers are right-aligned, rows numbered in `marked` stand out."""
+    return _macro("table", caption=caption, head=head, rows=[list(row) for row in rows], marked=set(marked))
+
+
+def facts(pairs: Iterable[tuple[str, Cell]]) -> Markup:
+    """Terms and what they are."""
+    return _macro("facts", pairs=list(pairs))
+
+
+def paragraph(text: str) -> Markup:
+    """Plain text as a paragraph."""
+    return Markup("<p>{}</p>").format(text)
+
+
+def verdict(good: bool, text: str) -> Markup:
+    """A word that says how it went: by sign and colour, never by colour alone."""
+    sign, kind = ("✓", "good") if good else ("✗", "bad")
+    return Markup('<span class="verdict {}"><span aria-hidden="true">{}</span> {}</span>').format(kind, sign, text)
+
+
+def number(value: Cell, digits: int = 3) -> str:
+    """A number as a person reads it; "–" for none."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.{digits}f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def columns(*parts: Markup) -> Markup:
+    """Parts side by side where there is room."""
+    return Markup('<div class="columns">{}</div>').format(
+        Markup("").join(Markup("<div>{}</div>").format(p) for p in parts)
+    )
+
+
+def _macro(name: str, **values: object) -> Markup:
+    return Markup(getattr(_templates().get_template("parts.html.jinja").module, name)(**values))
+
+
+@cache
+def _templates() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["number"] = number
+    made.tests["numeric"] = lambda value: isinstance(value, int | float) and not isinstance(value, bool)
+    return made

@@ -1,0 +1,149 @@
+"""The Kubeflow components: a few lines each over `pipelines.steps`, which only run where the pipeline does.
+
+Only `artifact.path` is used, so that a body means the same on a laptop, on Vertex AI and on a cluster. The image is put
+in when the pipeline is compiled (`pipelines.compile`). The word `python` in its place-holder keeps Kubeflow's local
+runner from warning. `code_version` is an argument of every task: their caches look at arguments, not at the packages in
+the image.
+"""
+
+# Annotations are read by kfp: no `from __future__ import annotations` here.
+
+import functools
+
+from kfp import dsl
+
+IMAGE = "python-of-fonderie"
+component = functools.partial(dsl.component, base_image=IMAGE, install_kfp_package=False)
+
+
+@component
+def extract(config: str, month: str, code_version: str, partitions: dsl.Output[dsl.Artifact]) -> None:
+    """Which months of data the run is made of."""
+    from pipelines import steps
+
+    steps.extract(config, month, partitions.path)
+
+
+@component
+def validate(
+    config: str, code_version: str, partitions: dsl.Input[dsl.Artifact], contracts: dsl.Output[dsl.Artifact]
+) -> None:
+    """Every partition through its contract; stops above the model's limit."""
+    from pipelines import steps
+
+    steps.validate(config, partitions.path, contracts.path)
+
+
+@component
+def features(
+    config: str,
+    code_version: str,
+    partitions: dsl.Input[dsl.Artifact],
+    contracts: dsl.Input[dsl.Artifact],
+    training: dsl.Output[dsl.Dataset],
+    holdout: dsl.Output[dsl.Dataset],
+    lineage: dsl.Output[dsl.Artifact],
+) -> None:
+    """Rows to train on, rows held out, and what both are made of."""
+    from pipelines import steps
+
+    steps.features(config, partitions.path, training.path, holdout.path, lineage.path)
+
+
+@component
+def train(
+    config: str,
+    code_version: str,
+    training: dsl.Input[dsl.Dataset],
+    challenger: dsl.Output[dsl.Model],
+) -> None:
+    """The challenger."""
+    from pipelines import steps
+
+    steps.train(config, training.path, challenger.path)
+
+
+@component
+def evaluate(
+    config: str,
+    code_version: str,
+    registry: str,
+    challenger: dsl.Input[dsl.Model],
+    holdout: dsl.Input[dsl.Dataset],
+    lineage: dsl.Input[dsl.Artifact],
+    evaluation: dsl.Output[dsl.Artifact],
+) -> None:
+    """Challenger and champion on the same held-out rows."""
+    from pipelines import steps
+
+    steps.evaluate(config, registry, challenger.path, holdout.path, lineage.path, evaluation.path)
+
+
+@component
+def gate(
+    config: str,
+    code_version: str,
+    registry: str,
+    evaluation: dsl.Input[dsl.Artifact],
+    lineage: dsl.Input[dsl.Artifact],
+    decision: dsl.Output[dsl.Artifact],
+) -> str:
+    """`promote` or `keep`, and the record of why."""
+    from pipelines import steps
+
+    return steps.gate(config, registry, evaluation.path, lineage.path, decision.path)
+
+
+@component
+def promote(
+    config: str,
+    code_version: str,
+    registry: str,
+    run_id: str,
+    commit: str,
+    challenger: dsl.Input[dsl.Model],
+    lineage: dsl.Input[dsl.Artifact],
+    evaluation: dsl.Input[dsl.Artifact],
+    decision: dsl.Input[dsl.Artifact],
+) -> str:
+    """Register the challenger and make it champion; its version."""
+    from pipelines import steps
+
+    made = steps.made(challenger.path, lineage.path, evaluation.path, decision.path)
+    return steps.promote(config, registry, steps.origin(run_id, commit, code_version), made)
+
+
+@component
+def keep(code_version: str, decision: dsl.Input[dsl.Artifact]) -> str:
+    """Say why the champion stays."""
+    from pipelines import steps
+
+    return steps.keep(decision.path)
+
+
+@component
+def report(
+    config: str,
+    code_version: str,
+    registry: str,
+    run_id: str,
+    version: str,
+    contracts: dsl.Input[dsl.Artifact],
+    lineage: dsl.Input[dsl.Artifact],
+    evaluation: dsl.Input[dsl.Artifact],
+    decision: dsl.Input[dsl.Artifact],
+    page: dsl.Output[dsl.HTML],
+) -> None:
+    """The run as one HTML page."""
+    from pipelines import steps
+
+    seen = steps.seen(contracts.path, lineage.path, evaluation.path, decision.path)
+    steps.report(config, registry, run_id, version, seen, page.path)
+
+
+@component
+def conclude(run_id: str, code_version: str, status: dsl.PipelineTaskFinalStatus) -> None:
+    """One structured line in the log, whatever happened: alerts count it."""
+    from pipelines import steps
+
+    steps.conclude(run_id, status.state, status.error_message)

@@ -1,0 +1,7 @@
+"""Where a compiled pipeline runs: this machine, Vertex AI, Kubeflow on a cluster. One interface, the same spec."""
+
+from __future__ import annotations
+
+from pipelines.engines.engine import Engine, Run, RunState, TaskRun, TaskState
+
+__all__ = ["Engine", "Run", "RunState", "TaskRun", "TaskState"]

@@ -1,0 +1,101 @@
+"""A compiled pipeline is a file that depends on the model, the image and the code, and on nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fonderie.errors import BadInputError
+from ml.config import load_model
+from pipelines.compile import ROOT, CompiledSpec, compile_config, compiled
+
+IMAGE = "europe-docker.pkg.dev/p/r/training@sha256:" + "0" * 64
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FONDERIE_HOME", str(tmp_path))
+
+
+@pytest.fixture
+def spec() -> CompiledSpec:
+    return compiled("air_time", "training", IMAGE)
+
+
+def test_the_hash_is_of_the_file_and_the_name_is_stable(spec: CompiledSpec) -> None:
+    assert spec.sha256 == hashlib.sha256(spec.path.read_bytes()).hexdigest()
+    assert spec.name == spec.read()["pipelineInfo"]["name"] == "training-air-time"
+
+
+def test_compiling_again_elsewhere_gives_the_same_bytes(spec: CompiledSpec, tmp_path: Path) -> None:
+    script = f"from pipelines.compile import compiled; print(compiled('air_time', 'training', {IMAGE!r}).sha256)"
+    environment = {**os.environ, "FONDERIE_HOME": str(tmp_path / "elsewhere"), "PYTHONHASHSEED": "1"}
+
+    again = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert again.stdout.strip() == spec.sha256, again.stderr
+
+
+def test_an_up_to_date_spec_costs_no_import_of_kfp(spec: CompiledSpec, tmp_path: Path) -> None:
+    script = (
+        f"import sys; from pipelines.compile import compiled; compiled('air_time', 'training', {IMAGE!r});"
+        "print([name for name in ('kfp', 'sklearn', 'ibis', 'pandas') if name in sys.modules])"
+    )
+
+    loaded = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert loaded.stdout.strip() == "[]", loaded.stderr
+
+
+@pytest.mark.parametrize("change", [{"min_gain": 0.02}, {"floor": 14.0}])
+def test_a_changed_limit_of_the_gate_is_another_spec(spec: CompiledSpec, change: dict[str, Any]) -> None:
+    config = load_model("air_time")
+    other = config.model_copy(update={"gate": config.gate.model_copy(update=change)})
+
+    assert compile_config(other, "training", IMAGE).sha256 != spec.sha256
+
+
+def test_another_image_is_another_spec_and_runs_every_task(spec: CompiledSpec) -> None:
+    other = compiled("air_time", "training", IMAGE.replace("0", "1"))
+
+    assert other.sha256 != spec.sha256
+    images = {each["container"]["image"] for each in spec.read()["deploymentSpec"]["executors"].values()}
+    assert images == {IMAGE}
+
+
+def test_every_task_is_told_the_code_version(spec: CompiledSpec) -> None:
+    executors = {name: each for name, each in spec.read()["components"].items() if "executorLabel" in each}
+
+    assert len(executors) == 10
+    for name, component in executors.items():
+        assert "code_version" in component["inputDefinitions"]["parameters"], name
+
+
+def test_machines_come_from_the_model_s_file(spec: CompiledSpec) -> None:
+    executors = spec.read()["deploymentSpec"]["executors"]
+
+    assert executors["exec-train"]["container"]["resources"]["resourceCpuLimit"] == "4"
+    assert executors["exec-gate"]["container"]["resources"]["resourceCpuLimit"] == "2"
+
+
+def test_promotion_hangs_on_the_gate_s_word_alone(spec: CompiledSpec) -> None:
+    text = json.dumps(spec.read())
+
+    assert "== 'promote'" in text
+    assert "!(inputs.parameter_values" in text  # the other branch is its negation: one of both runs
+
+
+def test_an_unknown_pipeline_or_model_is_said() -> None:
+    with pytest.raises(BadInputError, match="training"):
+        compiled("air_time", "trainig", IMAGE)
+    with pytest.raises(BadInputError, match="air_tim"):
+        compiled("air_tim", "training", IMAGE)
