@@ -75,10 +75,19 @@ def resolve(value: str, stack: Stack) -> str:
     def named(match: re.Match[str]) -> str:
         for resource in stack.resources:
             if (resource.type, resource.name) == (match["type"], match["name"]):
-                return name_of(resource, match["attribute"])
+                return _attribute(resource, match["attribute"], stack)
         return match.group()
 
     return REFERENCE.sub(named, value)
+
+
+def _attribute(resource: Resource, attribute: str, stack: Stack) -> str:
+    """What Google will make of an attribute: a service account's e-mail follows from its id and project."""
+    if resource.type == "google_service_account" and attribute in {"email", "member"}:
+        project = resource.values.get("project", stack.project)
+        email = f"{resource.values['account_id']}@{project}.iam.gserviceaccount.com"
+        return f"serviceAccount:{email}" if attribute == "member" else email
+    return name_of(resource, attribute)
 
 
 def name_of(resource: Resource, attribute: str = "name") -> str:

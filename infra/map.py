@@ -12,7 +12,8 @@ from jinja2 import PackageLoader, StrictUndefined
 from infra.access import GRANT, Grant, Level, display_identity, grants, name_of, short_name
 from infra.synthesised import Resource, Stack
 
-COLUMN, ROW, TOP, BOX = 250, 19, 70, 220
+COLUMN, ROW, TOP, BOX = 250, 19, 70, 220  # pixels
+MANY = 6  # more resources of a type than this share a row
 ORDER = ("bootstrap", "foundation", "data", "runtime", "delivery")
 COLOURS = {Level.READ: "#2f7d5b", Level.USE: "#3b6fb6", Level.WRITE: "#b7791f", Level.ADMIN: "#b83232"}
 
@@ -57,15 +58,33 @@ def _label(resource: Resource) -> str:
     return f"{kind}: {name}"
 
 
-def _resource_nodes(stacks: Sequence[Stack], left: int) -> dict[str, list[Node]]:
-    nodes = {}
+def _rows(stack: Stack) -> list[tuple[str, str, list[str]]]:
+    """(label, title, keys) of each row: a resource, or more than `MANY` of a type together."""
+    by_type: dict[str, list[Resource]] = defaultdict(list)
+    for resource in sorted(_shown(stack), key=_label):
+        by_type[resource.type].append(resource)
+    rows = []
+    for kind, resources in sorted(by_type.items()):
+        keys = [f"{stack.name}/{resource.address}" for resource in resources]
+        if len(resources) > MANY:
+            title = "\n".join(resource.path for resource in resources)
+            rows.append((f"{len(resources)} x {kind.removeprefix('google_').replace('_', ' ')}", title, keys))
+        else:
+            rows += [(_label(one), one.path, [key]) for one, key in zip(resources, keys, strict=True)]
+    return rows
+
+
+def _resource_nodes(stacks: Sequence[Stack], left: int) -> tuple[dict[str, list[Node]], dict[str, Node]]:
+    """(rows by stack, the row of each resource by its key)."""
+    columns, places = {}, {}
     for column, stack in enumerate(stacks):
         x = left + column * COLUMN
-        nodes[stack.name] = [
-            Node(f"{stack.name}/{resource.address}", _label(resource), resource.path, x, TOP + row * ROW)
-            for row, resource in enumerate(sorted(_shown(stack), key=_label))
-        ]
-    return nodes
+        nodes = []
+        for row, (label, title, keys) in enumerate(_rows(stack)):
+            nodes.append(Node(keys[0], label, title, x, TOP + row * ROW))
+            places.update(dict.fromkeys(keys, nodes[-1]))
+        columns[stack.name] = nodes
+    return columns, places
 
 
 def _identity_nodes(found: Sequence[Grant]) -> dict[str, Node]:
@@ -109,8 +128,7 @@ def page(environment: str, stacks: Sequence[Stack]) -> str:
     ordered = _ordered(stacks)
     found = grants(ordered)
     identities = _identity_nodes(found)
-    columns = _resource_nodes(ordered, left=BOX + 140)
-    places = {node.key: node for nodes in columns.values() for node in nodes}
+    columns, places = _resource_nodes(ordered, left=BOX + 140)
     by_identity: dict[str, list[Grant]] = defaultdict(list)
     for grant in found:
         by_identity[grant.identity].append(grant)
@@ -125,5 +143,6 @@ def page(environment: str, stacks: Sequence[Stack]) -> str:
         colours={str(level): colour for level, colour in COLOURS.items()},
         width=BOX + 140 + COLUMN * len(ordered),
         height=TOP + ROW * rows + 20,
+        counts={stack.name: len(stack.resources) for stack in ordered},
         resources=sum(len(stack.resources) for stack in ordered),
     )

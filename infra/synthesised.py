@@ -35,6 +35,7 @@ class Stack:
     folder: Path
     resources: tuple[Resource, ...]
     default_labels: dict[str, str] = field(hash=False, compare=False)
+    project: str = ""
 
     @property
     def environment(self) -> str:
@@ -66,7 +67,13 @@ def read_stack(folder: Path) -> Stack:
     except ValueError as error:
         raise BadInputError(f"is not JSON: {error}", where=file, hint="run `cdktf synth` again") from error
     provider = document.get("provider", {}).get("google", [{}])[0]
-    return Stack(folder.name, folder, _resources(document, folder.name), provider.get("default_labels", {}))
+    return Stack(
+        folder.name,
+        folder,
+        _resources(document, folder.name),
+        provider.get("default_labels", {}),
+        provider.get("project", ""),
+    )
 
 
 def read_stacks(outdir: Path) -> list[Stack]:

@@ -87,3 +87,28 @@ def test_the_map_draws_every_grant_whose_resource_is_there_and_needs_no_network(
     assert "<b>@" not in html
     assert "https://" not in html
     assert "src=" not in html
+
+
+def test_an_account_of_the_stack_is_the_same_identity_by_reference_and_by_name() -> None:
+    resources = (
+        resource("google_service_account", "apply", {"account_id": "prod-apply"}),
+        resource("google_project_iam_member", "a", {"role": "r", "member": "${google_service_account.apply.member}"}),
+        resource(
+            "google_project_iam_member",
+            "b",
+            {"role": "r", "member": "serviceAccount:prod-apply@acme.iam.gserviceaccount.com"},
+        ),
+    )
+
+    found = grants([Stack("prod-data", Path(), resources, {}, "acme")])
+
+    assert {grant.identity for grant in found} == {"serviceAccount:prod-apply@acme.iam.gserviceaccount.com"}
+
+
+def test_many_resources_of_a_type_share_a_row_of_the_map() -> None:
+    resources = tuple(resource("google_project_service", f"api{at}", {}) for at in range(9))
+
+    html = page("prod", [Stack("prod-data", Path(), resources, {}, "acme")])
+
+    assert "9 x project service" in html
+    assert "prod-data/api8" in html
