@@ -16,6 +16,7 @@ from fonderie.errors import ExitCode, FonderieError
 # name -> (module under ci.commands, its line in `fonderie --help`). The module holds `app`, a typer.Typer, for a group
 # of commands, or `command`, a function, for a single one.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "sandbox": ("sandbox", "An offline stand-in for Google: run Terraform and cdktf without an account."),
     "infra": ("infra", "Look at an environment: its stacks and resources, and who may do what."),
     "policy": ("policy", "Check the synthesised stacks: checkov, our own checks, waivers that expire."),
 }

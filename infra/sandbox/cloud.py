@@ -67,8 +67,7 @@ class Cloud(CloudFile):
         if row:
             return int(row[0])
         with self.transaction():
-            taken = int(self.one("SELECT count(*) FROM projects")[0])
-            number = _FIRST_NUMBER + taken * 1_000_003
+            number = _FIRST_NUMBER
             while self.one("SELECT 1 FROM projects WHERE number = ?", number):
                 number += 1_000_003
             self.run("INSERT OR IGNORE INTO projects VALUES (?, ?)", project, number)
@@ -125,6 +124,10 @@ class Cloud(CloudFile):
         rows = self.all(f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY serial", *values)
         return [_thing(row) for row in rows]
 
+    def deleted(self) -> list[Thing]:
+        """Objects that were deleted and are remembered."""
+        return [_thing(row) for row in self.all(f"{_SELECT} WHERE status != 'live' ORDER BY serial")]
+
     def put(self, type: str, path: str, project: str, attributes: Mapping[str, Any]) -> Thing:
         """Make an object, or replace what was deleted under its name."""
         with self.transaction():
@@ -154,7 +157,7 @@ class Cloud(CloudFile):
         with self.transaction():
             self.run("DELETE FROM uses WHERE type = ? AND path = ?", type, path)
             for target in sorted(used):
-                self.run("INSERT OR IGNORE INTO uses VALUES (?, ?, ?)", type, path, target)
+                self.run("INSERT OR IGNORE INTO uses VALUES (?, ?, ?)", target, type, path)
 
     def used_by(self, type: str, path: str) -> set[str]:
         """Paths of what an object refers to."""

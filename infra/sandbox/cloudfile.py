@@ -28,7 +28,7 @@ CREATE TABLE objects (
     type TEXT NOT NULL, path TEXT NOT NULL, project TEXT NOT NULL, status TEXT NOT NULL, serial INTEGER NOT NULL,
     attributes TEXT NOT NULL, PRIMARY KEY (type, path)) WITHOUT ROWID;
 CREATE INDEX objects_by_path ON objects (path);
-CREATE TABLE uses (type TEXT NOT NULL, path TEXT NOT NULL, used TEXT NOT NULL, PRIMARY KEY (used, type, path))
+CREATE TABLE uses (used TEXT NOT NULL, type TEXT NOT NULL, path TEXT NOT NULL, PRIMARY KEY (used, type, path))
     WITHOUT ROWID;
 CREATE INDEX uses_by_user ON uses (type, path);
 CREATE TABLE policies (path TEXT PRIMARY KEY, version INTEGER NOT NULL, policy TEXT NOT NULL) WITHOUT ROWID;

@@ -41,6 +41,7 @@ class Settings(BaseModel):
     latency_s: float = Field(default=0.0, ge=0, le=600)
     seed: int = 0
     crash_after: int | None = Field(default=None, ge=0)
+    time_scale: float = Field(default=0.05, ge=0, le=10, description="of the waits between retries; 1: as at Google")
 
     @classmethod
     def read(cls, cloud: Cloud) -> Settings:

@@ -214,7 +214,7 @@ class Names:
         def fill(match: re.Match[str]) -> str:
             value = values.get(match[1], "")
             if match.start() == 0 and "/" in template[match.end() :]:
-                above = self.reference(type, match[1])
+                above = None if template.startswith("{bucket}") else self.reference(type, match[1])
                 value = self.refer(above, value, values) if above and value else _HOST.sub("", value)
             elif short and "/" in value and not template.startswith("b/"):
                 value = value.rsplit("/", 1)[1]

@@ -44,9 +44,7 @@ class Policies:
         if parent not in self._world.facts.raw["types"]:
             return parent, f"{parent}/{'/'.join(sorted(values.values()))}"
         holes = placeholders(names.path_template(parent))
-        own = self._world.facts.type(type).attributes
-        named = [one for one, fact in own.items() if fact.required and one not in ("role", "member", "members")]
-        main = next((one for one in reversed(named) if one not in ("location", "region", "project")), "name")
+        main = self._main(type)
         value = values.get(main, "").removeprefix("b/")
         given = {**values, holes[-1]: value} if holes and "/" not in value else values
         if parent == "google_storage_bucket":
@@ -96,6 +94,12 @@ class Policies:
 
     # -- the parts
 
+    def _main(self, type: str) -> str:
+        """The attribute that names the object: `topic`, `crypto_key_id`, `table_id`."""
+        others = ("role", "member", "members", "location", "region", "project")
+        required = [name for name, fact in self._world.facts.type(type).attributes.items() if fact.required]
+        return next((name for name in reversed(required) if "." not in name and name not in others), "name")
+
     def _fields(self, type: str) -> list[str]:
         if type.endswith("_audit_config"):
             return ["resource", "service"]
@@ -107,7 +111,6 @@ class Policies:
             return {"project": resource.removeprefix("projects/")}
         holes = placeholders(self._world.names.path_template(parent))
         own = self._world.facts.type(type).attributes
-        named = [one for one, fact in own.items() if fact.required and one not in ("role", "member", "members")]
         values = self._world.names.values(type, {}, provider)
         path = self._world.names.refer(parent, resource, values).split("/")
         found: State = {}
@@ -115,7 +118,7 @@ class Policies:
         for part, value in zip(parts, path, strict=False):
             if part.startswith("{") and (name := part.strip("{}")) in own:
                 found[name] = value
-        main = next((one for one in reversed(named) if one not in ("location", "region", "project")), "name")
+        main = self._main(type)
         if holes and (main not in found or "/" in resource):
             found[main] = resource
         return found

@@ -24,7 +24,7 @@ from infra.sandbox.schema import Schema
 from infra.sandbox.servicer import Provider
 
 ADDRESSES = ("registry.terraform.io/hashicorp/google", "registry.opentofu.org/hashicorp/google")
-_THREADS = 32  # Terraform's default parallelism is ten, and several commands come at once
+_THREADS = 128  # a request may wait for the end of its wave, and several commands come at once
 _GRACE_S = 5.0
 _OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)]
 

@@ -1,0 +1,182 @@
+"""Behind Terraform's back: find, change, delete and bring back objects of a cloud, as a person at a console would."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fonderie.errors import BadInputError, ConflictError
+from infra.sandbox.buckets import Buckets
+from infra.sandbox.cloud import Cloud, Status, Thing
+from infra.sandbox.rules import agents
+
+_STATES = ("terraform.tfstate", "*.tfstate", ".fonderie/state/*.tfstate")
+_LABELS = ("labels", "resource_labels", "user_labels", "terraform_labels")
+
+
+def as_dict(thing: Thing) -> dict[str, Any]:
+    """For machines."""
+    return {"type": thing.type, "path": thing.path, "project": thing.project, "attributes": thing.attributes}
+
+
+def found(cloud: Cloud, name: str, *, states: Path | None = None) -> Thing:
+    """The one object that `name` means: its path, its id, a Terraform address, or the end of a path.
+
+    Raises BadInputError when there is none, or more than one.
+    """
+    things = cloud.things()
+    address = _by_address(name, states or Path.cwd())
+    candidates = [one for one in things if name in (one.path, one.attributes.get("id"), one.attributes.get("name"))]
+    if address is not None:
+        candidates = [one for one in things if (one.type, one.attributes.get("id")) == address]
+    candidates = candidates or [one for one in things if one.path.endswith(f"/{name}")]
+    if len(candidates) != 1:
+        what = f"{len(candidates)} objects are called {name!r}" if candidates else f"there is no object {name!r}"
+        near = ", ".join(one.path for one in candidates[:3]) or "`fonderie sandbox show` lists them"
+        raise BadInputError(what, where=cloud.file, hint=f"name its path: {near}" if candidates else near)
+    return candidates[0]
+
+
+def _by_address(name: str, folder: Path) -> tuple[str, str] | None:
+    """Type and id of a resource by its address, from the state files beside us."""
+    match = re.fullmatch(r"(?:.*\.)?(google_\w+)\.([\w-]+)(?:\[(.+)\])?", name)
+    if not match:
+        return None
+    for file in (file for pattern in _STATES for file in sorted(folder.glob(pattern))):
+        try:
+            resources = json.loads(file.read_text(encoding="utf-8")).get("resources", [])
+        except (OSError, ValueError, AttributeError):
+            continue
+        for one in resources:
+            if (one.get("type"), one.get("name")) == (match[1], match[2]):
+                for instance in one["instances"]:
+                    if match[3] is None or str(instance.get("index_key")) == match[3].strip('"'):
+                        return match[1], str(instance["attributes"].get("id"))
+    return None
+
+
+def edit(cloud: Cloud, thing: Thing, changes: Sequence[str]) -> None:
+    """Set attributes: `display_name=x`, `labels.env=prod`, `versioning.0.enabled=false`; `null` removes.
+
+    Names may be those of Google's API (`displayName`). Raises BadInputError for what is not there.
+    """
+    attributes = dict(thing.attributes)
+    for change in changes:
+        path, equals, value = change.partition("=")
+        if not equals:
+            raise BadInputError(f"{change!r} changes nothing", hint="write ATTRIBUTE=VALUE")
+        _set(attributes, _parts(attributes, path), _value(value), path)
+    with cloud.transaction():
+        cloud.change(thing.type, thing.path, attributes)
+
+
+def _parts(attributes: dict[str, Any], path: str) -> list[str]:
+    words = path.split(".")
+    first = words[0] if words[0] in attributes else _snake(words[0])
+    if first in _LABELS and "effective_labels" in attributes:
+        return ["effective_labels", *words[1:]]
+    return [first, *words[1:]]
+
+
+def _set(value: Any, parts: list[str], new: Any, path: str) -> None:
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        if isinstance(value, list):
+            if not part.isdigit() or int(part) >= len(value):
+                if len(value) != 1 or part.isdigit():
+                    raise BadInputError(f"there is no {part} in the {len(value)} elements", where=path)
+                value = value[0]
+            else:
+                if last:
+                    value[int(part)] = new
+                    return
+                value = value[int(part)]
+                continue
+        name = part if index and part in value else next((one for one in (part, _snake(part)) if one in value), part)
+        if last:
+            if index == 0 and name not in value:
+                raise BadInputError(f"the object has no attribute {name}", where=path)
+            if new is None and index:
+                value.pop(name, None)
+            else:
+                value[name] = new
+            return
+        if not isinstance(value.get(name), dict | list):
+            raise BadInputError(f"{name} holds nothing to change", where=path)
+        value = value[name]
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
+
+
+def _value(written: str) -> Any:
+    try:
+        return json.loads(written)
+    except ValueError:
+        return written
+
+
+def delete(cloud: Cloud, thing: Thing) -> list[str]:
+    """Delete an object and what lies within it; the paths that went."""
+    buckets = Buckets(cloud.file)
+    with cloud.transaction():
+        gone = [*cloud.things(under=thing.path), thing]
+        for one in gone:
+            cloud.mark(one.type, one.path, Status.GONE)
+    if thing.type == "google_storage_bucket":
+        buckets.remove(thing.path.removeprefix("b/"))
+    if thing.type == "google_storage_bucket_object":
+        buckets.delete(str(thing.attributes["bucket"]), str(thing.attributes["name"]))
+    return [one.path for one in gone]
+
+
+def undelete(cloud: Cloud, path: str) -> str:
+    """Bring back something that is soft-deleted. Raises BadInputError when there is nothing of that path."""
+    known = [
+        one
+        for one in cloud.deleted()
+        if one.status is Status.SOFT_DELETED and path in (one.path, one.path.rsplit("/", 1)[-1])
+    ]
+    if len(known) != 1:
+        raise BadInputError(f"nothing soft-deleted is called {path!r}", where=cloud.file)
+    cloud.mark(known[0].type, known[0].path, Status.LIVE)
+    return known[0].path
+
+
+def make_agent(cloud: Cloud, service: str, project: str) -> str:
+    """What `generateServiceIdentity` does: the service's agents exist from now on. Raises BadInputError."""
+    made = [one.pattern.format(cloud.number_of(project)) for one in agents.AGENTS if one.service == service]
+    if not made:
+        raise BadInputError(f"no agent of {service} is known", hint=_services(one.service for one in agents.AGENTS))
+    for email in made:
+        cloud.add_agent(email)
+    return made[0]
+
+
+def _services(names: Iterable[str]) -> str:
+    return f"known: {', '.join(sorted(set(names)))}"
+
+
+def forget(file: Path) -> None:
+    """Remove a cloud file and its buckets, whatever state they are in. Raises ConflictError while it is written to."""
+    try:
+        with sqlite3.connect(file, timeout=1.0, isolation_level=None) as opened:
+            opened.execute("BEGIN EXCLUSIVE")
+            opened.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise ConflictError("the cloud file is in use", where=file, hint="stop what runs with it") from error
+    except sqlite3.DatabaseError:
+        pass  # corrupt: that is a reason to be here
+    for ending in ("", "-wal", "-shm", "-journal"):
+        Path(f"{file}{ending}").unlink(missing_ok=True)
+    folder = Buckets(file).folder
+    if folder.is_dir():
+        for bucket in list(folder.iterdir()):
+            Buckets(file).remove(bucket.name)
+        folder.rmdir()
