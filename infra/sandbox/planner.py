@@ -11,6 +11,7 @@ from infra.sandbox.planning import framework, special
 from infra.sandbox.planning.difference import Comparison, Node, Rules
 from infra.sandbox.planning.fields import Field, fields_of
 from infra.sandbox.planning.inherited import inherit
+from infra.sandbox.planning.kept import kept
 from infra.sandbox.planning.planned import (
     applied,
     equivalent_objects,
@@ -69,9 +70,12 @@ class Planner:
         return [*found, *(known.rules.check(config) if known.rules.check else [])]
 
     def kept(self, type_name: str, state: State) -> State:
-        """A state as the real provider leaves it: on the SDK, what is missing inside a block is zero, not null."""
+        """A state as the real provider leaves it."""
         known = self._type(type_name)
-        return state if known.facts.framework else {**state, **as_kept(known.fields, state)}
+        if known.facts.framework:
+            return state
+        after = kept(self._facts, known.fields, type_name, state)
+        return known.rules.keeps(after) if known.rules.keeps else after
 
     def plan(
         self,

@@ -32,7 +32,7 @@ class TypeRules:
     `same`: whether a change is none. `adjust`: alters the wanted state before it is compared (the provider's
     customised differences). `replaces`: paths that force replacement beyond the facts, from prior and planned state.
     `stays`: paths whose change does not force it after all. `check`: what is wrong with a configuration, beyond the
-    facts. `refuse`: what is wrong with a change, from prior and wanted state.
+    facts. `refuse`: what is wrong with a change, from prior and wanted state. `keeps`: what state holds after an apply.
     """
 
     same: Mapping[str, Callable[[Situation], bool]] = field(default_factory=dict)
@@ -41,6 +41,7 @@ class TypeRules:
     stays: Mapping[str, Callable[[State, State], bool]] = field(default_factory=dict)
     check: Callable[[State], list[Diagnostic]] | None = None
     refuse: Callable[[State | None, State], list[Diagnostic]] | None = None
+    keeps: Callable[[State], State] | None = None
 
 
 NONE = TypeRules()

@@ -12,6 +12,11 @@ def _cluster_wanted(prior: State | None, wanted: State, given: State) -> State:
     return wanted
 
 
+def _cluster_keeps(state: State) -> State:
+    """The least version that was asked for is not read back."""
+    return {**state, "min_master_version": state.get("min_master_version") or None}
+
+
 def _cluster_replaces(prior: State, planned: State) -> list[Path]:
     """Subsetting of internal load balancers cannot be taken back. Source: GKE's documentation of it."""
     was, will = prior.get("enable_l4_ilb_subsetting"), planned.get("enable_l4_ilb_subsetting")
@@ -28,6 +33,8 @@ def _added_by_gke(situation: Situation) -> bool:
 
 _NODE_CONFIG = {"node_config.resource_labels": _added_by_gke}
 PLANS = {
-    "google_container_cluster": TypeRules(same=_NODE_CONFIG, adjust=_cluster_wanted, replaces=_cluster_replaces),
+    "google_container_cluster": TypeRules(
+        same=_NODE_CONFIG, adjust=_cluster_wanted, replaces=_cluster_replaces, keeps=_cluster_keeps
+    ),
     "google_container_node_pool": TypeRules(same=_NODE_CONFIG),
 }

@@ -48,6 +48,10 @@ def _same_content(situation: Situation) -> bool:
     return bool(situation.prior) and not _changes(situation.prior, situation.wanted)
 
 
+def _object_keeps(state: State) -> State:
+    return {**state, "detect_md5hash": state.get("md5hash") or state.get("detect_md5hash")}
+
+
 def _bucket_replaces(prior: State, planned: State) -> list[Path]:
     """A locked retention policy cannot be unlocked."""
     was = [one.get("is_locked") for one in prior.get("retention_policy") or []]
@@ -65,6 +69,8 @@ def _check_notification(config: State) -> list[Diagnostic]:
 
 PLANS = {
     "google_storage_bucket": TypeRules(replaces=_bucket_replaces),
-    "google_storage_bucket_object": TypeRules(same={"detect_md5hash": _same_content}, adjust=_object_wanted),
+    "google_storage_bucket_object": TypeRules(
+        same={"detect_md5hash": _same_content}, adjust=_object_wanted, keeps=_object_keeps
+    ),
     "google_storage_notification": TypeRules(check=_check_notification),
 }
