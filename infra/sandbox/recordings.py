@@ -100,7 +100,7 @@ def same_unknown(recording: Recording, got: Outcome) -> bool:
     unknown = sorted(_flagged(got.after_unknown))
     if "unknown" in recording.raw:
         return unknown == sorted(recording.raw["unknown"])
-    return len(unknown) == recording.raw["unknown_n"]
+    return len(unknown) == int(recording.raw["unknown_n"])
 
 
 def apply_base(base: Path, folder: Path, environment: Mapping[str, str]) -> dict[str, Any]:
