@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.google.discovery import Call, RejectedError, Service
+from tests.google.jobs import Jobs
 from tests.google.models import Models
 from tests.google.storage import Storage
 
@@ -27,6 +28,7 @@ class Google:
     def __init__(self) -> None:
         self.storage = Storage()
         self.models = Models()
+        self.jobs = Jobs()
         self.calls: list[Call] = []
         self.refused: list[str] = []
         self.failures: list[RejectedError] = []  # the next calls fail with these
@@ -67,6 +69,8 @@ class Google:
             return self.storage.handle(call, media)
         if ".models." in call.method:
             return self.models.handle(call)
+        if ".pipelineJobs." in call.method:
+            return self.jobs.handle(call)
         raise RejectedError(501, "UNIMPLEMENTED", f"the stand-in has no {call.method}")
 
 

@@ -1,0 +1,103 @@
+"""Vertex AI Pipelines for the tests: a job's spec is checked as a PipelineSpec message, its references resolved."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from tests.google.discovery import Call, RejectedError
+
+STARTED, ENDED = "2026-11-22T10:00:00Z", "2026-11-22T10:00:30Z"
+
+
+@dataclass
+class Jobs:
+    """Jobs by name. `script` holds what later looks at a job will show: (state, tasks) one after the other."""
+
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    script: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
+
+    def handle(self, call: Call) -> dict[str, Any]:
+        """Answer one call."""
+        match call.method.removeprefix("aiplatform.projects.locations.pipelineJobs."):
+            case "create":
+                return self._create(call.path["parent"], call.query.get("pipelineJobId", "made-by-google"), call.body)
+            case "get":
+                return self._look(call.path["name"])
+            case "list":
+                return {"pipelineJobs": list(self.jobs.values())}
+            case "cancel":
+                self._find(call.path["name"])["state"] = "PIPELINE_STATE_CANCELLED"
+                return {}
+        raise RejectedError(501, "UNIMPLEMENTED", f"the stand-in has no {call.method}")
+
+    def _create(self, parent: str, job_id: str, body: dict[str, Any]) -> dict[str, Any]:
+        name = f"{parent}/pipelineJobs/{job_id}"
+        if not re.fullmatch(r"[a-z][-a-z0-9]{0,127}", job_id):
+            raise RejectedError(400, "INVALID_ARGUMENT", f"PipelineJob ID is invalid: {job_id}")
+        if name in self.jobs:
+            raise RejectedError(409, "ALREADY_EXISTS", f"PipelineJob {name} already exists.")
+        check_spec(body["pipelineSpec"], body.get("runtimeConfig", {}).get("parameterValues", {}))
+        job = {**copy.deepcopy(body), "name": name, "createTime": STARTED, "state": "PIPELINE_STATE_PENDING"}
+        self.jobs[name] = job
+        return job
+
+    def _find(self, name: str) -> dict[str, Any]:
+        if name not in self.jobs:
+            raise RejectedError(404, "NOT_FOUND", f"The PipelineJob does not exist: {name}")
+        return self.jobs[name]
+
+    def _look(self, name: str) -> dict[str, Any]:
+        job = self._find(name)
+        if self.script:
+            state, tasks = self.script.pop(0)
+            job |= {"state": f"PIPELINE_STATE_{state}", "jobDetail": {"taskDetails": tasks}}
+            if state in {"SUCCEEDED", "FAILED"}:
+                job["endTime"] = ENDED
+        return job
+
+
+def task(name: str, state: str, message: str = "") -> dict[str, Any]:
+    """The detail of one task."""
+    detail = {"taskName": name, "state": state, "startTime": STARTED}
+    if state in {"SUCCEEDED", "FAILED"}:
+        detail["endTime"] = ENDED
+    if message:
+        detail |= {"error": {"code": 9, "message": message}}  # type: ignore[dict-item]
+    return detail
+
+
+def check_spec(document: dict[str, Any], parameters: dict[str, Any]) -> None:
+    """Refuse what is no PipelineSpec, refers to what is not there, or lacks a parameter."""
+    try:
+        spec = json_format.ParseDict(document, pipeline_spec_pb2.PipelineSpec())
+    except json_format.ParseError as error:
+        raise _rejected(f"pipelineSpec: {error}") from error
+    executors = document.get("deploymentSpec", {}).get("executors", {})
+    for name, component in spec.components.items():
+        if component.executor_label and component.executor_label not in executors:
+            raise _rejected(f"component {name} refers to executor {component.executor_label}, which is not there")
+    for dag in [spec.root.dag, *(component.dag for component in spec.components.values())]:
+        for name, one in dag.tasks.items():
+            if one.component_ref.name not in spec.components:
+                raise _rejected(f"task {name} refers to component {one.component_ref.name}, which is not there")
+            for needed in one.dependent_tasks:
+                if needed not in dag.tasks:
+                    raise _rejected(f"task {name} depends on {needed}, which is not there")
+    known = spec.root.input_definitions.parameters
+    for name in parameters:
+        if name not in known:
+            raise _rejected(f"parameter {name} is not an input of the pipeline")
+    for name, definition in known.items():
+        has_default = definition.HasField("default_value") or definition.is_optional
+        if not has_default and name not in parameters:
+            raise _rejected(f"parameter {name} is required")
+
+
+def _rejected(message: str) -> RejectedError:
+    return RejectedError(400, "INVALID_ARGUMENT", message)
