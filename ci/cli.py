@@ -17,6 +17,7 @@ from fonderie.errors import ExitCode, FonderieError
 # of commands, or `command`, a function, for a single one.
 COMMANDS: dict[str, tuple[str, str]] = {
     "sandbox": ("sandbox", "An offline stand-in for Google: run Terraform and cdktf without an account."),
+    "bootstrap": ("bootstrap", "Make what an environment stands on: state bucket, keys, identities, service agents."),
     "infra": ("infra", "Look at an environment: its stacks and resources, and who may do what."),
     "policy": ("policy", "Check the synthesised stacks: checkov, our own checks, waivers that expire."),
 }

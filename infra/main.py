@@ -15,11 +15,11 @@ from pathlib import Path
 
 from fonderie.errors import BadInputError, ExitCode, FonderieError
 from infra.bindings import ROOT, App, require_bindings
+from infra.models import load_workloads
 from infra.settings import Backend, Environment, environment_names, load_environment
-from infra.workloads import Feature, Model, Workloads
-from ml.config import list_models, load_model
-from ml.data.catalogue import feature_definitions
+from infra.workloads import Workloads
 
+OUTDIR = ROOT / "cdktf.out"
 WorkloadsOf = Callable[[Environment], Workloads]
 
 
@@ -49,32 +49,30 @@ def chosen_backend(env: Environment) -> Backend:
         raise BadInputError(f"unknown backend {wanted!r}", where="FONDERIE_BACKEND", hint="local or gcs") from error
 
 
-def load_workloads(_env: Environment) -> Workloads:
-    """The models of `ml/models`, their features and their compiled pipelines, as plain data."""
-    features = tuple(Feature(each.name, each.dtype, each.description) for each in feature_definitions())
-    models = tuple(
-        Model(config.name, config.description, config.features.names, ()) for config in map(load_model, list_models())
-    )
-    return Workloads(features, models)
-
-
-def synthesise(environments: Sequence[Environment], outdir: Path, workloads_of: WorkloadsOf | None = None) -> None:
+def synthesise(
+    environments: Sequence[Environment],
+    outdir: Path,
+    workloads_of: WorkloadsOf = load_workloads,
+    *,
+    backend: Backend | None = None,
+) -> None:
     """Write `outdir/stacks/<environment>-<stack>/cdk.tf.json` for every stack of `environments`, and the manifest.
 
-    What runs on the platform are the models of the repository unless `workloads_of` says otherwise.
+    What runs on the platform are the models of the repository unless `workloads_of` says otherwise; their
+    state is where their settings or `FONDERIE_BACKEND` say unless `backend` does.
     """
     require_bindings()
     from infra.stacks import STACKS  # after the check: without bindings this import fails
 
-    workloads = [(workloads_of or load_workloads)(env) for env in environments]
-    backends = [chosen_backend(env) for env in environments]
+    workloads = [workloads_of(env) for env in environments]
+    backends = [backend or chosen_backend(env) for env in environments]
     try:
         outdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInputError(f"cannot be written: {error.strerror}", where=outdir) from error
     app = App(outdir=str(outdir), stack_traces=False)
-    for env, backend, running in zip(environments, backends, workloads, strict=True):
-        stacks = [kind(app, env, backend=backend, workloads=running) for kind in STACKS]
+    for env, kept, running in zip(environments, backends, workloads, strict=True):
+        stacks = [kind(app, env, backend=kept, workloads=running) for kind in STACKS]
         for earlier, later in pairwise(stacks):
             later.add_dependency(earlier)
     app.synth()
@@ -85,7 +83,7 @@ def main() -> int:
     sys.dont_write_bytecode = False  # compiled bindings are most of the speed of a second run
     try:
         environments = chosen_environments(sys.argv[1:])
-        synthesise(environments, Path(os.environ.get("CDKTF_OUTDIR", ROOT / "cdktf.out")))
+        synthesise(environments, Path(os.environ.get("CDKTF_OUTDIR", OUTDIR)))
     except FonderieError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)

@@ -20,6 +20,7 @@ FLIGHTS_TABLE = "flights"
 PREDICTIONS_TABLE = "predictions"
 DRIFT_TABLE = "drift"
 RETRAIN = "retrain"
+LOCAL_STATE = "../../../.fonderie/state/{}.tfstate"  # seen from cdktf.out/stacks/STACK
 ENTITY_COLUMN = "flight_id"
 POOL_LABEL = "fonderie.dev/pool"  # on nodes, and the key of the pipelines pool's taint
 
@@ -65,6 +66,18 @@ class Agent(StrEnum):
     CLOUD_BUILD = "cloudbuild.googleapis.com"
     EVENTARC = "eventarc.googleapis.com"
     GKE_HUB = "gkehub.googleapis.com"
+
+
+# These exist on demand only: `fonderie bootstrap` asks for them once the APIs are enabled.
+AGENTS_ON_DEMAND = (
+    Agent.BIGQUERY,
+    Agent.ARTIFACT_REGISTRY,
+    Agent.SECRET_MANAGER,
+    Agent.PUBSUB,
+    Agent.CLOUD_BUILD,
+    Agent.EVENTARC,
+    Agent.GKE_HUB,
+)
 
 
 class Key(StrEnum):
@@ -255,6 +268,11 @@ def workload_pool(env: Environment) -> str:
 def topic(env: Environment, what: str) -> str:
     """Name of a topic."""
     return resource(env, what)
+
+
+def topic_path(env: Environment, what: str) -> str:
+    """Resource path of a topic."""
+    return f"projects/{env.project_id}/topics/{topic(env, what)}"
 
 
 def template(model: str, pipeline: str, sha256: str) -> str:

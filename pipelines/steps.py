@@ -14,6 +14,7 @@ from ml.config import ModelConfig
 from ml.data.months import Month
 from ml.lineage import Contract, Contracts, Lineage, Made, Origin, Partitions, RunFiles
 
+LATEST = "latest"  # a schedule can't name a month
 EVALUATION, PREDICTIONS = "evaluation.json", "predictions.parquet"
 
 
@@ -26,7 +27,8 @@ def extract(config: str, month: str, out: str) -> None:
     """Write Partitions: the month and those before it, as many as the model's window and the data allow."""
     from ml.data.sources import source
 
-    model, last = read_config(config), Month.parse(month)
+    model = read_config(config)
+    last = source().months()[-1] if month == LATEST else Month.parse(month)
     months = tuple(str(each) for each in source().latest(last, model.training.window_months))
     _write(out, Partitions(model=model.name, month=str(last), months=months).model_dump_json(indent=1))
 

@@ -27,7 +27,7 @@ class EnvironmentStack(TerraformStack):
         labels = {**env.all_labels, "stack": self.name}
         GoogleProvider(self, "google", project=env.project_id, region=env.region, default_labels=labels)
         if backend is Backend.LOCAL:
-            LocalBackend(self, path=f"../../../.fonderie/state/{names.stack(env, self.name)}.tfstate")
+            LocalBackend(self, path=names.LOCAL_STATE.format(names.stack(env, self.name)))
         else:
             GcsBackend(self, bucket=names.bucket(env, names.Bucket.STATE), prefix=names.stack(env, self.name))
         self.build()

@@ -20,7 +20,7 @@ from infra.constructs.federation import GitFederation
 from infra.constructs.identity import Identity
 from infra.constructs.keys import KeyRing, let_encrypt
 from infra.constructs.protection import for_ever
-from infra.names import Agent, Key, Stack
+from infra.names import AGENTS_ON_DEMAND, Agent, Key, Stack
 from infra.roles import APPLY_ROLES, GRANTABLE_ROLES, PLAN_PERMISSIONS
 from infra.stacks.base import EnvironmentStack
 
@@ -32,16 +32,6 @@ OWN_APIS = (
     "sts.googleapis.com",
     "storage.googleapis.com",
     "cloudkms.googleapis.com",
-)
-# Their service agents exist on demand only: `fonderie bootstrap` asks for them once these are enabled.
-APIS_WITH_AGENTS = (
-    Agent.BIGQUERY,
-    Agent.ARTIFACT_REGISTRY,
-    Agent.SECRET_MANAGER,
-    Agent.PUBSUB,
-    Agent.CLOUD_BUILD,
-    Agent.EVENTARC,
-    Agent.GKE_HUB,
 )
 STATE_VERSIONS = 100
 PROJECT_IAM_ADMIN = "roles/resourcemanager.projectIamAdmin"
@@ -57,7 +47,7 @@ class BootstrapStack(EnvironmentStack):
         """Add the stack's resources."""
         env = self.env
         billing = ("billingbudgets.googleapis.com",) if env.budget else ()
-        self.apis = Apis(self, "api", services=(*OWN_APIS, *APIS_WITH_AGENTS, *billing))
+        self.apis = Apis(self, "api", services=(*OWN_APIS, *AGENTS_ON_DEMAND, *billing))
         accounts = self._identities()
         self._state(after=accounts)
         AuditTrail(self, "audit", env=env, services=["allServices"], after=self.apis(*OWN_APIS[:1]))
