@@ -64,8 +64,9 @@ def configured_object(fields: Mapping[str, Field], value: Mapping[str, Any] | No
 def as_kept(fields: Mapping[str, Field], state: Mapping[str, Any], *, inside: bool = False) -> dict[str, Any]:
     """A state as the SDK keeps it after reading: what the API left out is zero (or the default), not null.
 
-    At the top of a resource that goes for plain values that a user may set, `inside` a block for everything; no block
-    is an empty list. Source: the values before a change in the recorded plans (44 of 46 attributes).
+    At the top of a resource that goes for plain values that a user may set and for lists and maps that the server may,
+    `inside` a block for everything; no block is an empty list. Source: the values before a change in the recorded plans
+    (44 of 46 attributes).
     """
     return {name: _kept(field, state.get(name), inside=inside) for name, field in fields.items()}
 
@@ -79,7 +80,7 @@ def _kept(field: Field, value: Any, *, inside: bool) -> Any:
 
 
 def _left_out(field: Field, *, inside: bool) -> Any:
-    read_back = field.optional and not field.computed and field.kind.primitive
+    read_back = (field.optional and not field.computed) if field.kind.primitive else field.computed
     if field.fact.write_only or not (inside or field.block or read_back):
         return None
     if field.kind.primitive and field.fact.default is not None and field.fact.suppresses:

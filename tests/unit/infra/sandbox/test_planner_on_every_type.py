@@ -1,0 +1,107 @@
+"""Laws of planning that hold on all types, told from the facts alone."""
+
+from typing import Any
+
+import pytest
+
+from infra.sandbox.facts import Facts
+from infra.sandbox.interface import UNKNOWN, ProviderConfig, Severity, State
+from infra.sandbox.memory import fill
+from infra.sandbox.planner import Planner
+from infra.sandbox.planning.fields import Field, Kind, fields_of
+from infra.sandbox.schema import Schema
+from infra.sandbox.wire import conform
+from tests.unit.infra.sandbox.minimal import minimal
+
+PROVIDER = ProviderConfig(project="demo-proj", region="us-central1", zone="us-central1-a")
+
+
+class Resource:
+    """A type's smallest configuration, and the state after it was applied."""
+
+    def __init__(self, schema: Schema, facts: Facts, planner: Planner, type_name: str) -> None:
+        self.type, self.planner = type_name, planner
+        self.block = schema.resource(type_name).block
+        self.fields = fields_of(self.block, facts.type(type_name))
+        self.config = {**self.block.empty(), **conform_some(minimal(self.fields), self.block.type)}
+        planned = planner.plan(type_name, None, self.config, self.config, PROVIDER).state
+        assert planned is not None
+        self.state = planner.kept(type_name, {**fill(planned, self.block.type, ""), "id": "made"})
+
+    def proposed(self, config: State) -> State:
+        """As Terraform proposes: what is computed and not configured stays."""
+        return {
+            name: self.state[name] if value is None and self._computed(name) else value
+            for name, value in config.items()
+        }
+
+    def _computed(self, name: str) -> bool:
+        return name in self.block.attributes and self.block.attributes[name].computed
+
+
+def conform_some(config: State, type: Any) -> State:
+    return {name: conform(value, type[1][name]) for name, value in config.items()}
+
+
+@pytest.fixture(scope="module")
+def resources(schema: Schema, facts: Facts, planner: Planner) -> list[Resource]:
+    return [Resource(schema, facts, planner, name) for name in schema.types]
+
+
+def test_a_smallest_configuration_is_valid(resources: list[Resource]) -> None:
+    for one in resources:
+        found = [each for each in one.planner.validate(one.type, one.config) if each.severity is Severity.ERROR]
+        assert not found, (one.type, found)
+
+
+def test_a_plan_without_a_change_is_the_prior_state(resources: list[Resource]) -> None:
+    for one in resources:
+        planned = one.planner.plan(one.type, one.state, one.proposed(one.config), one.config, PROVIDER)
+        assert planned.state == one.state, one.type
+        assert not planned.requires_replace, one.type
+
+
+def test_what_is_created_keeps_the_configuration_and_has_unknowns(resources: list[Resource]) -> None:
+    for one in resources:
+        planned = one.planner.plan(one.type, None, one.config, one.config, PROVIDER).state
+        assert planned is not None
+        assert planned["id"] is UNKNOWN, one.type
+        for name, field in one.fields.items():
+            if field.kind is Kind.STRING and one.config[name] is not None and not field.fact.normalises:
+                assert planned[name] == one.config[name], (one.type, name)
+
+
+def free_texts(one: Resource) -> list[Field]:
+    """Texts of the configuration in which any change is a change."""
+    return [
+        field
+        for name, field in one.fields.items()
+        if field.kind is Kind.STRING
+        and field.required
+        and not (field.fact.suppresses or field.fact.normalises or field.fact.validates)
+    ]
+
+
+def test_a_changed_text_forces_replacement_exactly_where_the_facts_say(resources: list[Resource]) -> None:
+    tried = 0
+    for one in resources:
+        for field in free_texts(one):
+            config = {**one.config, field.name: "projects/p/other"}
+            planned = one.planner.plan(one.type, one.state, one.proposed(config), config, PROVIDER)
+            replaces = (field.name,) in planned.requires_replace
+            assert planned.state is not None
+            assert planned.state[field.name] == "projects/p/other", (one.type, field.name)
+            assert replaces == field.fact.force_new, (one.type, field.name)
+            tried += 1
+    assert tried > 150
+
+
+def test_a_value_outside_an_enumeration_is_refused_in_the_provider_s_words(resources: list[Resource]) -> None:
+    tried = 0
+    for one in resources:
+        for name, field in one.fields.items():
+            if field.kind is Kind.STRING and field.configurable and field.fact.values.enum and not field.children:
+                found = one.planner.validate(one.type, {**one.config, name: "NOPE"})
+                assert any(each.summary.startswith(f"expected {name} to be one of") for each in found), (one.type, name)
+                tried += 1
+    assert tried > 50
