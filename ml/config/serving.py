@@ -16,9 +16,14 @@ class Serving(Section):
 
     canary_steps: tuple[Percent, ...] = Field(default=(1, 5, 25, 100), description="per cent of traffic, step by step")
     max_error_rate_increase: Fraction = Field(default=0.01, description="share of failed answers over the champion's")
-    max_latency_ratio: Annotated[float, Field(ge=1)] = Field(default=1.5, description="p99 over the champion's")
+    max_latency_ratio: Annotated[float, Field(ge=1)] = Field(
+        default=1.5, description="geometric mean over the champion's"
+    )
     max_disagreement: Annotated[float, Field(gt=0)] = Field(
         description="mean absolute difference from the champion's predictions, in the prediction's unit"
+    )
+    max_loss_increase: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="mean error on labels over the champion's, in the prediction's unit; none: not judged"
     )
     min_requests: Positive = Field(default=500, description="answers a step must see before it is judged")
 

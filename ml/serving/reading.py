@@ -23,7 +23,7 @@ class Feed:
 
 
 def read_pipeline(pipeline: Any, *, model: str, task: Task, features: Sequence[str]) -> tuple[Schema, Any, list[Feed]]:
-    """Schema (`features` in that order), ensemble and feeds of a fitted pipeline of ordinal encoding and trees.
+    """Schema (in the ensemble's order), ensemble and feeds of a fitted pipeline of ordinal encoding and trees.
 
     Raises NotCompiledError: a transformation that is neither an ordinal encoding nor none.
     """
@@ -35,7 +35,7 @@ def read_pipeline(pipeline: Any, *, model: str, task: Task, features: Sequence[s
     unknown = sorted(set(features) ^ set(feeds))
     if unknown:
         raise NotCompiledError(f"the pipeline and the model's file disagree on: {', '.join(unknown)}")
-    ordered = [feeds[name] for name in features]
+    ordered = sorted(feeds.values(), key=lambda feed: feed.column)
     return Schema(model=model, task=task, fields=tuple(feed.field for feed in ordered)), trees, ordered
 
 

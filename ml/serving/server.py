@@ -29,7 +29,7 @@ from ml.serving.prediction_log import PredictionLog
 from ml.serving.reloading import load_all, watch
 from ml.serving.settings import Settings
 from ml.serving.sinks import open_sink
-from ml.serving.sources import Source
+from ml.serving.sources import RegistrySource, Source
 
 KEEP_ALIVE_S = 620  # longer than Google's load balancers keep theirs: they must be the ones to close
 
@@ -48,9 +48,16 @@ def build_app(desk: Desk, sources: Mapping[str, Source]) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        watching = asyncio.create_task(watch(desk, sources, every_s=desk.settings.reload_every_s))
+        every_s = desk.settings.reload_every_s
+        tasks = [asyncio.create_task(watch(desk, sources, every_s=every_s))]
+        registries = {name: source for name, source in sources.items() if isinstance(source, RegistrySource)}
+        if registries:
+            from ml.serving.following import CanaryFollower
+
+            tasks.append(asyncio.create_task(CanaryFollower(desk, registries).watch(every_s)))
         yield
-        watching.cancel()
+        for task in tasks:
+            task.cancel()
         if desk.log is not None:
             await asyncio.to_thread(desk.log.close)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +12,7 @@ import msgspec
 
 from fonderie.errors import BadInputError
 from ml.serving.artefact import Served, load_version
+from ml.serving.canary import Canary
 from ml.serving.google import fetch
 
 
@@ -34,9 +36,9 @@ class RegistrySource:
 
     def champion(self) -> str:
         """See Source."""
-        from ml.registry import Alias, open_registry
+        from ml.registry import open_registry
 
-        number = open_registry(self.model, self.location).aliases().at(Alias.CHAMPION)
+        number = open_registry(self.model, self.location).aliases().champion
         if number is None:
             raise BadInputError(f"{self.model} has no champion", hint=f"fonderie run training --model {self.model}")
         return str(number)
@@ -47,6 +49,19 @@ class RegistrySource:
 
         found = open_registry(self.model, self.location).get(int(version))
         return load_version(found.folder, version=version, model=self.model, max_instances=self.max_instances)
+
+    def promote(self, canary: Canary) -> None:
+        """Make the challenger of a canary champion, if the champion is still the one it was compared with.
+
+        Raises ConflictError when it is not.
+        """
+        from ml.registry import open_registry
+
+        registry = open_registry(self.model, self.location)
+        number = int(canary.challenger)
+        if registry.aliases().champion != number:
+            now = datetime.now(UTC)
+            registry.promote(number, int(canary.champion), reason=f"canary: {canary.reason}", who="canary", now=now)
 
 
 @dataclass(frozen=True)
