@@ -18,6 +18,10 @@ from fonderie.errors import ExitCode, FonderieError
 COMMANDS: dict[str, tuple[str, str]] = {
     "sandbox": ("sandbox", "An offline stand-in for Google: run Terraform and cdktf without an account."),
     "bootstrap": ("bootstrap", "Make what an environment stands on: state bucket, keys, identities, service agents."),
+    "run": ("run", "Run a pipeline: train a challenger and let the gate decide."),
+    "runs": ("runs", "Look at runs: tasks, logs, decisions."),
+    "models": ("models", "Look at models and their versions; promote, roll back."),
+    "report": ("report", "Write the runs of a model as one HTML file."),
     "infra": ("infra", "Look at an environment: its stacks and resources, and who may do what."),
     "policy": ("policy", "Check the synthesised stacks: checkov, our own checks, waivers that expire."),
 }

@@ -64,15 +64,18 @@ def importance(config: ModelConfig, pipeline: Any, rows: pa.Table) -> tuple[Impo
     """Permutation importance of every feature on a seeded sample of `rows`, largest first (Breiman, 2001)."""
     rng = np.random.default_rng(config.training.seed)
     sample = rows.take(np.sort(rng.choice(len(rows), min(IMPORTANCE_ROWS, len(rows)), replace=False)))
-    table, actual = frame(sample, config.features.names), sample["target"].to_numpy()
-    base = _badness(config.gate.metric, actual, predict(pipeline, table))
+    actual = sample["target"].to_numpy()
+    encoded = np.asarray(pipeline[:-1].transform(frame(sample, config.features.names)), dtype=np.float64)
+    names, trees = pipeline[:-1].get_feature_names_out(), pipeline[-1]
+    base = _badness(config.gate.metric, actual, predict(trees, encoded))
     found = []
-    for name in config.features.names:
+    for column, name in enumerate(names):
         worse = []
         for _ in range(IMPORTANCE_REPEATS):
-            shuffled = table.assign(**{name: table[name].to_numpy()[rng.permutation(len(table))]})
-            worse.append(_badness(config.gate.metric, actual, predict(pipeline, shuffled)) - base)
-        found.append(Importance(feature=name, mean=float(np.mean(worse)), spread=float(np.std(worse))))
+            shuffled = encoded.copy()
+            shuffled[:, column] = encoded[rng.permutation(len(encoded)), column]
+            worse.append(_badness(config.gate.metric, actual, predict(trees, shuffled)) - base)
+        found.append(Importance(feature=str(name), mean=float(np.mean(worse)), spread=float(np.std(worse))))
     return tuple(sorted(found, key=lambda each: -each.mean))
 
 

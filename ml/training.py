@@ -68,7 +68,7 @@ def frame(rows: pa.Table, features: tuple[str, ...] | list[str]) -> pd.DataFrame
     return made
 
 
-def predict(pipeline: Any, rows: pd.DataFrame) -> NDArray[np.float64]:
+def predict(pipeline: Any, rows: pd.DataFrame | NDArray[np.float64]) -> NDArray[np.float64]:
     """One number a row: the target's unit, or the probability of the positive class."""
     if hasattr(pipeline, "predict_proba"):
         return np.asarray(pipeline.predict_proba(rows)[:, 1], dtype=np.float64)

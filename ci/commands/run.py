@@ -1,0 +1,82 @@
+"""`fonderie run`: pipelines, on this machine."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.engines import TaskRun
+    from pipelines.engines.engine import Progress
+    from pipelines.running import Trained
+
+app = typer.Typer(help="Run a pipeline.")
+
+
+@app.callback()
+def group() -> None:
+    """Run a pipeline."""
+
+
+@app.command()
+def training(
+    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
+    month: Annotated[str, typer.Option(help="The month to learn from and to be judged on, written 2013-04.")],
+    registry: Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
+) -> None:
+    """Train a challenger on the months up to this one, judge it on the last days, promote it or keep the champion.
+
+    Leaves with 0 whether the gate promotes or keeps; 3 for a model that is not there, 4 for a month without data,
+    5 when a task fails.
+
+        fonderie run training --model air_time --month 2013-04
+    """
+    from ml.data.months import Month
+    from pipelines.running import train
+
+    with task_progress(quiet=as_json) as progress:
+        done = train(model, Month.parse(month), registry=registry, progress=progress)
+    if as_json:
+        print(done.model_dump_json(indent=2))
+    else:
+        show(done)
+
+
+@contextmanager
+def task_progress(*, quiet: bool) -> Iterator[Progress]:
+    """A line a task on stderr: a spinner while it runs, its seconds when it is over."""
+    from rich.console import Console
+
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    with console.status("starting") as status:
+
+        def progress(task: TaskRun) -> None:
+            if task.seconds is None:
+                status.update(task.name)
+            else:
+                sign = "[green]✓[/]" if task.state == "succeeded" else "[red]✗[/]"
+                console.print(f"{sign} {task.name:<10} {task.seconds:5.1f} s")
+
+        yield progress
+
+
+def show(done: Trained) -> None:
+    """What came of a training run, for a person."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    ours, theirs = done.evaluation.challenger, done.evaluation.champion
+    beside = f", champion {theirs.metric:.3f}" if theirs and theirs.metric is not None else ", no champion before"
+    score = "none" if ours.metric is None else f"{ours.metric:.3f}"
+    console.print(f"{done.evaluation.metric} on {ours.rows:,} held-out rows: challenger {score}{beside}")
+    if done.version:
+        console.print(f"[bold green]promote[/]  {done.version} is champion of {done.run.model}")
+    else:
+        console.print(f"[bold yellow]keep[/]  {'; '.join(done.decision.reasons)}", markup=True)
+    console.print(f"run     {done.run.id}, {done.run.seconds:.1f} s")
+    console.print(f"report  {done.report}")
