@@ -23,8 +23,8 @@ def relative_gain(metric: Metric, challenger: float, champion: float) -> float:
     """
     if champion == 0:
         return math.nan
-    change = (challenger - champion) / champion
-    return change if metric.higher_is_better else -change
+    better = challenger - champion if metric.higher_is_better else champion - challenger
+    return better / champion
 
 
 class Role(StrEnum):

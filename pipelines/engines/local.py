@@ -15,6 +15,7 @@ from typing import Any
 from fonderie.errors import StepFailedError
 from fonderie.home import home
 from pipelines.compile import CompiledSpec
+from pipelines.engines.children import descendants, end_descendants
 from pipelines.engines.engine import Progress, Run, RunState, TaskRun
 from pipelines.engines.folder import RunFolder, run_ids
 from pipelines.engines.tasklog import TaskLog
@@ -48,10 +49,12 @@ class LocalEngine:
         if run.state.over or run.process != os.getpid():
             return run
         log = TaskLog(folder.log, progress or _silent)
+        others = descendants(os.getpid())
         try:
             with _environment(), _signals():
                 _execute(folder, run.parameters, log)
         except KeyboardInterrupt:
+            end_descendants(but=others)
             folder.finish(_with_tasks(run, log), RunState.INTERRUPTED, "stopped by the user")
             raise
         except _RUNNER_ERRORS as error:

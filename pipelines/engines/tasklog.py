@@ -77,6 +77,6 @@ def tail(lines: list[str]) -> list[str]:
     starts = [place for place, line in enumerate(own) if line.startswith("Traceback (most recent call last)")]
     if not starts:
         return own[-TAIL_LINES:]
-    trace = own[starts[-1] :]
+    head, *trace = own[starts[-1] :]
     frames = [place for place, line in enumerate(trace) if line.startswith('  File "') and "kfp" not in line]
-    return (trace[:1] + trace[frames[0] :] if frames else trace)[-TAIL_LINES:]
+    return [head, *trace[frames[0] if frames else 0 :][-TAIL_LINES:]]
