@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs", "Look at runs: tasks, logs, decisions."),
     "models": ("models", "Look at models and their versions; promote, roll back."),
     "report": ("report", "Write the runs of a model as one HTML file."),
+    "doctor": ("doctor", "Look at an environment's project: what is wrong, and the command that mends it."),
     "infra": ("infra", "Look at an environment: its stacks and resources, and who may do what."),
     "policy": ("policy", "Check the synthesised stacks: checkov, our own checks, waivers that expire."),
 }

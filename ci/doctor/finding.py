@@ -1,0 +1,41 @@
+"""What a check of the doctor says."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class State(StrEnum):
+    """`unseen`: it could not be looked at, for the reason given; never counted as well."""
+
+    WELL = "well"
+    WRONG = "wrong"
+    UNSEEN = "unseen"
+
+
+class Finding(BaseModel):
+    """One check: what was seen and, if it is wrong, the command or the page that mends it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    check: str
+    state: State
+    seen: str
+    mend: str = ""
+
+
+def well(check: str, seen: str) -> Finding:
+    """Nothing to do."""
+    return Finding(check=check, state=State.WELL, seen=seen)
+
+
+def wrong(check: str, seen: str, mend: str) -> Finding:
+    """Something to do."""
+    return Finding(check=check, state=State.WRONG, seen=seen, mend=mend)
+
+
+def unseen(check: str, why: str, mend: str = "") -> Finding:
+    """Could not be looked at."""
+    return Finding(check=check, state=State.UNSEEN, seen=why, mend=mend)

@@ -1,0 +1,184 @@
+"""The doctor against answers of Google's APIs; every question is checked against the discovery documents."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+
+from ci.doctor.checks import CHECKS, LOGIN, Patient, examine
+from ci.doctor.finding import Finding, State
+from ci.doctor.google import Look
+from infra.settings import load_environment
+from tests.google.discovery import RejectedError, Service
+
+VERSIONS = {"compute": "v1", "storage": "v1"}
+IMAGE = "artifactregistry.projects.locations.repositories.dockerImages.get"
+CONNECTION = "cloudbuild.projects.locations.connections.get"
+POLICY = "cloudresourcemanager.projects.getIamPolicy"
+PLACES = "orgpolicy.projects.policies.getEffectivePolicy"
+WAITING = {"installationState": {"stage": "PENDING_USER_OAUTH", "actionUri": "https://x"}}
+FULL = {"quotas": [{"metric": "CPUS", "limit": 24.0, "usage": 20.0}]}
+ELSEWHERE = {"spec": {"rules": [{"values": {"allowedValues": ["in:us-locations"]}}]}}
+AGENT = "serviceAccount:service-412345678901@gcp-sa-pubsub.iam.gserviceaccount.com"
+
+DELETED = {"bindings": [{"role": "r", "members": [AGENT, "deleted:serviceAccount:x@y?uid=1"]}]}
+PROJECT = "cloudresourcemanager.projects.get"
+
+
+@dataclass
+class Answers:
+    """A session that answers by method id, after checking the question.
+
+    A number is a status without a document, a list its pages.
+    """
+
+    by_method: dict[str, Any]
+    asked: list[str] = field(default_factory=list)
+
+    def get(self, url: str, *, timeout: float) -> requests.Response:
+        return self._answer("GET", url, {})
+
+    def post(self, url: str, *, json: dict[str, Any], timeout: float) -> requests.Response:
+        return self._answer("POST", url, json)
+
+    def _answer(self, verb: str, url: str, body: dict[str, Any]) -> requests.Response:
+        parts = urlsplit(url)
+        _, host, path = parts.path.split("/", 2)
+        version = VERSIONS.get(host) or path.partition("/")[0]
+        response = requests.Response()
+        try:
+            call = Service(host, version).match(verb, path, dict(parse_qsl(parts.query)), body)
+            self.asked.append(call.method)
+            found = self.by_method.get(call.method, 404)
+            found = found.pop(0) if isinstance(found, list) else found
+            if isinstance(found, Exception):
+                raise found
+            document = found if isinstance(found, dict) else {"error": {"message": "no", "status": "x"}}
+            response.status_code = found if isinstance(found, int) else 200
+        except RejectedError as error:
+            document, response.status_code = {"error": {"message": error.message}}, error.status
+        response._content = json.dumps(document).encode()
+        return response
+
+
+@pytest.fixture(scope="module")
+def who() -> Patient:
+    apis = ("aiplatform.googleapis.com", "storage.googleapis.com")
+    return Patient(load_environment("dev"), apis, (AGENT,))
+
+
+@pytest.fixture
+def healthy() -> dict[str, Any]:
+    """What Google answers of a project in which everything is as it should be."""
+    return {
+        "cloudresourcemanager.projects.get": {"name": "projects/412345678901", "state": "ACTIVE"},
+        "cloudbilling.projects.getBillingInfo": {"billingEnabled": True, "billingAccountName": "billingAccounts/0X"},
+        "serviceusage.services.list": {
+            "services": [
+                {"config": {"name": "aiplatform.googleapis.com"}},
+                {"config": {"name": "storage.googleapis.com"}},
+            ]
+        },
+        "cloudresourcemanager.projects.getIamPolicy": {"bindings": [{"role": "roles/x", "members": [AGENT]}]},
+        "compute.regions.get": {"quotas": [{"metric": "CPUS", "limit": 500.0, "usage": 10.0}]},
+        "storage.buckets.get": {"versioning": {"enabled": True}},
+        "artifactregistry.projects.locations.repositories.dockerImages.get": {"name": "x"},
+        "cloudbuild.projects.locations.connections.get": {"installationState": {"stage": "COMPLETE"}},
+    }
+
+
+def look(who: Patient, answers: dict[str, Any]) -> dict[str, Finding]:
+    found = examine(who, Look(Answers(answers), "http://127.0.0.1:1"))
+    return {finding.check: finding for finding in found}
+
+
+def test_a_healthy_project_is_well_in_every_respect(who: Patient, healthy: dict[str, Any]) -> None:
+    found = look(who, healthy)
+
+    assert {finding.state for finding in found.values()} == {State.WELL}, found
+    assert len(found) >= len(CHECKS)
+
+
+def test_every_question_is_one_that_google_answers_and_none_writes(who: Patient, healthy: dict[str, Any]) -> None:
+    session = Answers(healthy)
+
+    list(examine(who, Look(session, "http://127.0.0.1:1")))
+
+    assert len(session.asked) >= len(CHECKS)
+    assert all(re.search(r"\.(get\w*|list)$", method) for method in session.asked), session.asked
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "check", "seen", "mend"),
+    [
+        (PROJECT, {"name": "projects/1", "state": "ACTIVE"}, "project", "number is 1", "project_number = 1"),
+        (PROJECT, {"name": "projects/1", "state": "DELETE_REQUESTED"}, "project", "DELETE_REQUESTED", "undelete"),
+        (PROJECT, 404, "project", "not there", "project_id"),
+        ("cloudbilling.projects.getBillingInfo", {}, "billing", "no billing account", "gcloud billing projects link"),
+        ("serviceusage.services.list", {"services": []}, "APIs", "2 off: aiplatform", "fonderie bootstrap --env dev"),
+        ("compute.regions.get", FULL, "quotas", "4 cores are free", "quota"),
+        ("storage.buckets.get", 404, "state bucket", "is not there", "fonderie bootstrap"),
+        ("storage.buckets.get", {}, "state bucket", "no versions", "fonderie bootstrap"),
+        (IMAGE, 404, "image of serving", "not in the registry", "gcloud builds triggers run"),
+        (CONNECTION, WAITING, "git connection", "PENDING_USER_OAUTH", "https://x"),
+        (PLACES, ELSEWHERE, "organisation", "in:us-locations", "region"),
+        (POLICY, DELETED, "grants", "deleted", "cdktf deploy"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_mends_it(
+    who: Patient, healthy: dict[str, Any], method: str, answer: Any, check: str, seen: str, mend: str
+) -> None:
+    found = look(who, healthy | {method: answer})
+
+    assert found[check].state is State.WRONG
+    assert seen in found[check].seen
+    assert mend in found[check].mend
+    others = {name: finding.state for name, finding in found.items() if not name.startswith(check.partition(" ")[0])}
+    assert set(others.values()) == {State.WELL}, others
+
+
+def test_an_agent_that_the_project_does_not_know_is_unseen_with_the_command(
+    who: Patient, healthy: dict[str, Any]
+) -> None:
+    found = look(who, healthy | {"cloudresourcemanager.projects.getIamPolicy": {}})
+
+    assert found["service agents"].state is State.UNSEEN
+    assert "gcp-sa-pubsub" in found["service agents"].seen
+
+
+@pytest.mark.parametrize(
+    "failure", [403, 500, requests.exceptions.ConnectionError("cut"), requests.exceptions.Timeout("slow")]
+)
+def test_what_google_does_not_let_us_see_is_unseen_and_the_rest_goes_on(
+    who: Patient, healthy: dict[str, Any], failure: int | Exception
+) -> None:
+    found = look(who, healthy | {"cloudbilling.projects.getBillingInfo": failure})
+
+    assert found["billing"].state is State.UNSEEN
+    assert found["project"].state is State.WELL
+
+
+def test_without_credentials_nothing_is_called_well(who: Patient) -> None:
+    found = list(examine(who, None, why_not="no credentials"))
+
+    assert {finding.state for finding in found} == {State.UNSEEN}
+    assert {finding.mend for finding in found} == {LOGIN}
+    assert len(found) == len(CHECKS)
+
+
+def test_apis_are_read_page_by_page(who: Patient, healthy: dict[str, Any]) -> None:
+    pages = [
+        {"services": [{"config": {"name": "aiplatform.googleapis.com"}}], "nextPageToken": "2"},
+        {"services": [{"config": {"name": "storage.googleapis.com"}}]},
+    ]
+
+    found = look(who, healthy | {"serviceusage.services.list": pages})
+
+    assert found["APIs"].state is State.WELL
+    assert pages == []
