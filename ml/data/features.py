@@ -21,6 +21,7 @@ from ml.data.schema import SCHEMAS, Dataset
 from ml.data.sources import Source, source
 
 HISTORY_MONTHS = 2  # February and what is left of the look-back before it
+MAX_ROWS = 8_000_000  # about 4 GB while a query runs
 EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -56,10 +57,10 @@ def build(config: ModelConfig, months: Iterable[Month], origin: Source | None = 
     read = with_history(wanted, origin)
     reports = check_months(read, config.data.max_quarantined_fraction, origin)
     made = feature_hash(config)
-    paths = {month: _path(config, month, made, reports, origin) for month in wanted}
-    absent = [month for month in wanted if not paths[month].exists()]
-    if absent:
-        _compute(config, absent, with_history(absent, origin), reports, paths)
+    inputs = _Inputs(origin, reports)
+    paths = {month: inputs.path(config, month, made) for month in wanted}
+    for batch in inputs.batches([month for month in wanted if not paths[month].exists()]):
+        _compute(config, batch, paths, inputs)
     return FeatureSet(
         tuple(wanted),
         tuple(paths.values()),
@@ -84,28 +85,46 @@ def day_number(day: date) -> int:
     return day.toordinal() - EPOCH
 
 
-def _path(config: ModelConfig, month: Month, made: str, reports: list[ContractReport], origin: Source) -> Path:
-    """Where the month's features are, named by everything that they are made from."""
-    read = {"all", *map(str, with_history([month], origin))}
-    parts = sorted(f"{r.dataset} {r.partition} {r.clean.stem}" for r in reports if r.partition in read)
-    key = hashlib.sha256("\n".join([made, *parts]).encode()).hexdigest()[:16]
-    return home() / "cache" / "features" / config.name / f"{month}-{key}.parquet"
+@dataclass(frozen=True)
+class _Inputs:
+    """The clean partitions that a build reads."""
+
+    origin: Source
+    reports: list[ContractReport]
+
+    def files(self, months: list[Month]) -> dict[Dataset, list[Path]]:
+        """Of these months, and the planes."""
+        wanted = {"all", *map(str, months)}
+        chosen = [report for report in self.reports if report.partition in wanted]
+        return {dataset: [report.clean for report in chosen if report.dataset is dataset] for dataset in Dataset}
+
+    def rows(self, month: Month) -> int:
+        """Flights of the month."""
+        return sum(r.rows for r in self.reports if r.dataset is Dataset.FLIGHTS and r.partition == str(month))
+
+    def path(self, config: ModelConfig, month: Month, made: str) -> Path:
+        """Where the month's features are, named by everything that they are made from."""
+        files = self.files(with_history([month], self.origin))
+        parts = [f"{dataset} {path.stem}" for dataset in Dataset for path in files[dataset]]
+        key = hashlib.sha256("\n".join([made, *parts]).encode()).hexdigest()[:16]
+        return home() / "cache" / "features" / config.name / f"{month}-{key}.parquet"
+
+    def batches(self, months: list[Month]) -> Iterator[list[Month]]:
+        """`months` in groups of MAX_ROWS flights at most, but one month at least: what one query holds in memory."""
+        batch: list[Month] = []
+        for month in months:
+            if batch and sum(map(self.rows, [*batch, month])) > MAX_ROWS:
+                yield batch
+                batch = []
+            batch.append(month)
+        if batch:
+            yield batch
 
 
-def _compute(
-    config: ModelConfig,
-    months: list[Month],
-    read: list[Month],
-    reports: list[ContractReport],
-    paths: dict[Month, Path],
-) -> None:
+def _compute(config: ModelConfig, months: list[Month], paths: dict[Month, Path], inputs: _Inputs) -> None:
     """One query over all `months`; each month's rows into its own file."""
-    clean = {
-        dataset: [r.clean for r in reports if r.dataset is dataset and r.partition in {"all", *map(str, read)}]
-        for dataset in Dataset
-    }
-    first, last = (day_number(months[0].first_day), day_number(months[-1].last_day))
-    table = query(config, clean, (first, last))
+    files = inputs.files(with_history(months, inputs.origin))
+    table = query(config, files, (day_number(months[0].first_day), day_number(months[-1].last_day)))
     days = table["day_number"].to_numpy()
     for month in months:
         start = int(days.searchsorted(day_number(month.first_day), "left"))

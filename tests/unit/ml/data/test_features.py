@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -120,13 +121,22 @@ def test_a_class_is_one_from_the_threshold_on_and_null_without_a_label() -> None
     assert target[label.isna()].isna().all()
 
 
-def test_a_month_alone_has_the_features_it_has_among_others(months: Source) -> None:
+def test_a_month_alone_has_the_features_it_has_among_others(months: Source, own_home: Path) -> None:
     config, there = everything(), months.months()
     together = build(config, there, months).table().to_pandas()
-    for path in (months.path(Dataset.FLIGHTS, there[0]),):
-        change(path, lambda frame: frame.iloc[::-1])  # other bytes, same rows: nothing is taken from the cache
+    shutil.rmtree(own_home)  # nothing is taken from the cache
     alone = pd.concat([build(config, [month], months).table().to_pandas() for month in there], ignore_index=True)
     pd.testing.assert_frame_equal(alone, together)
+
+
+def test_months_that_do_not_fit_into_one_query_have_the_same_features(
+    months: Source, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, there = load_model("late_arrival"), months.months()
+    at_once = build(config, there, months).table()
+    shutil.rmtree(own_home)
+    monkeypatch.setattr("ml.data.features.MAX_ROWS", 4000)
+    assert build(config, there, months).table().equals(at_once)
 
 
 def test_features_are_built_once_for_the_same_bytes(months: Source) -> None:
