@@ -9,6 +9,6 @@
     compile_sql(config, "bigquery")               queries   the same features there
     CATALOGUE, feature_definitions()              catalogue which features there are; needs no data library
 
-A feature table's columns are `queries.KEYS`, `day_number`, the model's features, the slices of its gate and `target`
+A feature table's columns are `schema.KEYS`, `day_number`, the model's features, the slices of its gate and `target`
 (null where a flight has no label: cancelled, diverted). `Month.holdout_from(fraction)` is the first day of the tail.
 """

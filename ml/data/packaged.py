@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from filelock import FileLock
 from pyarrow import csv
 
 from fonderie.errors import MissingToolError
@@ -31,13 +30,13 @@ AIRPORT_CLOCK = "America/New_York"
 
 
 def partition(folder: Path) -> Path:
-    """Write all partitions into `folder` unless they are there already, and return it. Safe for many processes."""
+    """Write all partitions into `folder` unless they are there already, and return it.
+
+    Many processes may do so at once: each writes the same files, whole.
+    """
     manifest, wanted = folder / "manifest.json", _fingerprint()
     if not _complete(manifest, wanted):
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
-            if not _complete(manifest, wanted):
-                _write(folder, manifest, wanted)
+        _write(folder, manifest, wanted)
     return folder
 
 

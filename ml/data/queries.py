@@ -10,10 +10,9 @@ import ibis
 from ml.config import ModelConfig, TaskKind
 from ml.data.catalogue import CATALOGUE, Column, Table
 from ml.data.lookups import LOOK_BACK_DAYS, LOOKUPS, Tables, timed
-from ml.data.schema import SCHEMAS, Dataset
+from ml.data.schema import KEYS, SCHEMAS, Dataset
 
-KEYS = ("year", "month", "day", "origin", "carrier", "flight", "sched_dep_time")
-"""What names a flight; with `day_number`, the first columns of a feature table."""
+__all__ = ["KEYS", "ORDER", "compile_sql", "feature_hash", "feature_names", "feature_query", "unbound_tables"]
 
 ORDER = ("day_number", "sched_dep_time", "origin", "carrier", "flight")
 

@@ -8,10 +8,9 @@ import pandas as pd
 import pandera.pandas as pa
 
 from ml.data.months import Month
-from ml.data.schema import Dataset
+from ml.data.schema import KEYS, Dataset
 
 CODE3 = r"^[A-Z]{3}$"
-FLIGHT_KEY = ["year", "month", "day", "carrier", "flight", "origin", "sched_dep_time"]
 WEATHER_KEY = ["origin", "year", "month", "day", "hour"]
 MAX_GROUND_SPEED_MPH = 801  # the record of an airliner: Virgin Atlantic 22, 18 February 2019
 MIN_GROUND_SPEED_MPH = 30
@@ -85,7 +84,7 @@ def _flights(month: Month | None) -> pa.DataFrameSchema:
             pa.Check(_agreeing_clock, error="hour and minute are not those of sched_dep_time"),
             pa.Check(_flown_at_a_plane_s_speed, error="air_time does not go with distance"),
             pa.Check(_landed_only_if_departed, error="landed without having departed"),
-            pa.Check(lambda flights: ~flights.duplicated(FLIGHT_KEY), error="a second row of the same flight"),
+            pa.Check(lambda flights: ~flights.duplicated(list(KEYS)), error="a second row of the same flight"),
         ],
     )
 

@@ -85,6 +85,9 @@ PLANES = pa.schema(
 )
 """One row a plane in the register of `as_of_year`; `year` is when it was made."""
 
+KEYS = ("year", "month", "day", "origin", "carrier", "flight", "sched_dep_time")
+"""What names a flight; with `day_number`, the first columns of a feature table."""
+
 SCHEMAS = {Dataset.FLIGHTS: FLIGHTS, Dataset.WEATHER: WEATHER, Dataset.PLANES: PLANES}
 _OPTIONAL = {"as_of_year": 0}  # a register without it was always known
 _NO_NUMBER = pa.array(["", "NA", "NaN", "null"])

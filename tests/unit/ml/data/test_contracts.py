@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fonderie.errors import BadDataError, StepFailedError
@@ -146,6 +148,15 @@ def test_what_other_writers_do_with_types_and_nulls_is_read_the_same(months: Sou
     change(path, rewritten)
     after = pd.read_parquet(check(Dataset.FLIGHTS, APRIL, months).clean)
     pd.testing.assert_frame_equal(after, before)
+
+
+def test_nan_is_read_as_null(months: Source) -> None:
+    path = months.path(Dataset.FLIGHTS, APRIL)
+    table = pq.read_table(path)
+    minutes = pa.array([float("nan")] * len(table), pa.float64(), from_pandas=False)
+    pq.write_table(table.set_column(table.column_names.index("air_time"), "air_time", minutes), path)
+    report = check(Dataset.FLIGHTS, APRIL, months)
+    assert report.null_rates["air_time"] == 1.0
 
 
 @pytest.mark.parametrize("column", ["carrier", "air_time", "tailnum"])

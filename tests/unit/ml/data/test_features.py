@@ -99,12 +99,15 @@ def test_hour_bands_begin_where_they_say(hour: int, band: str) -> None:
     assert (computed(everything(), TABLES | {Dataset.FLIGHTS: flights})["hour_band"] == band).all()
 
 
-def test_the_plane_is_the_one_of_the_register_of_its_time() -> None:
-    registers = [PLANES.assign(as_of_year=2012, seats=100), PLANES.assign(as_of_year=2014, seats=200)]
-    result = computed(everything(), TABLES | {Dataset.PLANES: pd.concat(registers, ignore_index=True)})
-    assert set(result["seats"].dropna()) == {100}
-    early = computed(everything(), TABLES | {Dataset.PLANES: PLANES.assign(as_of_year=2014)})
-    assert early["seats"].isna().all()
+@pytest.mark.parametrize(
+    ("registers", "year"),
+    [((2012, 2014), 2012), ((2012, 2013), 2013), ((2013, 2014), 2013), ((0, 2012), 2012), ((2014, 2015), None)],
+)
+def test_the_plane_is_the_one_of_the_latest_register_there_was(registers: tuple[int, int], year: int | None) -> None:
+    planes = pd.concat([PLANES.assign(as_of_year=of, seats=of or 1) for of in registers], ignore_index=True)
+    result = computed(everything(), TABLES | {Dataset.PLANES: planes})
+    assert set(result["seats"].dropna()) == ({year} if year else set())
+    assert len(result) == len(FLIGHTS)
 
 
 def test_every_flight_is_there_once_and_cancelled_ones_have_no_target() -> None:
