@@ -109,9 +109,21 @@ def _numbers_away(link: str) -> str:
     return re.sub(r"projects/[^/]+", "projects/-", link, count=1)
 
 
-def _empty_or_zero(old: str, new: str) -> bool:
-    nothing = ("", "0", "false")
-    return old in nothing and new in nothing
+def _asked_for_nothing(old: str, new: str) -> bool:
+    return new == ""
+
+
+def _begins_with(old: str, new: str) -> bool:
+    return old.startswith(new)
+
+
+def _leading_zeros(old: str, new: str) -> bool:
+    return old.lstrip("0") == new.lstrip("0")
+
+
+def _cannot_go_back(old: str, new: str) -> bool:
+    """Once on, always on."""
+    return old in ("true", "1") and new in ("", "false", "0")
 
 
 # A mark is pairs that tell a function from the others; the first whose pairs are all among the fact's is taken.
@@ -127,6 +139,10 @@ _MARKS: list[tuple[frozenset[str], Same]] = [
     (frozenset({"space"}), same_space),
     (frozenset({"time_frac"}), same_time),
     (frozenset({"proj_number"}), _project_number),
+    (frozenset({"empty_new", "version_prefix"}), _begins_with),
+    (frozenset({"empty_new"}), _asked_for_nothing),
+    (frozenset({"zero_empty"}), _leading_zeros),
+    (frozenset({"count_one_zero"}), _cannot_go_back),
     (frozenset({"trailing_slash"}), same_but_trailing_slash),
 ]
 

@@ -7,13 +7,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from infra.sandbox.planning.difference import Steps
+from infra.sandbox.interface import UNKNOWN
+from infra.sandbox.planning.difference import COUNT, Steps
 from infra.sandbox.planning.fields import Field, Kind
 from infra.sandbox.planning.same import recognised
 from infra.sandbox.planning.special import Situation, TypeRules
 from infra.sandbox.planning.values import comparable, text
 
-_UNSET = re.compile(r"(^|_)UNSPECIFIED$|(^|_)NONE$")
+_UNSET = re.compile(r"(^|_)UNSPECIFIED$|(^|_)NONE$|^IPV4$")
+# Keys that Google adds to maps. Source: what the resources' documentation says is set by the server.
+_SERVERS_KEYS = frozenset({"x-goog-version", "project_id", "LOG_EXECUTION_ID"})
 _NOTHING = ("", "0", "false")
 
 
@@ -40,19 +43,40 @@ class Suppression:
             return same(old, new)
         if field.children:
             return self._fills_by_itself(field, steps)
+        if field.kind is Kind.MAP:
+            return self._added_by_the_server(field, steps, new)
         return field.kind.primitive and _means_unset(field, old) and _means_unset(field, new)
+
+    def _added_by_the_server(self, field: Field, steps: Steps, new: str) -> bool:
+        """A key that the server adds to a map by itself and the configuration has not; the count when these are all."""
+        at = _place(field, steps)
+        old, wanted = (_at(one, at) or {} for one in (self._prior, self._wanted))
+        if wanted is UNKNOWN:
+            return False
+        gone = set(old) - set(wanted)
+        if steps[-1] != COUNT:
+            return steps[-1] in gone and _is_servers(str(steps[-1]))
+        return bool(gone) and not set(wanted) - set(old) and all(map(_is_servers, gone))
 
     def _reordered(self, field: Field, steps: Steps) -> bool:
         """A list that was compared as a whole and called equal when it was empty: one whose order does not count."""
-        at = steps[: field.path.count(".") * 2 + 1]
+        at = _place(field, steps)
         old, new = (comparable(field, _at(one, at)) for one in (self._prior, self._wanted))
         return bool(sorted(map(_folded, old)) == sorted(map(_folded, new)))
 
     def _fills_by_itself(self, field: Field, steps: Steps) -> bool:
         """A block that only the server wrote, and in which nothing is switched on."""
-        depth = field.path.count(".") * 2 + 1
-        at = steps[:depth]
+        at = _place(field, steps)
         return not _at(self._given, at) and _is_nothing(_at(self._prior, at))
+
+
+def _place(field: Field, steps: Steps) -> Steps:
+    """Where the field itself is, of the place of something inside it."""
+    return steps[: field.path.count(".") * 2 + 1]
+
+
+def _is_servers(key: str) -> bool:
+    return key.startswith("goog-") or key in _SERVERS_KEYS
 
 
 def _folded(value: Any) -> str:

@@ -70,19 +70,46 @@ def _table_replaces(prior: State, planned: State) -> list[Path]:
     return [("schema",)]
 
 
+# The basic roles of a dataset and the IAM roles they stand for. Source: "Basic roles and permissions" of BigQuery.
+_BASIC_ROLES = {
+    "roles/bigquery.dataOwner": "OWNER",
+    "roles/bigquery.dataEditor": "WRITER",
+    "roles/bigquery.dataViewer": "READER",
+}
+
+
+def _same_role(situation: Situation) -> bool:
+    old, new = (_BASIC_ROLES.get(one, one) for one in (situation.old, situation.new))
+    return old == new
+
+
+def _same_connection(situation: Situation) -> bool:
+    """`project.location.id` and `projects/project/locations/location/connections/id`."""
+
+    def parts(connection: str) -> list[str]:
+        return connection.split("/")[1::2] if "/" in connection else connection.split(".")
+
+    return parts(situation.old) == parts(situation.new)
+
+
 def _check_dataset(config: State) -> list[Diagnostic]:
-    found = []
-    for name in ("default_table_expiration_ms", "default_partition_expiration_ms"):
-        value = config.get(name)
-        if name == "default_table_expiration_ms" and isinstance(value, int) and value < _LEAST_EXPIRATION_MS:
-            found.append(error(f'"{name}" cannot be shorter than {_LEAST_EXPIRATION_MS} milliseconds (one hour)'))
-    return found
+    value = config.get("default_table_expiration_ms")
+    if isinstance(value, int) and value < _LEAST_EXPIRATION_MS:
+        words = f'"default_table_expiration_ms" cannot be shorter than {_LEAST_EXPIRATION_MS} milliseconds (one hour)'
+        return [error(words, path=("default_table_expiration_ms",))]
+    return []
 
 
 PLANS = {
     "google_bigquery_table": TypeRules(
-        same={"schema": _same_schema, "external_data_configuration.schema": _same_schema},
+        same={
+            "schema": _same_schema,
+            "external_data_configuration.schema": _same_schema,
+            "external_data_configuration.connection_id": _same_connection,
+            "biglake_configuration.connection_id": _same_connection,
+        },
         replaces=_table_replaces,
     ),
     "google_bigquery_dataset": TypeRules(check=_check_dataset),
+    "google_bigquery_dataset_access": TypeRules(same={"role": _same_role}),
 }

@@ -6,7 +6,7 @@ import ipaddress
 from typing import Any
 
 from infra.sandbox.interface import UNKNOWN, Diagnostic, Path, State
-from infra.sandbox.planning.special import TypeRules
+from infra.sandbox.planning.special import Situation, TypeRules
 from infra.sandbox.planning.validation import error
 
 # Numbers for private use. Source: RFC 6996; and the 16550 that Google keeps for partner interconnects.
@@ -53,7 +53,19 @@ def _check_router(config: State) -> list[Diagnostic]:
     return found
 
 
+def _same_source_ranges(situation: Situation) -> bool:
+    """Without any source a firewall lets everybody in, and says so."""
+    prior, given = situation.prior.get("source_ranges"), situation.given.get("source_ranges")
+    return prior == ["0.0.0.0/0"] and not given
+
+
+def _same_log_config(situation: Situation) -> bool:
+    """The older switch makes the block."""
+    return situation.given.get("enable_logging") is True and not situation.given.get("log_config")
+
+
 PLANS = {
+    "google_compute_firewall": TypeRules(same={"source_ranges": _same_source_ranges, "log_config": _same_log_config}),
     "google_compute_subnetwork": TypeRules(adjust=_subnetwork_wanted, replaces=_subnetwork_replaces),
     "google_compute_router": TypeRules(check=_check_router),
 }

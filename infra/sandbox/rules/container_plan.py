@@ -12,9 +12,18 @@ def _cluster_wanted(prior: State | None, wanted: State, given: State) -> State:
     return wanted
 
 
+# What GKE tells of features that are off. Source: `null_then_set` of the recorded creation.
+_OFF: State = {
+    "binary_authorization": [{"enabled": False, "evaluation_mode": ""}],
+    "network_policy": [{"enabled": False, "provider": ""}],
+    "secret_manager_config": [{"enabled": False, "rotation_config": []}],
+}
+
+
 def _cluster_keeps(state: State) -> State:
-    """The least version that was asked for is not read back."""
-    return {**state, "min_master_version": state.get("min_master_version") or None}
+    """The least version that was asked for is not read back; features that are off are told of."""
+    off = {name: state.get(name) or block for name, block in _OFF.items() if name in state}
+    return {**state, **off, "min_master_version": state.get("min_master_version") or None}
 
 
 def _cluster_replaces(prior: State, planned: State) -> list[Path]:

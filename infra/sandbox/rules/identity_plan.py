@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.sandbox.interface import UNKNOWN, Diagnostic, State
+from infra.sandbox.interface import Diagnostic, State
 from infra.sandbox.planning.same import duration_s
 from infra.sandbox.planning.special import Situation, TypeRules
 from infra.sandbox.planning.validation import error
@@ -54,15 +54,6 @@ def _folder_number(prior: State | None, wanted: State, given: State) -> State:
     return {**wanted, "folder_id": folder.removeprefix("folders/")} if isinstance(folder, str) else wanted
 
 
-def _check_job(config: State) -> list[Diagnostic]:
-    for target in config.get("http_target") or []:
-        if target is not UNKNOWN and target.get("oauth_token") and target.get("oidc_token"):
-            return [
-                error("Error in http_target: only one of oauth_token or oidc_token can be specified, but not both.")
-            ]
-    return []
-
-
 PLANS = {
     "google_service_account": TypeRules(adjust=_account_wanted),
     "google_iam_workload_identity_pool": _check_pool("workload_identity_pool_id"),
@@ -70,5 +61,4 @@ PLANS = {
     "google_kms_crypto_key": TypeRules(check=_check_key),
     "google_gke_hub_membership": TypeRules(same={"endpoint.gke_cluster.resource_link": _same_without_host}),
     "google_project": TypeRules(adjust=_folder_number),
-    "google_cloud_scheduler_job": TypeRules(check=_check_job),
 }

@@ -52,6 +52,17 @@ def _object_keeps(state: State) -> State:
     return {**state, "detect_md5hash": state.get("md5hash") or state.get("detect_md5hash")}
 
 
+def _bucket_keeps(state: State) -> State:
+    """A namespace that is flat is told as a block that says so; only buckets of several regions have a recovery point.
+
+    Source: `null_then_set` and `filled` of the recorded creations.
+    """
+    namespace = state.get("hierarchical_namespace") or [{"enabled": False}]
+    location = state.get("location")
+    regional = isinstance(location, str) and "-" in location
+    return {**state, "hierarchical_namespace": namespace, "rpo": state.get("rpo") or (None if regional else "DEFAULT")}
+
+
 def _bucket_replaces(prior: State, planned: State) -> list[Path]:
     """A locked retention policy cannot be unlocked."""
     was = [one.get("is_locked") for one in prior.get("retention_policy") or []]
@@ -68,7 +79,7 @@ def _check_notification(config: State) -> list[Diagnostic]:
 
 
 PLANS = {
-    "google_storage_bucket": TypeRules(replaces=_bucket_replaces),
+    "google_storage_bucket": TypeRules(replaces=_bucket_replaces, keeps=_bucket_keeps),
     "google_storage_bucket_object": TypeRules(
         same={"detect_md5hash": _same_content}, adjust=_object_wanted, keeps=_object_keeps
     ),
