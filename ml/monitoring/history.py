@@ -1,0 +1,100 @@
+"""What was seen, decided and trained, as a folder of small files: the memory of a loop that itself has none.
+
+    verdicts/2013-04-v001.json      one a month and champion; monitoring the month again replaces it
+    decisions/2013-04-1f9a….json    every decision that was made; the same one twice is one file
+    trainings/2013-04.json          one a month: a month is trained on once
+
+Each file is whole or absent, so a loop that is killed at any point can be started again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ValidationError
+
+from fonderie.errors import BadDataError, ConflictError
+from fonderie.files import write_text
+from fonderie.home import home
+from ml.monitoring.trigger import TrainingEvent, TrainingOutcome, TriggerDecision
+from ml.monitoring.verdict import MonthVerdict
+
+Record = TypeVar("Record", bound=BaseModel)
+
+
+class History:
+    """The records of one model's loop."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is made on the first write."""
+        self.folder = folder
+
+    @classmethod
+    def of(cls, model: str, location: str = "") -> History:
+        """The history of `model` at `location`, a folder, or under `.fonderie`."""
+        return cls((Path(location) if location else home() / "monitoring") / model)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the loop. Raises ConflictError while another one runs.
+
+        A training that is still `started` was cut short, since nobody else holds the loop: it counts as failed.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.folder / ".lock", timeout=0):
+                for event in self.trainings():
+                    if event.outcome is TrainingOutcome.STARTED:
+                        self.record_training(event.model_copy(update={"outcome": TrainingOutcome.FAILED}))
+                yield
+        except Timeout as error:
+            raise ConflictError("another loop is at work here", where=self.folder, hint="wait for it to end") from error
+
+    def verdicts(self, version: int | None = None) -> list[MonthVerdict]:
+        """By month; of one champion, or of all."""
+        found = _read_all(self.folder / "verdicts", MonthVerdict)
+        return [each for each in found if version is None or each.version == version]
+
+    def trainings(self) -> list[TrainingEvent]:
+        """By month."""
+        return _read_all(self.folder / "trainings", TrainingEvent)
+
+    def decisions(self) -> list[TriggerDecision]:
+        """By month."""
+        return _read_all(self.folder / "decisions", TriggerDecision)
+
+    def record_verdict(self, verdict: MonthVerdict) -> Path:
+        """Keep it; returns its file."""
+        return _write(self.folder / "verdicts" / f"{verdict.month}-v{verdict.version:03d}.json", verdict)
+
+    def record_training(self, event: TrainingEvent) -> Path:
+        """Keep it; a later outcome of the same month replaces an earlier one."""
+        return _write(self.folder / "trainings" / f"{event.month}.json", event)
+
+    def record_decision(self, decision: TriggerDecision) -> Path:
+        """Keep it; returns its file."""
+        content = hashlib.sha256(decision.model_dump_json().encode()).hexdigest()[:12]
+        return _write(self.folder / "decisions" / f"{decision.month or 'none'}-{content}.json", decision)
+
+
+def _write(path: Path, record: BaseModel) -> Path:
+    write_text(path, record.model_dump_json(indent=1) + "\n")
+    return path
+
+
+def read_record(path: Path, kind: type[Record]) -> Record:
+    """A record from its file. Raises BadDataError."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        hint = "delete the file and run the month again"
+        raise BadDataError(f"not a record of {kind.__name__}", where=path, hint=hint) from error
+
+
+def _read_all(folder: Path, kind: type[Record]) -> list[Record]:
+    return [read_record(path, kind) for path in sorted(folder.glob("[!.]*.json"))]
