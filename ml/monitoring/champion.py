@@ -1,0 +1,58 @@
+"""The watched model, from the registry: its pipeline, its reference, and what its gate measured."""
+
+from __future__ import annotations
+
+from fonderie.errors import BadDataError, BadInputError
+from ml.config import ModelConfig
+from ml.data.months import Month
+from ml.monitoring.monitor import Champion, champion_of
+from ml.registry import ModelRecord, Registry, Version
+
+
+def champion_version(registry: Registry) -> Version:
+    """The champion. Raises BadInputError: there is none, or the version that should be it has vanished."""
+    number = registry.aliases().champion
+    if number is None:
+        hint = f"fonderie run training --model {registry.model} --month YYYY-MM makes one"
+        raise BadInputError(f"{registry.model} has no champion to watch", hint=hint)
+    try:
+        return registry.get(number)
+    except BadInputError as error:
+        hint = f"fonderie models rollback {registry.model} puts another version in its place"
+        raise BadInputError(f"the champion has vanished: {error.what}", where=error.where, hint=hint) from error
+
+
+def load_champion(config: ModelConfig, version: Version) -> tuple[ModelConfig, Champion]:
+    """The champion, and `config` with the features that it reads, which may not be those of today's file.
+
+    Raises BadDataError for a damaged model or reference.
+    """
+    from ml import artefact
+    from ml.data.parquet import read_parquet
+    from ml.training import predict
+
+    record = version.record
+    if record.metrics.metric is None:
+        raise BadDataError("its gate has measured nothing", where=f"{record.model} {record.label}")
+    pipeline = artefact.load_model(version.model_path, record.model_hash)
+    watched = as_trained(config, record)
+    names = list(watched.features.names)
+    champion = champion_of(
+        watched,
+        record.version,
+        lambda rows: predict(pipeline, rows[names]),
+        read_parquet(version.folder / record.reference_file).to_pandas(),
+        gate_metric=record.metrics.metric,
+        months=map(Month.parse, record.training_months),
+        training_rows=record.training_rows,
+    )
+    return watched, champion
+
+
+def as_trained(config: ModelConfig, record: ModelRecord) -> ModelConfig:
+    """`config` with the features of the record."""
+    kinds = {
+        kind: tuple(column.name for column in record.features if column.kind == kind)
+        for kind in ("numeric", "categorical")
+    }
+    return config.model_copy(update={"features": config.features.model_copy(update=kinds)})

@@ -1,0 +1,44 @@
+"""A month from the data source under the registry's champion: reading around the pure comparison."""
+
+from __future__ import annotations
+
+from fonderie.errors import BadDataError
+from ml.config import ModelConfig
+from ml.data.months import Month
+from ml.monitoring.champion import champion_version, load_champion
+from ml.monitoring.errors import as_error
+from ml.monitoring.monitor import Champion, monitor_month
+from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
+from ml.registry import Registry
+
+
+def watch(config: ModelConfig, registry: Registry, month: Month) -> MonthVerdict:
+    """Monitor one month. Raises BadInputError without a champion, BadDataError if it is damaged."""
+    watched, champion = load_champion(config, champion_version(registry))
+    return watch_month(watched, champion, month)
+
+
+def watch_month(config: ModelConfig, champion: Champion, month: Month) -> MonthVerdict:
+    """The same with a champion at hand. A month that cannot be read gives a verdict that says so."""
+    from ml.data.features import build
+
+    try:
+        table = build(config, [month]).table().to_pandas()
+    except BadDataError as error:
+        return unreadable(config, champion, month, str(error))
+    return monitor_month(config, champion, month, table)
+
+
+def unreadable(config: ModelConfig, champion: Champion, month: Month, reason: str) -> MonthVerdict:
+    """The verdict on a month without data, or with data that breaks its contract."""
+    finding = Finding(kind=Kind.SCHEMA, subject="month", measure="readable", severity=Severity.BLOCKED, reason=reason)
+    return MonthVerdict(
+        model=config.name,
+        month=str(month),
+        version=champion.version,
+        rows=0,
+        labelled_rows=0,
+        findings=(finding,),
+        metric=str(config.gate.metric),
+        gate_error=as_error(config.gate.metric, champion.gate_metric),
+    )

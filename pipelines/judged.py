@@ -1,0 +1,39 @@
+"""Gate and promotion of a challenger in this process, by the steps of the training pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ml.config import ModelConfig
+from ml.decision import Decision, Outcome
+from pipelines import steps
+from pipelines.compile import code_version
+from pipelines.trainings import Trained
+
+
+def judge_and_promote(config: ModelConfig, trained: Trained, registry: str, folder: Path, *, run_id: str) -> Decision:
+    """Score against the champion, ask the gate, promote if it lets the challenger in; `folder` keeps what was said.
+
+    Run again after a kill, the gate's answer in `folder` stands: a challenger that was promoted already would be
+    compared with itself.
+    """
+    text = config.model_dump_json()
+    decision = folder / "decision.json"
+    said = _read(decision)
+    if said is None:
+        steps.evaluate(text, registry, str(trained.challenger), str(trained.holdout), str(trained.lineage), str(folder))
+        steps.gate(text, registry, str(folder), str(trained.lineage), str(decision))
+        said = Decision.model_validate_json(decision.read_bytes())
+    if said.outcome is Outcome.PROMOTE:
+        made = steps.made(str(trained.challenger), str(trained.lineage), str(folder), str(decision))
+        steps.promote(text, registry, steps.origin(run_id, "unknown", code_version()), made)
+    return said
+
+
+def _read(path: Path) -> Decision | None:
+    try:
+        return Decision.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None

@@ -1,0 +1,219 @@
+"""Replay: monitor -> decide -> train -> gate -> promote or keep, month by month, beside two baselines.
+
+Everything happens in this process, by the functions that the pipelines' components call. The simulation has a registry
+and a history of its own under `.fonderie/simulations`, in a folder named by its inputs: started again, it goes on where
+it was, whenever it was killed.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from fonderie.errors import BadInputError, RefusedError
+from fonderie.files import write_text
+from fonderie.home import home
+from ml.config import ModelConfig, TaskKind
+from ml.data.months import Month
+from ml.data.sources import source, spans
+from ml.decision import Outcome
+from ml.monitoring.champion import champion_version, load_champion
+from ml.monitoring.history import History, read_record
+from ml.monitoring.monitor import Champion
+from ml.monitoring.trigger import Action, TrainingEvent, TrainingOutcome, TriggerDecision, decide
+from ml.monitoring.verdict import MonthVerdict
+from ml.monitoring.watch import watch_month
+from ml.registry import open_registry
+from pipelines.compile import code_version
+from pipelines.judged import judge_and_promote
+from pipelines.simulation.records import MonthOutcome, Simulation, Strategies
+from pipelines.trainings import Trained, train_once
+
+FIRST_MONTHS = 3
+"""Months that the first model is made from."""
+
+Progress = Callable[[str, str], None]
+"""Called with a month and what is being done about it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is replayed."""
+
+    config: ModelConfig
+    first: tuple[Month, ...]
+    watched: tuple[Month, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Named by the model's file, the data and the code: another of any is another simulation."""
+        data = source().data_hash([*self.first, *self.watched])
+        parts = [self.config.model_dump_json(), data, code_version(), *map(str, (*self.first, *self.watched))]
+        key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+        span = f"{self.first[0]}-{self.watched[-1]}"
+        return home() / "simulations" / self.config.name / f"{span}-{key}"
+
+
+def plan(config: ModelConfig, first: Month, last: Month, *, first_months: int = FIRST_MONTHS) -> Plan:
+    """The months there are from `first` to `last`. Raises BadInputError when there are too few."""
+    there = [month for month in source().months() if first <= month <= last]
+    if len(there) <= first_months:
+        raise BadInputError(
+            f"{len(there)} months from {first} to {last}: the first model takes {first_months}, and one must follow",
+            hint=f"there are {spans(source().months())}",
+        )
+    return Plan(config, tuple(there[:first_months]), tuple(there[first_months:]))
+
+
+def simulate(made: Plan, progress: Progress = lambda month, doing: None) -> Simulation:
+    """Replay the plan, or what is left of it. Raises ConflictError while another process does."""
+    loop = _Loop(made, progress)
+    with loop.history.alone():
+        return loop.run()
+
+
+class _Loop:
+    def __init__(self, made: Plan, progress: Progress) -> None:
+        self.config, self.first, self.watched = made.config, made.first, made.watched
+        self.folder = made.folder
+        self.history = History(self.folder / "history")
+        self.progress = progress
+        self.registry = str(self.folder / "registry")
+        self._champion: tuple[ModelConfig, Champion] | None = None
+
+    def run(self) -> Simulation:
+        """All months, and the sums."""
+        start = self.first[-1]
+        self.progress(str(start), "training the first model")
+        base = train_once(self.config, start)
+        first = judge_and_promote(
+            self.config, base, self.registry, self.folder / "runs" / str(start), run_id=str(start)
+        )
+        if first.outcome is not Outcome.PROMOTE:
+            raise RefusedError(f"the gate refuses the first model: {'; '.join(first.reasons)}", where=self.folder)
+        outcomes, newest = [], base
+        took = {"triggered": base.seconds, "monthly": base.seconds}
+        for month in self.watched:
+            outcome = self._month(month, base, newest)
+            outcomes.append(outcome)
+            self.progress(str(month), "training every month")
+            newest = train_once(self.config, month)
+            took["monthly"] += newest.seconds
+            took["triggered"] += newest.seconds if outcome.trained else 0.0
+        return Simulation(
+            model=self.config.name,
+            metric=self.config.gate.metric,
+            unit="min" if self.config.task is TaskKind.REGRESSION else "",
+            first_months=tuple(map(str, self.first)),
+            months=tuple(outcomes),
+            folder=self.folder,
+            training_seconds=Strategies(**took, never=base.seconds),
+        )
+
+    def _month(self, month: Month, base: Trained, newest: Trained) -> MonthOutcome:
+        done = self.folder / "months" / f"{month}.json"
+        if done.exists():
+            return read_record(done, MonthOutcome)
+        start = time.perf_counter()
+        self.progress(str(month), "monitoring")
+        verdict = self._verdict(month)
+        decision = self._decision(month, verdict)
+        metric = self._metrics(month, verdict, base, newest)
+        outcome = MonthOutcome(
+            month=str(month),
+            rows=verdict.rows,
+            champion=verdict.version,
+            metric=metric,
+            alarms=tuple(finding.name for finding in verdict.alarms),
+            action=str(decision.action),
+            reasons=decision.reasons,
+            **(self._retrain(month, decision) if decision.action is Action.RETRAIN else {}),
+            seconds=round(time.perf_counter() - start, 3),
+            memory_mb=_memory_mb(),
+        )
+        write_text(done, outcome.model_dump_json(indent=1) + "\n")
+        _forget()
+        return outcome
+
+    def _verdict(self, month: Month) -> MonthVerdict:
+        """Of the champion that met the month: after a kill, it may have been replaced since."""
+        known = [verdict for verdict in self.history.verdicts() if verdict.month == str(month)]
+        if known:
+            return known[0]
+        version = champion_version(open_registry(self.config.name, self.registry))
+        if self._champion is None or self._champion[1].version != version.record.version:
+            self._champion = load_champion(self.config, version)
+        verdict = watch_month(*self._champion, month)
+        self.history.record_verdict(verdict)
+        return verdict
+
+    def _decision(self, month: Month, verdict: MonthVerdict) -> TriggerDecision:
+        """Decided once; in the month's own time, the day after it is over."""
+        known = [decision for decision in self.history.decisions() if decision.month == str(month)]
+        if known:
+            return known[0]
+        verdicts = self.history.verdicts(verdict.version)
+        decision = decide(verdicts, self.history.trainings(), month.next.first_day, self.config.drift)
+        self.history.record_decision(decision)
+        return decision
+
+    def _retrain(self, month: Month, decision: TriggerDecision) -> dict[str, object]:
+        event = TrainingEvent(month=str(month), day=decision.day, outcome=TrainingOutcome.STARTED)
+        self.history.record_training(event)
+        self.progress(str(month), "retraining")
+        trained = train_once(self.config, month)
+        self.progress(str(month), "asking the gate")
+        said = judge_and_promote(
+            self.config, trained, self.registry, self.folder / "runs" / str(month), run_id=str(month)
+        )
+        self.history.record_training(event.model_copy(update={"outcome": TrainingOutcome(said.outcome)}))
+        return {"trained": trained.key, "gate": str(said.outcome), "gate_reasons": said.reasons}
+
+    def _metrics(self, month: Month, verdict: MonthVerdict, base: Trained, newest: Trained) -> Strategies:
+        if not verdict.labelled_rows or verdict.blocked:
+            return Strategies(triggered=None, monthly=None, never=None)
+        triggered = champion_of_version(self.config, self.registry, verdict.version)
+        return Strategies(
+            triggered=metric_of(self.config, triggered, month),
+            monthly=metric_of(self.config, newest.challenger / "model.skops", month),
+            never=metric_of(self.config, base.challenger / "model.skops", month),
+        )
+
+
+def champion_of_version(config: ModelConfig, registry: str, version: int) -> Path:
+    """The model file of a version."""
+    return open_registry(config.name, registry).get(version).model_path
+
+
+def metric_of(config: ModelConfig, model: Path, month: Month) -> float | None:
+    """The gate's metric of a model on all labelled rows of a month."""
+    import pyarrow.compute as pc
+
+    from ml import artefact
+    from ml.bootstrap import measure
+    from ml.data.features import build
+    from ml.training import frame, predict
+
+    rows = build(config, [month]).table()
+    rows = rows.filter(pc.is_valid(rows["target"]))
+    predicted = predict(artefact.load_model(model), frame(rows, config.features.names))
+    return measure(config.gate.metric, rows["target"].to_numpy(), predicted)
+
+
+def _forget() -> None:
+    """Give freed tables back to the system: the loop's memory must not grow with its months."""
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+
+
+def _memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)

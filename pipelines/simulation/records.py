@@ -1,0 +1,85 @@
+"""What a simulation writes down, month by month."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ml.config import Metric
+from ml.monitoring.errors import as_error
+
+
+class Strategies(BaseModel):
+    """One number a strategy: the metric of a month, or a count. None where there is nothing to measure."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    triggered: float | None = Field(description="retrain when the trigger says so, promote when the gate does")
+    monthly: float | None = Field(description="retrain every month and always use the newest")
+    never: float | None = Field(description="keep the first model")
+
+
+class MonthOutcome(BaseModel):
+    """What one month brought. Written last: a month with this file is done."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    month: str
+    rows: int
+    champion: int
+    metric: Strategies
+    alarms: tuple[str, ...]
+    action: str
+    reasons: tuple[str, ...]
+    trained: str | None = Field(default=None, description="key of the triggered training")
+    gate: str | None = None
+    gate_reasons: tuple[str, ...] = ()
+    seconds: float
+    memory_mb: float = Field(description="peak resident memory of the process so far")
+
+
+class Simulation(BaseModel):
+    """The whole of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    metric: Metric
+    unit: str
+    first_months: tuple[str, ...]
+    months: tuple[MonthOutcome, ...]
+    folder: Path
+    training_seconds: Strategies
+
+    @property
+    def triggered_trainings(self) -> int:
+        """How often the trigger fired."""
+        return sum(month.trained is not None for month in self.months)
+
+    @property
+    def promotions(self) -> int:
+        """How often the gate let a challenger in."""
+        return sum(month.gate == "promote" for month in self.months)
+
+    def mean(self) -> Strategies:
+        """The metric's mean over the months that all three were measured in."""
+        whole = [month.metric for month in self.months if None not in dict(month.metric).values()]
+        if not whole:
+            return Strategies(triggered=None, monthly=None, never=None)
+        return Strategies(
+            triggered=_mean([each.triggered for each in whole]),
+            monthly=_mean([each.monthly for each in whole]),
+            never=_mean([each.never for each in whole]),
+        )
+
+    def against(self, other: float | None) -> float | None:
+        """The triggered strategy's error over another's, as a share: 0.02 is two per cent more error."""
+        ours = self.mean().triggered
+        if ours is None or not other:
+            return None
+        return as_error(self.metric, ours) / as_error(self.metric, other) - 1
+
+
+def _mean(values: list[float | None]) -> float:
+    return sum(value for value in values if value is not None) / len(values)
