@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "Write the runs of a model as one HTML file."),
     "doctor": ("doctor", "Look at an environment's project: what is wrong, and the command that mends it."),
     "infra": ("infra", "Look at an environment: its stacks and resources, and who may do what."),
+    "simulate": ("simulate", "Replay months: monitor, decide, train, gate; against two baselines."),
     "policy": ("policy", "Check the synthesised stacks: checkov, our own checks, waivers that expire."),
 }
 

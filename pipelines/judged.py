@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from ml.config import ModelConfig
 from ml.decision import Decision, Outcome
+from ml.registry import Alias, open_registry
 from pipelines import steps
 from pipelines.compile import code_version
 from pipelines.trainings import Trained
@@ -26,10 +27,17 @@ def judge_and_promote(config: ModelConfig, trained: Trained, registry: str, fold
         steps.evaluate(text, registry, str(trained.challenger), str(trained.holdout), str(trained.lineage), str(folder))
         steps.gate(text, registry, str(folder), str(trained.lineage), str(decision))
         said = Decision.model_validate_json(decision.read_bytes())
-    if said.outcome is Outcome.PROMOTE:
+    if said.outcome is Outcome.PROMOTE and not _was_promoted(config.name, registry, run_id):
         made = steps.made(str(trained.challenger), str(trained.lineage), str(folder), str(decision))
         steps.promote(text, registry, steps.origin(run_id, "unknown", code_version()), made)
     return said
+
+
+def _was_promoted(model: str, registry: str, run_id: str) -> bool:
+    """Did this run's version become champion before, whatever has replaced it since?"""
+    versions = open_registry(model, registry)
+    numbers = {record.version for record in versions.list() if record.run_id == run_id}
+    return any(move.alias is Alias.CHAMPION and move.after in numbers for move in versions.aliases().moves)
 
 
 def _read(path: Path) -> Decision | None:

@@ -1,4 +1,4 @@
-"""Challengers made in this process by the steps of the training pipeline, each once: the same inputs are not trained twice.
+"""Challengers made in this process by the steps of the training pipeline, each once.
 
 The simulation's strategies and the experiments share them. A challenger is kept under `.fonderie/cache/trainings`, by a
 hash of everything it is made from: data, features, the part of the model's file that training reads, and the code.
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from fonderie.files import write_text
 from fonderie.home import home
+from ml.artefact import FIT, Fit
 from ml.config import ModelConfig
 from ml.data.months import Month
 from ml.lineage import Lineage
@@ -53,6 +54,11 @@ class Trained:
     def seconds(self) -> float:
         """What it took."""
         return float(json.loads((self.folder / "took.json").read_text())["seconds"])
+
+    @property
+    def model_hash(self) -> str:
+        """SHA-256 of the model's file."""
+        return Fit.model_validate_json((self.challenger / FIT).read_text()).model_hash
 
     def read_lineage(self) -> Lineage:
         """The lineage."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from typing import Any
 
 import ibis
@@ -57,7 +58,14 @@ def compile_sql(config: ModelConfig, dialect: str) -> str:
 
 def feature_hash(config: ModelConfig) -> str:
     """sha256 of the query as BigQuery reads it: changes when any feature of the model does."""
-    return hashlib.sha256(compile_sql(config, "bigquery").encode()).hexdigest()
+    return _feature_hash(config.model_dump_json())
+
+
+@cache
+def _feature_hash(config: str) -> str:
+    """Compiling takes a tenth of a second, and a loop over months asks dozens of times."""
+    sql = compile_sql(ModelConfig.model_validate_json(config), "bigquery")
+    return hashlib.sha256(sql.encode()).hexdigest()
 
 
 def _target(config: ModelConfig, flights: Table) -> Column:

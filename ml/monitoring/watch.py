@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fonderie.errors import BadDataError
 from ml.config import ModelConfig
+from ml.data.catalogue import CATALOGUE
 from ml.data.months import Month
 from ml.monitoring.champion import champion_version, load_champion
 from ml.monitoring.errors import as_error
@@ -22,6 +23,9 @@ def watch_month(config: ModelConfig, champion: Champion, month: Month) -> MonthV
     """The same with a champion at hand. A month that cannot be read gives a verdict that says so."""
     from ml.data.features import build
 
+    if gone := [name for name in config.features.names if name not in CATALOGUE]:
+        reason = f"the champion reads {', '.join(gone)}, which no feature of the catalogue is called any more"
+        return unreadable(config, champion, month, reason)
     try:
         table = build(config, [month]).table().to_pandas()
     except BadDataError as error:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 WIDTH = 640
 LABELS = 150
 AXIS = 44
+COLOURS = ("one", "two", "three")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Line:
 
 
 def lines(title: str, unit: str, steps: Sequence[str], data: Sequence[Line]) -> Markup:
-    """Up to two series over named steps, such as months; points are marked."""
+    """Up to three series over named steps, such as months; points are marked."""
     height = 260
     known = [value for line in data for value in line.values if value is not None and math.isfinite(value)]
     ticks = _ticks(min(known, default=0.0), max(known, default=1.0))
@@ -89,13 +90,12 @@ def lines(title: str, unit: str, steps: Sequence[str], data: Sequence[Line]) -> 
     for place in range(0, len(steps), every):
         at = f'x="{across(place):.1f}" y="{height - 10}"'
         parts.append(f'<text class="soft" text-anchor="middle" {at}>{_escape(steps[place])}</text>')
-    for line, colour in zip(data, ("one", "two"), strict=False):
+    for line, colour in zip(data, COLOURS, strict=False):
         points = [(across(i), up(v)) for i, v in enumerate(line.values) if v is not None and math.isfinite(v)]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
         parts.append(f'<path class="line-{colour}" d="M{path}"/>' if points else "")
         parts += [f'<circle class="{colour}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>' for x, y in points]
-    names = [line.name for line in data] + ["", ""]
-    return _figure(title, unit, height, parts, (names[0], names[1]))
+    return _figure(title, unit, height, parts, [line.name for line in data])
 
 
 @dataclass(frozen=True)
@@ -145,13 +145,13 @@ def _axes(across: _Scale, up: _Scale, ticks: Sequence[float], side: float) -> st
 
 
 def _figure(
-    title: str, unit: str, height: float, parts: Sequence[str], legend: tuple[str, str], *, width: float = WIDTH
+    title: str, unit: str, height: float, parts: Sequence[str], legend: Sequence[str], *, width: float = WIDTH
 ) -> Markup:
     says = f"{title} ({unit})" if unit else title
     swatch = '<svg viewBox="0 0 10 10" style="width:.7em;display:inline-block" aria-hidden="true"><rect class="{}" '
     keys = "".join(
         f' {swatch.format(colour)}width="10" height="10"/></svg> {_escape(name)}'
-        for colour, name in zip(("one", "two"), legend, strict=True)
+        for colour, name in zip(COLOURS, legend, strict=False)
         if name
     )
     return Markup(

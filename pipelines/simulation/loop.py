@@ -12,15 +12,18 @@ import hashlib
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from fonderie.errors import BadInputError, RefusedError
+from fonderie.errors import BadDataError, BadInputError, RefusedError
 from fonderie.files import write_text
 from fonderie.home import home
+from ml.artefact import MODEL, load_model
 from ml.config import ModelConfig, TaskKind
 from ml.data.months import Month
 from ml.data.sources import source, spans
@@ -73,10 +76,10 @@ def plan(config: ModelConfig, first: Month, last: Month, *, first_months: int = 
     return Plan(config, tuple(there[:first_months]), tuple(there[first_months:]))
 
 
-def simulate(made: Plan, progress: Progress = lambda month, doing: None) -> Simulation:
+def simulate(made: Plan, progress: Progress) -> Simulation:
     """Replay the plan, or what is left of it. Raises ConflictError while another process does."""
     loop = _Loop(made, progress)
-    with loop.history.alone():
+    with loop.history.alone(), (loop.folder / "steps.log").open("a") as log, redirect_stdout(log):
         return loop.run()
 
 
@@ -84,7 +87,7 @@ class _Loop:
     def __init__(self, made: Plan, progress: Progress) -> None:
         self.config, self.first, self.watched = made.config, made.first, made.watched
         self.folder = made.folder
-        self.history = History(self.folder / "history")
+        self.history = History(self.folder)
         self.progress = progress
         self.registry = str(self.folder / "registry")
         self._champion: tuple[ModelConfig, Champion] | None = None
@@ -105,7 +108,10 @@ class _Loop:
             outcome = self._month(month, base, newest)
             outcomes.append(outcome)
             self.progress(str(month), "training every month")
-            newest = train_once(self.config, month)
+            trained, _ = self._train(month)
+            if trained is None:
+                continue
+            newest = trained
             took["monthly"] += newest.seconds
             took["triggered"] += newest.seconds if outcome.trained else 0.0
         return Simulation(
@@ -169,43 +175,51 @@ class _Loop:
         event = TrainingEvent(month=str(month), day=decision.day, outcome=TrainingOutcome.STARTED)
         self.history.record_training(event)
         self.progress(str(month), "retraining")
-        trained = train_once(self.config, month)
+        trained, problem = self._train(month)
+        if trained is None:
+            self.history.record_training(event.model_copy(update={"outcome": TrainingOutcome.FAILED}))
+            return {"gate": str(TrainingOutcome.FAILED), "gate_reasons": (problem,)}
         self.progress(str(month), "asking the gate")
-        said = judge_and_promote(
-            self.config, trained, self.registry, self.folder / "runs" / str(month), run_id=str(month)
-        )
+        said = judge_and_promote(self.config, trained, self.registry, self._run(month), run_id=str(month))
         self.history.record_training(event.model_copy(update={"outcome": TrainingOutcome(said.outcome)}))
         return {"trained": trained.key, "gate": str(said.outcome), "gate_reasons": said.reasons}
+
+    def _train(self, month: Month) -> tuple[Trained | None, str]:
+        """The month's challenger, or why there can be none: the loop goes on without it."""
+        try:
+            return train_once(self.config, month), ""
+        except BadDataError as error:
+            return None, str(error)
+
+    def _run(self, month: Month) -> Path:
+        return self.folder / "runs" / str(month)
 
     def _metrics(self, month: Month, verdict: MonthVerdict, base: Trained, newest: Trained) -> Strategies:
         if not verdict.labelled_rows or verdict.blocked:
             return Strategies(triggered=None, monthly=None, never=None)
-        triggered = champion_of_version(self.config, self.registry, verdict.version)
-        return Strategies(
-            triggered=metric_of(self.config, triggered, month),
-            monthly=metric_of(self.config, newest.challenger / "model.skops", month),
-            never=metric_of(self.config, base.challenger / "model.skops", month),
-        )
+        triggered = open_registry(self.config.name, self.registry).get(verdict.version)
+        models = {
+            "triggered": (triggered.model_path, triggered.record.model_hash),
+            "monthly": (newest.challenger / MODEL, newest.model_hash),
+            "never": (base.challenger / MODEL, base.model_hash),
+        }
+        measured = metrics_of(self.config, {content: path for path, content in models.values()}, month)
+        return Strategies(**{name: measured[content] for name, (_, content) in models.items()})
 
 
-def champion_of_version(config: ModelConfig, registry: str, version: int) -> Path:
-    """The model file of a version."""
-    return open_registry(config.name, registry).get(version).model_path
-
-
-def metric_of(config: ModelConfig, model: Path, month: Month) -> float | None:
-    """The gate's metric of a model on all labelled rows of a month."""
-    import pyarrow.compute as pc
-
-    from ml import artefact
+def metrics_of(config: ModelConfig, models: Mapping[str, Path], month: Month) -> dict[str, float | None]:
+    """The gate's metric of each model (SHA-256 -> file) on all labelled rows of a month."""
     from ml.bootstrap import measure
     from ml.data.features import build
     from ml.training import frame, predict
 
     rows = build(config, [month]).table()
     rows = rows.filter(pc.is_valid(rows["target"]))
-    predicted = predict(artefact.load_model(model), frame(rows, config.features.names))
-    return measure(config.gate.metric, rows["target"].to_numpy(), predicted)
+    actual, inputs = rows["target"].to_numpy(), frame(rows, config.features.names)
+    return {
+        content: measure(config.gate.metric, actual, predict(load_model(path, content), inputs))
+        for content, path in models.items()
+    }
 
 
 def _forget() -> None:

@@ -1,0 +1,72 @@
+"""A simulation as one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ml.reports.charts import Line, lines
+from ml.reports.page import Cell, Section, page, paragraph, table
+from pipelines.simulation.records import MonthOutcome, Simulation
+
+
+def simulation_page(made: Simulation) -> str:
+    """Error by month for the three strategies, what fired and why, what the gate said, and the cost."""
+    sections = [_sums(made), _errors(made), _decisions(made)]
+    lead = (
+        f"{len(made.months)} months after a first model of {made.first_months[0]} to {made.first_months[-1]}: "
+        f"{made.triggered_trainings} retrainings, {made.promotions} promotions."
+    )
+    return page(f"Continuous training of {made.model}, replayed", sections, lead=lead)
+
+
+def summary(made: Simulation) -> list[tuple[str, float | None, str, int, float]]:
+    """One line a strategy: mean metric, that over monthly retraining, retrainings and what they took in seconds."""
+    mean, took = made.mean(), made.training_seconds
+    counts = {"triggered": made.triggered_trainings, "monthly": len(made.months), "never": 0}
+    base = mean.monthly
+    found = []
+    for name, count in counts.items():
+        value = getattr(mean, name)
+        ratio = f"{value / base - 1:+.1%}" if value is not None and base else "–"
+        found.append((name, value, ratio, count, float(getattr(took, name) or 0.0)))
+    return found
+
+
+def _sums(made: Simulation) -> Section:
+    head = ("strategy", f"mean {made.metric}", "over monthly", "retrainings", "training s")
+    caption = "Each retraining is one run of the pipeline; the first model is not counted as one"
+    return Section("Was it worth it?", table(caption, head, summary(made), marked=(0,)))
+
+
+def _errors(made: Simulation) -> Section:
+    months = [outcome.month for outcome in made.months]
+    data = [
+        Line("triggered", [outcome.metric.triggered for outcome in made.months]),
+        Line("every month", [outcome.metric.monthly for outcome in made.months]),
+        Line("never", [outcome.metric.never for outcome in made.months]),
+    ]
+    chart = lines(f"{made.metric} by month", made.unit, months, data)
+    head = ("month", "rows", "champion", "triggered", "every month", "never")
+    rows: list[Sequence[Cell]] = [
+        (each.month, each.rows, f"v{each.champion:03d}", each.metric.triggered, each.metric.monthly, each.metric.never)
+        for each in made.months
+    ]
+    return Section("Error by month", chart + table("All labelled rows of the month", head, rows))
+
+
+def _decisions(made: Simulation) -> Section:
+    head = ("month", "decision", "why", "gate", "what the gate said")
+    rows: list[Sequence[Cell]] = [(each.month, each.action, _why(each), each.gate, _gate(each)) for each in made.months]
+    marked = [place for place, each in enumerate(made.months) if each.gate == "promote"]
+    text = "Every alarm is a reason; the trigger's rules and the gate's checks are in the records beside this page."
+    return Section(
+        "What fired, and what came of it", paragraph(text) + table("Promotions stand out", head, rows, marked=marked)
+    )
+
+
+def _why(outcome: MonthOutcome) -> str:
+    return "; ".join(outcome.reasons)
+
+
+def _gate(outcome: MonthOutcome) -> str:
+    return "; ".join(outcome.gate_reasons)

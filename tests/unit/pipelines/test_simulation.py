@@ -1,0 +1,144 @@
+"""The loop: it earns its trainings, goes on after an interruption, and survives months that cannot be used."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fonderie.errors import BadInputError, ConflictError
+from ml.config import ModelConfig
+from ml.data.months import Month
+from ml.monitoring.history import History
+from ml.monitoring.trigger import Action
+from pipelines.simulation.loop import Plan, plan, simulate
+from pipelines.simulation.records import Simulation
+from pipelines.simulation.report import simulation_page, summary
+from tests.flights import change
+
+FIRST, LAST = Month(2013, 1), Month(2013, 6)
+
+
+def silent(month: str, doing: str) -> None:
+    """No progress."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared: trainings are cached by content."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def place(home: Path, invented: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FONDERIE_HOME", str(home))
+    monkeypatch.setenv("FONDERIE_DATA", str(invented))
+
+
+@pytest.fixture
+def made(quick: ModelConfig) -> Plan:
+    return plan(quick, FIRST, LAST, first_months=2)
+
+
+@pytest.fixture
+def done(made: Plan) -> Simulation:
+    return simulate(made, silent)
+
+
+def test_every_month_is_judged_under_all_three_strategies(done: Simulation) -> None:
+    assert [month.month for month in done.months] == ["2013-03", "2013-04", "2013-05", "2013-06"]
+    for month in done.months:
+        assert None not in dict(month.metric).values()
+    first = done.months[0].metric
+    assert first.triggered == first.monthly == first.never
+
+
+def test_a_season_never_seen_retrains_and_beats_never_retraining(done: Simulation) -> None:
+    assert done.triggered_trainings >= 1
+    assert done.promotions >= 1
+    gain = done.against(done.mean().never)
+    assert gain is not None
+    assert gain < 0
+
+
+def test_what_was_trained_for_one_strategy_is_not_trained_again_for_another(done: Simulation, home: Path) -> None:
+    trainings = list((home / "cache" / "trainings" / "air_time").glob("2013-*"))
+    assert len({path.name for path in trainings}) == len(trainings)
+    assert {month.trained for month in done.months if month.trained} <= {path.name for path in trainings}
+
+
+def test_a_month_is_trained_on_once_however_often_the_loop_runs(made: Plan, done: Simulation) -> None:
+    again = simulate(made, silent)
+    assert again == done
+    history = History(made.folder)
+    retrained = [each.month for each in history.decisions() if each.action is Action.RETRAIN]
+    assert sorted(retrained) == [each.month for each in history.trainings()]
+
+
+@pytest.mark.parametrize("step", [3, 4, 5])
+def test_interrupted_at_any_step_it_goes_on_to_the_same_end(made: Plan, done: Simulation, step: int) -> None:
+    """While monitoring, training and judging the first month that is watched."""
+    short = replace(made, watched=made.watched[:1])
+    shutil.rmtree(short.folder, ignore_errors=True)
+    steps = 0
+
+    def stop(month: str, doing: str) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(short, stop)
+    assert comparable(simulate(short, silent)) == comparable(done)[:1]
+
+
+def test_stopped_between_promotion_and_its_record_it_still_ends_the_same(made: Plan, done: Simulation) -> None:
+    """As after a kill: the registry has moved on, the month's own record is not there."""
+    before = comparable(done)
+    promoted = next(month for month in done.months if month.gate == "promote")
+    (made.folder / "months" / f"{promoted.month}.json").unlink()
+    assert comparable(simulate(made, silent)) == before
+
+
+def comparable(done: Simulation) -> list[object]:
+    """Without times and memory."""
+    return [month.model_dump(exclude={"seconds", "memory_mb"}) for month in done.months]
+
+
+def test_a_second_loop_over_the_same_months_is_told(made: Plan) -> None:
+    with History(made.folder).alone(), pytest.raises(ConflictError, match="another loop"):
+        simulate(made, silent)
+
+
+def test_a_broken_and_an_unlabelled_month_are_recorded_and_the_loop_goes_on(
+    quick: ModelConfig, invented: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(invented, tmp_path / "months"))
+    monkeypatch.setenv("FONDERIE_DATA", str(folder))
+    nothing = dict.fromkeys(["air_time", "arr_delay", "arr_time"], float("nan"))
+    change(folder / "flights" / "2013-03.parquet", lambda frame: frame.assign(**nothing))
+    change(folder / "flights" / "2013-04.parquet", lambda frame: frame.drop(columns="carrier"))
+    done = simulate(plan(quick, FIRST, Month(2013, 4), first_months=2), silent)
+    unlabelled, broken = done.months
+    assert unlabelled.action == Action.WAIT
+    assert unlabelled.metric.triggered is None
+    assert any(reason.startswith("labels") for reason in unlabelled.reasons)
+    assert broken.action == Action.INVESTIGATE
+    assert broken.metric.triggered is None
+
+
+def test_too_few_months_are_refused_with_those_there_are(quick: ModelConfig) -> None:
+    with pytest.raises(BadInputError, match="the first model takes 3") as caught:
+        plan(quick, Month(2013, 1), Month(2013, 3))
+    assert "2013-01 to 2013-07" in str(caught.value)
+
+
+def test_the_report_shows_the_three_strategies_and_every_decision(done: Simulation) -> None:
+    page = simulation_page(done)
+    for text in ("triggered", "every month", "never", *(month.month for month in done.months)):
+        assert text in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    assert [count for _, _, _, count, _ in summary(done)] == [done.triggered_trainings, len(done.months), 0]
