@@ -19,6 +19,10 @@ class Drift(Section):
     prediction_js: Fraction = Field(description="Jensen-Shannon divergence of the predictions")
     null_rate_change: Fraction = Field(description="absolute change of a column's share of nulls")
     error_increase: Threshold = Field(description="error over the champion's own gate error, as a share of it")
+    growth: Threshold = Field(
+        default=0.25,
+        description="drift that the last training has seen counts again when it is larger by this share",
+    )
     seasonal_features: tuple[str, ...] = Field(default=(), description="measured and shown, never a reason to train")
     debounce_alarms: Positive = Field(description="this many windows with an alarm ...")
     debounce_windows: Positive = Field(description="... among this many latest")

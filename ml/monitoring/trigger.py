@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ml.config import Drift
 from ml.data.months import Month
-from ml.monitoring.verdict import MonthVerdict
+from ml.monitoring.verdict import Kind, MonthVerdict, Severity
 
 
 class Action(StrEnum):
@@ -69,28 +69,36 @@ class TriggerDecision(BaseModel):
 
 
 def decide(
-    verdicts: Sequence[MonthVerdict], trainings: Sequence[TrainingEvent], now: date, drift: Drift
+    verdicts: Sequence[MonthVerdict],
+    trainings: Sequence[TrainingEvent],
+    now: date,
+    drift: Drift,
+    *,
+    champion: int | None = None,
 ) -> TriggerDecision:
     """Train again? Only when every rule holds: alarm, debounce, labels, new month, cool-down, new rows.
 
-    Windows count by calendar month, so a missing one is a window without alarm. Only windows after the last training
-    count: that training has answered the alarms before it. A month that was monitored twice has the alarms of both.
+    Windows count by calendar month, so a missing one is a window without alarm. A training answers what its month had
+    shown: only windows after it count, and drift in them only if it is new or has grown, whether the gate let the
+    challenger in or not. A rising error is never answered. A month that was monitored twice has the alarms of both;
+    with `champion`, alarms under other versions do not count.
     """
+    done = [event for event in trainings if event.outcome is not TrainingOutcome.FAILED]
     windows, ignored = _windows(verdicts, now)
     if not windows:
         return TriggerDecision(
             action=Action.WAIT, month=None, day=now, reasons=("no month has been monitored",), ignored=ignored
         )
     latest = max(windows)
-    done = [event for event in trainings if event.outcome is not TrainingOutcome.FAILED]
-    rules = tuple(_rules(windows, latest, done, now, drift))
+    alarms = _open_alarms(windows, done, drift, champion)
+    rules = tuple(_rules(windows, alarms, done, now, drift))
     broken = tuple(f"{rule.name}: {rule.value}, needs {rule.limit}" for rule in rules if not rule.holds)
     if blocked := _names(finding.name for verdict in windows[latest] for finding in verdict.blocked):
         action, reasons = Action.INVESTIGATE, blocked
     elif broken:
         action, reasons = Action.WAIT, broken
     else:
-        action, reasons = Action.RETRAIN, _alarms(windows[latest])
+        action, reasons = Action.RETRAIN, alarms[latest]
     return TriggerDecision(action=action, month=str(latest), day=now, reasons=reasons, rules=rules, ignored=ignored)
 
 
@@ -110,13 +118,44 @@ def _windows(verdicts: Iterable[MonthVerdict], now: date) -> tuple[Windows, tupl
     return windows, tuple(sorted(early))
 
 
-def _rules(windows: Windows, latest: Month, done: Sequence[TrainingEvent], now: date, drift: Drift) -> Iterable[Rule]:
-    last_month = max((Month.parse(event.month) for event in done), default=None)
+def _open_alarms(
+    windows: Windows, done: Sequence[TrainingEvent], drift: Drift, champion: int | None
+) -> dict[Month, tuple[str, ...]]:
+    """Alarms by month that no training has answered; months up to the last training's have none."""
+    trained = _last_month(done)
+    answered: dict[str, float] = {}
+    for finding in (f for verdict in windows.get(trained, []) for f in verdict.findings) if trained else ():
+        if finding.kind is not Kind.ERROR and finding.severity is Severity.ALARM:
+            answered[finding.name] = max(answered.get(finding.name, 0.0), finding.value or 0.0)
+    return {
+        month: _names(
+            finding.name
+            for verdict in verdicts
+            if champion is None or verdict.version == champion
+            for finding in verdict.alarms
+            if finding.name not in answered or (finding.value or 0.0) > answered[finding.name] * (1 + drift.growth)
+        )
+        if trained is None or month > trained
+        else ()
+        for month, verdicts in windows.items()
+    }
+
+
+def _last_month(done: Sequence[TrainingEvent]) -> Month | None:
+    return max((Month.parse(event.month) for event in done), default=None)
+
+
+def _rules(
+    windows: Windows, alarms: dict[Month, tuple[str, ...]], done: Sequence[TrainingEvent], now: date, drift: Drift
+) -> Iterable[Rule]:
+    latest, last_month = max(windows), _last_month(done)
     fresh = [month for month in windows if last_month is None or month > last_month]
-    alarms = _alarms(windows[latest])
-    yield Rule(name="alarm", value=f"{len(alarms)} in {latest}", limit="at least 1", holds=bool(alarms))
+    count = len(alarms[latest])
+    yield Rule(
+        name="alarm", value=f"{count} in {latest}", limit="at least 1 that no training has seen", holds=count > 0
+    )
     span = [latest.shift(-back) for back in range(drift.debounce_windows)]
-    alarmed = [month for month in span if month in fresh and _alarms(windows[month])]
+    alarmed = [month for month in span if alarms.get(month)]
     yield Rule(
         name="debounce",
         value=f"{len(alarmed)} of the last {drift.debounce_windows} windows",
@@ -141,10 +180,6 @@ def _rules(windows: Windows, latest: Month, done: Sequence[TrainingEvent], now: 
     )
     rows = sum(max(verdict.labelled_rows for verdict in windows[month]) for month in fresh)
     yield Rule(name="new rows", value=str(rows), limit=str(drift.min_new_rows), holds=rows >= drift.min_new_rows)
-
-
-def _alarms(verdicts: Iterable[MonthVerdict]) -> tuple[str, ...]:
-    return _names(finding.name for verdict in verdicts for finding in verdict.alarms)
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:

@@ -166,8 +166,13 @@ class _Loop:
         known = [decision for decision in self.history.decisions() if decision.month == str(month)]
         if known:
             return known[0]
-        verdicts = self.history.verdicts(verdict.version)
-        decision = decide(verdicts, self.history.trainings(), month.next.first_day, self.config.drift)
+        decision = decide(
+            self.history.verdicts(),
+            self.history.trainings(),
+            month.next.first_day,
+            self.config.drift,
+            champion=verdict.version,
+        )
         self.history.record_decision(decision)
         return decision
 
