@@ -17,7 +17,7 @@ from pathlib import Path
 from fonderie.errors import MissingToolError, StepFailedError
 from infra import names
 from infra.agents import MakeAgents, make_agents
-from infra.main import OUTDIR, chosen_backend, synthesise
+from infra.main import chosen_backend, chosen_outdir, synthesise
 from infra.names import AGENTS_ON_DEMAND, LOCAL_STATE
 from infra.settings import Backend, Environment
 
@@ -57,7 +57,7 @@ class Bootstrap:
     @property
     def folder(self) -> Path:
         """Where Terraform works."""
-        return OUTDIR / "stacks" / self.stack
+        return chosen_outdir().absolute() / "stacks" / self.stack
 
     @property
     def local_state(self) -> Path:
@@ -97,7 +97,7 @@ class Bootstrap:
         self.local_state.replace(self.local_state.with_suffix(".moved"))
 
     def _synthesise(self, backend: Backend) -> None:
-        synthesise([self.env], OUTDIR, backend=backend)
+        synthesise([self.env], chosen_outdir(), backend=backend)
 
     def _terraform(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         if not shutil.which("terraform"):

@@ -19,7 +19,6 @@ from infra.models import load_workloads
 from infra.settings import Backend, Environment, environment_names, load_environment
 from infra.workloads import Workloads
 
-OUTDIR = ROOT / "cdktf.out"
 WorkloadsOf = Callable[[Environment], Workloads]
 
 
@@ -47,6 +46,11 @@ def chosen_backend(env: Environment) -> Backend:
         return Backend(wanted)
     except ValueError as error:
         raise BadInputError(f"unknown backend {wanted!r}", where="FONDERIE_BACKEND", hint="local or gcs") from error
+
+
+def chosen_outdir() -> Path:
+    """Where the stacks go: `CDKTF_OUTDIR`, which the cdktf command sets, or `cdktf.out` beside `cdktf.json`."""
+    return Path(os.environ.get("CDKTF_OUTDIR") or ROOT / "cdktf.out")
 
 
 def synthesise(
@@ -83,7 +87,7 @@ def main() -> int:
     sys.dont_write_bytecode = False  # compiled bindings are most of the speed of a second run
     try:
         environments = chosen_environments(sys.argv[1:])
-        synthesise(environments, Path(os.environ.get("CDKTF_OUTDIR", OUTDIR)))
+        synthesise(environments, chosen_outdir())
     except FonderieError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)

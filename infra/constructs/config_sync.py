@@ -26,7 +26,7 @@ class ConfigSync(Construct):
         git = GkeHubFeatureFleetDefaultMemberConfigConfigmanagementConfigSyncGit(
             sync_repo=f"https://github.com/{env.git.repository}",
             sync_branch=env.git.branch,
-            policy_dir=FOLDER,
+            policy_dir=f"{FOLDER}/{env.name}",
             secret_type=env.git.sync_auth,
         )
         self.feature = GkeHubFeature(

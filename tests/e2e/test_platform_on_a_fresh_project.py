@@ -1,0 +1,90 @@
+"""Every environment, deployed by the real Terraform on an imitated project that nobody has used before."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra import names
+from infra.names import Stack
+from infra.sandbox.cloud import Cloud
+from infra.sandbox.running import Options, StandIn, standing_in
+from infra.settings import Environment, environment_names, load_environment
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[StandIn]:
+    with standing_in(Options(cloud=tmp_path / "google.sqlite")) as up:
+        up.environment["CDKTF_OUTDIR"] = str(tmp_path / "cdktf.out")
+        yield up
+
+
+def run(sandbox: StandIn, *command: str, code: int = 0) -> str:
+    done = subprocess.run(command, env=sandbox.environment, capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == code, f"{' '.join(command)}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def terraform(sandbox: StandIn, stack: str, *arguments: str) -> str:
+    folder = Path(sandbox.environment["CDKTF_OUTDIR"]) / "stacks" / stack
+    return run(sandbox, "terraform", f"-chdir={folder}", *arguments, "-no-color", "-input=false")
+
+
+def bootstrap(sandbox: StandIn, name: str) -> str:
+    return run(sandbox, sys.executable, "-m", "ci.cli", "bootstrap", "--env", name, "--json")
+
+
+def store_the_token_as_a_person_would(cloud_file: str, env: Environment) -> None:
+    """Terraform never sees a secret's value: it is put in by hand, once."""
+    secret = f"projects/{env.project_id}/secrets/{names.secret(env, names.Secret.GIT_TOKEN)}"
+    attributes = {"secret": secret, "version": "1", "enabled": True, "project": env.project_id}
+    with Cloud(Path(cloud_file)) as cloud:
+        cloud.put("google_secret_manager_secret_version", f"{secret}/versions/1", env.project_id, attributes)
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_an_environment_comes_up_at_the_first_apply_and_the_plan_after_it_is_empty(
+    name: str, sandbox: StandIn, tmp_path: Path
+) -> None:
+    env = load_environment(name)
+
+    state = json.loads(bootstrap(sandbox, name))["state"]
+    assert state == str(tmp_path / ".fonderie" / "state" / f"{name}-bootstrap.tfstate")
+    for stack in (names.stack(env, each) for each in Stack if each is not Stack.BOOTSTRAP):
+        terraform(sandbox, stack, "init")
+        terraform(sandbox, stack, "apply", "-auto-approve")
+        if stack.endswith("-data"):
+            store_the_token_as_a_person_would(sandbox.environment["FONDERIE_SANDBOX"], env)
+
+    for stack in (names.stack(env, each) for each in Stack):
+        terraform(sandbox, stack, "plan", "-detailed-exitcode")
+
+
+def test_bootstrapping_twice_changes_nothing(sandbox: StandIn, tmp_path: Path) -> None:
+    bootstrap(sandbox, "local")
+    once = (tmp_path / ".fonderie" / "state" / "local-bootstrap.tfstate").read_text()
+    bootstrap(sandbox, "local")
+    twice = (tmp_path / ".fonderie" / "state" / "local-bootstrap.tfstate").read_text()
+    assert json.loads(once)["resources"] == json.loads(twice)["resources"]
+
+
+def test_a_bootstrap_that_google_refuses_says_what_terraform_said(sandbox: StandIn) -> None:
+    run(sandbox, sys.executable, "-m", "ci.cli", "sandbox", "faults", "--rate", "403=1.0", "--cloud", _cloud(sandbox))
+    command = (sys.executable, "-m", "ci.cli", "bootstrap", "--env", "local")
+    done = subprocess.run(command, env=sandbox.environment, capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 5
+    assert "terraform apply" in done.stderr
+    assert "run the command again" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def _cloud(sandbox: StandIn) -> str:
+    return os.fspath(sandbox.environment["FONDERIE_SANDBOX"])

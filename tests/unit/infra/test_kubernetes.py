@@ -1,0 +1,56 @@
+"""What Config Sync puts on the clusters fits what the stacks grant."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra import names
+from infra.bindings import ROOT
+from infra.settings import environment_names, load_environment
+from infra.stacks.runtime import WORKLOADS
+from tests.unit.infra.conftest import Synthesised
+from tests.unit.infra.synthesised import one
+
+FOLDER = ROOT / "infra" / "kubernetes"
+
+
+def documents(path: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(path.read_text()))
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_each_environments_folder_names_the_identities_the_stacks_let_in(name: str) -> None:
+    env = load_environment(name)
+    (overlay,) = documents(FOLDER / name / "kustomization.yaml")
+    said = {}
+    for patch in overlay["patches"]:
+        (operation,) = yaml.safe_load(patch["patch"])
+        account = f"{patch['target']['namespace']}/{patch['target']['name']}"
+        said[account] = operation["value"]["iam.gke.io/gcp-service-account"]
+    assert said == {account: names.email(env, who) for account, who in WORKLOADS.items()}
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_the_cluster_is_kept_equal_to_its_environments_folder(name: str, stacks: Synthesised) -> None:
+    feature = one(stacks[f"{name}-runtime"], "gke_hub_feature")
+    sync = feature["fleet_default_member_config"]["configmanagement"]["config_sync"]
+    assert (ROOT / sync["git"]["policy_dir"] / "kustomization.yaml").is_file()
+
+
+def test_every_file_of_the_base_is_used_and_what_comes_from_outside_is_pinned_to_one_version() -> None:
+    (base,) = documents(FOLDER / "base" / "kustomization.yaml")
+    remote = [each for each in base["resources"] if each.startswith("https://")]
+    ours = {each for each in base["resources"] if each not in remote}
+    assert ours == {path.name for path in (FOLDER / "base").glob("*.yaml")} - {"kustomization.yaml"}
+    assert len({re.search(r"\?ref=(\d+\.\d+\.\d+)$", each)[1] for each in remote}) == 1  # type: ignore[index]  # each is pinned
+
+
+def test_every_document_is_a_kubernetes_object() -> None:
+    for path in sorted(FOLDER.rglob("*.yaml")):
+        for document in documents(path):
+            assert {"apiVersion", "kind"} <= set(document), path
