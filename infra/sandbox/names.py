@@ -155,6 +155,8 @@ class Names:
 
     def parents(self, path: str) -> list[tuple[str, str]]:
         """Path and one type of each object that `path` lies within, the nearest first."""
+        if path.startswith("b/") and "/o/" in path:  # slashes in an object's name are no folders
+            return [(path.partition("/o/")[0], "google_storage_bucket")]
         found = []
         parts = path.split("/")
         for length in range(len(parts) - 1, 1, -1):

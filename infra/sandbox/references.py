@@ -21,6 +21,7 @@ UNCHECKED = frozenset(
     {
         ("google_logging_project_sink", "destination"),  # a sink to nowhere is made, and reports errors later
         ("google_vertex_ai_schedule", "create_pipeline_job_request.parent"),
+        ("google_cloud_scheduler_job", "http_target.uri"),
         ("google_compute_firewall", "source_service_accounts"),
         ("google_compute_firewall", "target_service_accounts"),
         ("google_monitoring_uptime_check_config", "monitored_resource.labels"),
