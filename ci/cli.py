@@ -16,6 +16,7 @@ from fonderie.errors import ExitCode, FonderieError
 # name -> (module under ci.commands, its line in `fonderie --help`). The module holds `app`, a typer.Typer, for a group
 # of commands, or `command`, a function, for a single one.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "The main job, end to end, on this machine; ends with a report."),
     "sandbox": ("sandbox", "An offline stand-in for Google: run Terraform and cdktf without an account."),
     "bootstrap": ("bootstrap", "Make what an environment stands on: state bucket, keys, identities, service agents."),
     "run": ("run", "Run a pipeline: train a challenger and let the gate decide."),

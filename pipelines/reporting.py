@@ -41,7 +41,7 @@ def model_sections(config: ModelConfig, runs: Sequence[Trained], registry: str =
     latest = runs[-1]
     return [
         runs_section(config, runs),
-        versions_section(open_registry(config.name, registry)),
+        versions_section(open_registry(config.name, registry), chart=False),
         *run_sections(config, run_files(latest.run.id)),
     ]
 

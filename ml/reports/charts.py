@@ -49,16 +49,16 @@ def heat(title: str, unit: str, x: NDArray[np.float64], y: NDArray[np.float64], 
     low, high = (float(f(np.concatenate([x, y]))) for f in (np.min, np.max))
     ticks = _ticks(low, high)
     side = 420
-    across, up = _Scale(ticks[0], ticks[-1], AXIS, side), _Scale(ticks[0], ticks[-1], side - AXIS, 6)
+    across, up = _Scale(ticks[0], ticks[-1], AXIS, side - 16), _Scale(ticks[0], ticks[-1], side - AXIS, 10)
     edges = np.linspace(ticks[0], ticks[-1], bins + 1)
     counts, _, _ = np.histogram2d(x, y, bins=(edges, edges))
-    size = (side - AXIS) / bins
+    size = abs(up(edges[1]) - up(edges[0])), across(edges[1]) - across(edges[0])
     parts = [_axes(across, up, ticks, side)]
     for i, j in np.argwhere(counts > 0).tolist():
         depth = 0.15 + 0.85 * math.log1p(counts[i, j]) / math.log1p(counts.max())
         parts.append(
             f'<rect class="one" opacity="{depth:.2f}" x="{across(edges[i]):.1f}" y="{up(edges[j + 1]):.1f}" '
-            f'width="{size:.1f}" height="{size:.1f}"/>'
+            f'width="{size[1]:.1f}" height="{size[0]:.1f}"/>'
         )
     parts.append(
         f'<path class="line-soft" d="M{across(ticks[0])} {up(ticks[0])}L{across(ticks[-1])} {up(ticks[-1])}"/>'
@@ -137,7 +137,7 @@ def _grid(scale: _Scale, ticks: Sequence[float], top: float, bottom: float) -> s
 
 def _axes(across: _Scale, up: _Scale, ticks: Sequence[float], side: float) -> str:
     return "".join(
-        f'<path class="rule" d="M{across(tick):.1f} 6V{side - AXIS}M{AXIS} {up(tick):.1f}H{side}"/>'
+        f'<path class="rule" d="M{across(tick):.1f} 10V{side - AXIS}M{AXIS} {up(tick):.1f}H{side - 16}"/>'
         f'<text class="soft" text-anchor="middle" x="{across(tick):.1f}" y="{side - AXIS + 18}">{_short(tick)}</text>'
         f'<text class="soft" text-anchor="end" x="{AXIS - 6}" y="{up(tick) + 4:.1f}">{_short(tick)}</text>'
         for tick in ticks

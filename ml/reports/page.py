@@ -45,7 +45,9 @@ Cell = str | int | float | None | Markup
 
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], *, marked: Iterable[int] = ()) -> Markup:
     """A table with a caption; numbers are right-aligned, rows numbered in `marked` stand out."""
-    return _macro("table", caption=caption, head=head, rows=[list(row) for row in rows], marked=set(marked))
+    cells = [list(row) for row in rows]
+    numeric = {place for row in cells for place, cell in enumerate(row) if place and isinstance(cell, int | float)}
+    return _macro("table", caption=caption, head=head, rows=cells, marked=set(marked), numeric=numeric)
 
 
 def facts(pairs: Iterable[tuple[str, Cell]]) -> Markup:
@@ -73,13 +75,6 @@ def number(value: Cell, digits: int = 3) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def columns(*parts: Markup) -> Markup:
-    """Parts side by side where there is room."""
-    return Markup('<div class="columns">{}</div>').format(
-        Markup("").join(Markup("<div>{}</div>").format(p) for p in parts)
-    )
-
-
 def _macro(name: str, **values: object) -> Markup:
     return Markup(getattr(_templates().get_template("parts.html.jinja").module, name)(**values))
 
@@ -94,5 +89,5 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["number"] = number
-    made.tests["numeric"] = lambda value: isinstance(value, int | float) and not isinstance(value, bool)
+    made.tests["numeric"] = lambda value: isinstance(value, int | float)
     return made

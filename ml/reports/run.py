@@ -13,7 +13,7 @@ from ml.decision import Check, Decision, Outcome, Verdict
 from ml.lineage import Contracts, Lineage, RunFiles
 from ml.registry import Registry
 from ml.reports.charts import Bar, Line, bars, heat, lines
-from ml.reports.page import Cell, Section, columns, facts, number, page, paragraph, table, verdict
+from ml.reports.page import Cell, Section, facts, number, page, paragraph, table, verdict
 from ml.scores import Evaluation
 
 
@@ -70,7 +70,7 @@ def performance_section(config: ModelConfig, evaluation: Evaluation, files: RunF
         rows.append((each.name, each.rows, each.metric, *_ends(each), other.metric if other else None))
     caption = f"{evaluation.metric} on {ours.rows:,} held-out rows of {evaluation.month}, from {ours.holdout_from}"
     picture = _picture(config, evaluation, files)
-    return Section("How good it is, and where", columns(picture, chart) + table(caption, head, rows, marked=(0,)))
+    return Section("How good it is, and where", picture + chart + table(caption, head, rows, marked=(0,)))
 
 
 def importance_section(evaluation: Evaluation) -> Section:
@@ -110,7 +110,7 @@ def lineage_section(config: ModelConfig, lineage: Lineage, evaluation: Evaluatio
     return Section("Lineage", facts(pairs))
 
 
-def versions_section(registry: Registry) -> Section:
+def versions_section(registry: Registry, *, chart: bool = True) -> Section:
     """Every version of the model, and the error of each on the month it was made in."""
     records, aliases = registry.list(), registry.aliases()
     names: dict[int, list[str]] = {}
@@ -131,7 +131,7 @@ def versions_section(registry: Registry) -> Section:
     marked = [place for place, record in enumerate(records) if record.version == aliases.champion]
     head = ("version", "month", "metric", "low", "high", "alias", "run", "commit")
     shown = table("Every version; each metric is on the held-out days of its own month", head, rows, marked=marked)
-    if len(records) > 1:
+    if chart and len(records) > 1:
         line = Line("at its promotion", [record.metrics.metric for record in records])
         title = f"{records[-1].metrics.name} by month of promotion"
         shown = lines(title, "", [record.month for record in records], [line]) + shown

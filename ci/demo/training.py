@@ -1,0 +1,40 @@
+"""Three months: a first champion, then challengers that have to beat it on rows that neither has seen."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from ci.commands.run import task_progress
+from ci.demo.story import Stage
+from ml.config import load_model
+from ml.data.months import Month
+from pipelines.reporting import model_sections
+from pipelines.running import Trained, train
+
+MONTHS = (Month(2013, 3), Month(2013, 4), Month(2013, 5))
+
+
+def train_three_months(stage: Stage) -> None:
+    """Run the training pipeline for each month, and show versions and decisions."""
+    runs = []
+    for month in MONTHS:
+        stage.console.print(f"fonderie run training --model {stage.model} --month {month}")
+        with task_progress(quiet=False) as progress:
+            runs.append(train(stage.model, month, registry=stage.registry, progress=progress))
+    stage.console.print(_table(runs))
+    stage.sections += model_sections(load_model(stage.model), runs, stage.registry)
+
+
+def _table(runs: list[Trained]) -> Table:
+    table = Table("month", "challenger", "champion", "gate", "champion now, or why not", "seconds", box=None)
+    for run in runs:
+        ours, theirs = run.evaluation.challenger, run.evaluation.champion
+        table.add_row(
+            run.evaluation.month,
+            f"{run.evaluation.metric} {ours.metric:.2f}",
+            f"{theirs.metric:.2f}" if theirs and theirs.metric is not None else "none",
+            str(run.decision.outcome),
+            run.version or "; ".join(run.decision.reasons),
+            f"{run.run.seconds:.1f}",
+        )
+    return table
