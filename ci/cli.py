@@ -17,6 +17,9 @@ from fonderie.errors import ExitCode, FonderieError
 # of commands, or `command`, a function, for a single one.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "The main job, end to end, on this machine; ends with a report."),
+    "serve": ("serve", "Answer predictions over HTTP with the champions."),
+    "canary": ("canary", "Put a challenger beside the champion, step by step."),
+    "load": ("load", "Ask a running server as fast as it answers, and report."),
     "sandbox": ("sandbox", "An offline stand-in for Google: run Terraform and cdktf without an account."),
     "bootstrap": ("bootstrap", "Make what an environment stands on: state bucket, keys, identities, service agents."),
     "run": ("run", "Run a pipeline: train a challenger and let the gate decide."),

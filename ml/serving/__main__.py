@@ -12,13 +12,15 @@ def main() -> int:
     """Serve the version at AIP_STORAGE_URI; an exit code of fonderie/errors.py when it must not be served."""
     from ml.serving.server import open_desk, serve
     from ml.serving.settings import Settings, variable
-    from ml.serving.sources import UriSource
+    from ml.serving.sources import RegistrySource, Source, UriSource
 
     try:
         settings = Settings.read(os.environ)
-        if not settings.storage_uri:
+        if not settings.storage_uri and not (settings.registry and settings.model):
             raise BadInputError("is not set: where is the version?", where=variable("storage_uri"))
-        source = UriSource(settings.storage_uri, settings.model, settings.max_instances)
+        source: Source = UriSource(settings.storage_uri, settings.model, settings.max_instances)
+        if settings.registry:
+            source = RegistrySource(settings.model, settings.registry, settings.max_instances)
         serve(open_desk(settings), {settings.model: source})
     except FonderieError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -20,6 +20,7 @@ class Settings:
     predict_route: str = "/predict"  # AIP_PREDICT_ROUTE
     storage_uri: str = ""  # AIP_STORAGE_URI: a version's folder, gs:// or a path
     model: str = ""  # SERVING_MODEL: refuse a version of another model
+    registry: str = ""  # SERVING_REGISTRY: instead of storage_uri, the folder of a registry whose champion is followed
     max_body_bytes: int = 1_500_000  # SERVING_...: Vertex AI's own limit of a request
     max_instances: int = 1_000
     body_timeout_s: float = 10.0

@@ -40,6 +40,19 @@ def margins_of(serving: Serving) -> Margins:
     )
 
 
+def with_steps(margins: Margins, steps: str, min_requests: int | None) -> Margins:
+    """Other steps ("5,25,100") and another least number of answers. Raises BadInputError."""
+    try:
+        wanted = tuple(float(step) for step in steps.split(",")) if steps else margins.steps
+    except ValueError:
+        raise BadInputError(f"{steps!r} are no steps", where="--steps", hint="like 5,25,100") from None
+    if list(wanted) != sorted(set(wanted)) or not 0 < wanted[0] <= wanted[-1] == 100:
+        raise BadInputError(f"{steps} must rise from above 0 to 100", where="--steps", hint="like 5,25,100")
+    if min_requests is not None and min_requests < 1:
+        raise BadInputError(f"{min_requests} must be above 0", where="--min-requests")
+    return msgspec.structs.replace(margins, steps=wanted, min_requests=min_requests or margins.min_requests)
+
+
 def read_canary(model: str) -> Canary | None:
     """The latest canary of a model. Raises BadDataError for a file that is none."""
     path = canary_path(model)

@@ -1,0 +1,99 @@
+"""`fonderie canary`: a challenger earns its traffic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ml.serving.canary import Canary
+
+app = typer.Typer(help="Put a challenger beside the champion: shadow, then 1, 5, 25, 100 % of the traffic.")
+
+Model = Annotated[str, typer.Argument(help="A model, by the name of its file in ml/models.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def start(
+    model: Model,
+    challenger: Annotated[int | None, typer.Option(help="A version; the registry's challenger by default.")] = None,
+    steps: Annotated[str, typer.Option(help="Per cent of the traffic, e.g. 5,25,100; the model's by default.")] = "",
+    min_requests: Annotated[int | None, typer.Option(help="Answers a step must see; the model's by default.")] = None,
+    registry: Annotated[str, typer.Option(help="Folder of the registry; .fonderie's by default.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Start in the shadow; a running `fonderie serve` follows within a second.
+
+    Margins and steps are in [serving] of the model's file. Leaves with 7 while another canary of the model runs.
+
+        fonderie canary start air_time
+        fonderie canary start air_time --challenger 4 --steps 5,25,100
+    """
+    from datetime import UTC, datetime
+
+    from ml.config import load_model
+    from ml.registry import open_registry
+    from ml.serving.trials import begin, margins_of, with_steps
+
+    margins = with_steps(margins_of(load_model(model).serving), steps, min_requests)
+    _say(begin(open_registry(model, registry), challenger, margins, now=datetime.now(UTC)), as_json)
+
+
+@app.command()
+def status(model: Model, as_json: AsJson = False) -> None:
+    """How the latest canary stands: every step, what was measured, and why it was decided so.
+
+    fonderie canary status air_time
+    """
+    from fonderie.errors import BadInputError
+    from ml.config import load_model
+    from ml.serving.trials import read_canary
+
+    canary = read_canary(load_model(model).name)
+    if canary is None:
+        raise BadInputError(f"{model} has had no canary", hint=f"fonderie canary start {model}")
+    _say(canary, as_json)
+
+
+@app.command()
+def abort(
+    model: Model,
+    reason: Annotated[str, typer.Option(help="Why: goes into the canary's record.")],
+    as_json: AsJson = False,
+) -> None:
+    """Give all traffic back to the champion.
+
+    fonderie canary abort air_time --reason "the dashboards look odd"
+    """
+    from datetime import UTC, datetime
+
+    from fonderie.errors import BadInputError
+    from ml.config import load_model
+    from ml.serving.trials import stop
+
+    canary = stop(load_model(model).name, reason, now=datetime.now(UTC))
+    if canary is None:
+        raise BadInputError(f"{model} has had no canary", hint=f"fonderie canary start {model}")
+    _say(canary, as_json)
+
+
+def _say(canary: Canary, as_json: bool) -> None:
+    import msgspec
+    from rich.console import Console
+    from rich.table import Table
+
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(canary)).decode())
+        return
+    console = Console(highlight=False)
+    console.print(
+        f"[bold]{canary.model}[/]: version {canary.challenger} beside champion {canary.champion}, {canary.status}, "
+        f"{canary.percent:g} % of the traffic"
+    )
+    table = Table("step", "requests", "its answers", "verdict", "why", box=None)
+    for step in canary.steps:
+        name = f"{step.percent:g} %" if step.percent else "shadow"
+        table.add_row(name, str(step.requests), str(step.challenger_answers), step.verdict, step.reason)
+    console.print(table)

@@ -1,0 +1,151 @@
+"""A load run: so many connections asking over and over, and what came back. One process, one thread, standard library.
+
+It shares the machine with the server, so that its rates are a lower bound of what the server does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fonderie.errors import StepFailedError
+
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+VERSION = re.compile(rb"\r\nx-model-version: *([^\r]+)", re.IGNORECASE)
+
+
+@dataclass
+class Load:
+    """What a load run saw."""
+
+    seconds: float = 0.0
+    latencies_s: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    versions: Counter[str] = field(default_factory=Counter)
+    broken: int = 0  # connections that ended in the middle
+
+    @property
+    def requests(self) -> int:
+        """Answered, well or not."""
+        return len(self.latencies_s)
+
+    @property
+    def failed(self) -> int:
+        """Answers other than 200, and connections that broke."""
+        return self.requests - self.statuses[200] + self.broken
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds if self.seconds else 0.0
+
+    def quantile_ms(self, share: float) -> float:
+        """Of the latencies, milliseconds; NaN without one."""
+        return float(np.quantile(self.latencies_s, share)) * 1000 if self.latencies_s else float("nan")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to ask, how often and for how long. `bodies` are asked in turn."""
+
+    url: str
+    bodies: Sequence[bytes]
+    seconds: float = 10.0
+    connections: int = 4
+    rate: float | None = None  # requests a second over all connections; as many as possible by default
+    requests: int | None = None  # stop after so many
+
+
+def bodies_of(instances: Sequence[dict[str, Any]], per_request: int) -> list[bytes]:
+    """Request bodies of `per_request` instances each; the instances are gone through once."""
+    groups = [instances[at : at + per_request] for at in range(0, len(instances), per_request)]
+    whole = [group for group in groups if len(group) == per_request]
+    if not whole:
+        times = -(-per_request // len(instances))
+        whole = [(list(instances) * times)[:per_request]]
+    return [msgspec.json.encode({"instances": group}) for group in whole]
+
+
+def run(plan: Plan, until: Callable[[Load], bool] | None = None) -> Load:
+    """Ask. Ends early when `until` is true; it is asked ten times a second. Raises StepFailedError: nobody there."""
+    return asyncio.run(_run(plan, until))
+
+
+async def _run(plan: Plan, until: Callable[[Load], bool] | None) -> Load:
+    load = Load()
+    started = time.perf_counter()
+    tasks = [asyncio.create_task(_ask(plan, load, number, started)) for number in range(plan.connections)]
+    while not all(task.done() for task in tasks):
+        await asyncio.wait(tasks, timeout=0.1)
+        if until is not None and until(load):
+            break
+    for task in tasks:
+        task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    load.seconds = time.perf_counter() - started
+    for result in results:
+        if isinstance(result, ConnectionRefusedError) and not load.requests:
+            raise StepFailedError("nobody answers", where=plan.url, hint="fonderie serve air_time")
+        if isinstance(result, Exception) and not isinstance(result, OSError):
+            raise result
+    return load
+
+
+async def _ask(plan: Plan, load: Load, number: int, started: float) -> None:
+    place = urlsplit(plan.url)
+    requests = [_request(place.path or "/predict", place.netloc, body) for body in plan.bodies]
+    reader, writer = await asyncio.open_connection(place.hostname, place.port or 80)
+    every = plan.connections / plan.rate if plan.rate else 0.0
+    turn = number
+    try:
+        while time.perf_counter() - started < plan.seconds:
+            if plan.requests is not None and load.requests >= plan.requests:
+                return
+            due = started + (turn // plan.connections) * every
+            if every and due > time.perf_counter():
+                await asyncio.sleep(due - time.perf_counter())
+            await _one(load, reader, writer, requests[turn % len(requests)])
+            turn += plan.connections
+    except (ConnectionError, asyncio.IncompleteReadError):
+        load.broken += 1
+    finally:
+        writer.close()
+
+
+async def _one(load: Load, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
+    began = time.perf_counter()
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = LENGTH.search(head)
+    if length is not None:
+        await reader.readexactly(int(length[1]))
+    load.latencies_s.append(time.perf_counter() - began)
+    load.statuses[int(head[9:12])] += 1
+    version = VERSION.search(head)
+    if version is not None:
+        load.versions[version[1].decode()] += 1
+
+
+def _request(path: str, host: str, body: bytes) -> bytes:
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def histogram_ms(load: Load, bins: int = 30) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Edges (bins + 1, milliseconds, evenly in the logarithm) and counts (bins) of the latencies."""
+    values = np.array(load.latencies_s) * 1000
+    edges = np.geomspace(max(values.min(), 1e-3), values.max() * 1.001, bins + 1)
+    counts, _ = np.histogram(values, edges)
+    return edges, counts.astype(np.int64)
