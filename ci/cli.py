@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs", "Look at runs: tasks, logs, decisions."),
     "models": ("models", "Look at models and their versions; promote, roll back."),
     "report": ("report", "Write the runs of a model as one HTML file."),
+    "check": ("check", "Check every configuration offline: environments, models, and their pipelines' parameters."),
     "doctor": ("doctor", "Look at an environment's project: what is wrong, and the command that mends it."),
     "infra": ("infra", "Look at an environment: its stacks and resources, and who may do what."),
     "simulate": ("simulate", "Replay months: monitor, decide, train, gate; against two baselines."),

@@ -1,4 +1,4 @@
-"""`fonderie run`: pipelines, on this machine."""
+"""`fonderie run`: pipelines, on this machine, on Vertex AI, or on Kubeflow."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ def training(
     model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
     month: Annotated[str, typer.Option(help="The month to learn from and to be judged on, written 2013-04.")],
     registry: Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")] = "",
+    engine: Annotated[str, typer.Option(help="local, vertex or kubeflow.")] = "local",
+    env: Annotated[str, typer.Option(help="The environment whose Vertex AI or Kubeflow runs it.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Of a remote run: wait until it is over.")] = False,
+    host: Annotated[str, typer.Option(help="Where Kubeflow answers.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
 ) -> None:
     """Train a challenger on the months up to this one, judge it on the last days, promote it or keep the champion.
@@ -35,7 +39,12 @@ def training(
     5 when a task fails.
 
         fonderie run training --model air_time --month 2013-04
+
+        fonderie run training --model air_time --month 2013-04 --engine vertex --env dev --wait
     """
+    if engine != "local":
+        remote_training(model, month, engine, env, host, wait=wait, as_json=as_json)
+        return
     from ml.data.months import Month
     from pipelines.running import train
 
@@ -45,6 +54,31 @@ def training(
         print(done.model_dump_json(indent=2))
     else:
         show(done)
+
+
+def remote_training(model: str, month: str, engine: str, env: str, host: str, *, wait: bool, as_json: bool) -> None:
+    """Submit a training to an environment's engine, and wait for it if asked to."""
+    import os
+
+    from ci.engines import EngineName, environment, open_engine, submit_training
+    from fonderie.errors import BadInputError
+    from ml.data.months import Month
+    from pipelines.running import commit
+
+    if engine not in set(EngineName):
+        raise BadInputError(f"{engine!r} is no engine", where="--engine", hint=f"one of {', '.join(EngineName)}")
+    where = environment(env)
+    runner = open_engine(
+        EngineName(engine), where, model, host=host, endpoint=os.environ.get("FONDERIE_GOOGLE_ENDPOINT", "")
+    )
+    run = submit_training(runner, where, model, Month.parse(month), commit())
+    if wait:
+        with task_progress(quiet=as_json) as progress:
+            run = runner.wait(run.id, progress)
+    if as_json:
+        print(run.model_dump_json(indent=2))
+    else:
+        print(f"{run.id} is {run.state} on {engine} of {env}\n{runner.logs(run.id).splitlines()[-1]}")
 
 
 @contextmanager

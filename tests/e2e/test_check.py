@@ -1,0 +1,56 @@
+"""`fonderie check` on a copy of the repository, whole and then broken."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for package in ("fonderie", "infra", "ml", "pipelines", "ci"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def check(copy: Path) -> tuple[int, dict[str, str]]:
+    """(exit code, what is wrong by what was checked)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ci.cli", "check", "--json"],
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy), "FONDERIE_HOME": str(copy / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, {one["what"]: one["problem"] for one in json.loads(done.stdout) if one["problem"]}
+
+
+def replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.e2e
+def test_every_problem_is_named_at_once_and_nothing_else(copy: Path) -> None:
+    assert check(copy) == (0, {})
+
+    replace(copy / "infra/environments/dev.toml", 'region = "europe-west1"', 'region = "europe-west"')
+    replace(copy / "ml/models/late_arrival.toml", "[gate]", "[gates]")
+    replace(copy / "pipelines/training.py", "        commit: str =", "        sha: str =")
+    replace(copy / "pipelines/training.py", "commit=commit,", "commit=sha,")
+    code, problems = check(copy)
+
+    assert code == 3
+    assert "europe-west" in problems.pop("environment dev")
+    assert "gates" in problems.pop("model late_arrival")
+    assert set(problems) == {f"pipeline training of air_time in {env}" for env in ("local", "staging", "prod")}
+    assert all("the pipeline has no commit" in problem for problem in problems.values())
