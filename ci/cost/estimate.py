@@ -1,0 +1,111 @@
+"""The monthly difference of a set of plans: per resource, in total, and what could not be priced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ci.cost.prices import Prices
+from ci.cost.resources import PRICED, Asked, Monthly, UnpricedError
+
+
+class Changing(Protocol):
+    """What is priced of a change: the values before and after it; `unknown` has the mask of what is known later."""
+
+    @property
+    def address(self) -> str:
+        """Where it is in the configuration."""
+
+    @property
+    def type(self) -> str:
+        """The resource type."""
+
+    @property
+    def before(self) -> Any:
+        """Its values now; None when it is created."""
+
+    @property
+    def after(self) -> Any:
+        """Its values afterwards; None when it goes."""
+
+    @property
+    def unknown(self) -> Any:
+        """True where a value is known after apply."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything happens to it."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One resource's part, dollars a month."""
+
+    environment: str
+    address: str
+    low: float
+    high: float
+    why: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Dollars a month, `low` to `high`."""
+
+    items: tuple[Item, ...] = ()
+    unpriced: tuple[str, ...] = ()
+
+    @property
+    def low(self) -> float:
+        """The least the bill moves by."""
+        return round(sum(item.low for item in self.items), 2)
+
+    @property
+    def high(self) -> float:
+        """The most."""
+        return round(sum(item.high for item in self.items), 2)
+
+
+def estimate(changes: Iterable[tuple[str, Changing]], prices: Prices) -> Estimate:
+    """The monthly difference of changes, each with its environment."""
+    items: list[Item] = []
+    unpriced: set[str] = set()
+    for environment, change in changes:
+        if change.changes and not prices.is_free(change.type):
+            item, missing = _item(environment, change, prices)
+            items += [item] if item else []
+            unpriced.update(missing)
+    items.sort(key=lambda item: (-max(abs(item.low), abs(item.high)), item.environment, item.address))
+    return Estimate(tuple(items), tuple(sorted(unpriced)))
+
+
+def _item(environment: str, change: Changing, prices: Prices) -> tuple[Item | None, list[str]]:
+    before = change.before if isinstance(change.before, dict) else None
+    after = change.after if isinstance(change.after, dict) else None
+    comes_or_goes = before is None or after is None
+    usage = prices.usage.get(change.type)
+    missing = [usage] if usage and comes_or_goes else []
+    if change.type not in PRICED:
+        return None, missing if usage else [change.type]
+    try:
+        old = _monthly(change.type, before, None, prices)
+        new = _monthly(change.type, after, change.unknown, prices)
+    except UnpricedError as problem:
+        return None, [*missing, f"{change.type} ({problem})"]
+    low, high = sorted((new.low - old.low, new.high - old.high))
+    if round(low, 2) == round(high, 2) == 0:
+        return None, missing
+    why = new.why if after is not None else old.why
+    if before is not None and after is not None and old.why != new.why:
+        why = f"{old.why} → {new.why}"
+    return Item(environment, change.address, round(low, 2), round(high, 2), why), missing
+
+
+def _monthly(kind: str, values: Mapping[str, Any] | None, unknown: Any, prices: Prices) -> Monthly:
+    if values is None:
+        return Monthly(0.0, 0.0, "")
+    try:
+        return PRICED[kind](Asked(values, unknown if isinstance(unknown, dict) else {}, prices))
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise UnpricedError("its values are not of the expected form") from error

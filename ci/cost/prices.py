@@ -1,0 +1,114 @@
+"""The price list: `prices.toml` as a typed value."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fonderie.errors import BadInputError
+
+PRICE_LIST = Path(__file__).parent / "prices.toml"
+Dollars = Annotated[float, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Family(_Part):
+    """A machine family: dollars an hour of a core and of a GiB, and GiB a core by class."""
+
+    core: Dollars
+    gib: Dollars
+    classes: dict[str, float]
+
+
+class Spot(_Part):
+    """What is left of the price for a machine that may be taken away."""
+
+    low: Annotated[float, Field(gt=0, le=1)]
+    high: Annotated[float, Field(gt=0, le=1)]
+
+
+class Flat(_Part):
+    """Prices with one figure; the unit is in the name."""
+
+    gke_cluster_hour: Dollars
+    nat_gateway_hour_low: Dollars
+    nat_gateway_hour_high: Dollars
+    external_address_hour: Dollars
+    kms_version_month_software: Dollars
+    kms_version_month_hsm: Dollars
+    secret_version_month: Dollars
+    scheduler_job_month: Dollars
+    vertex_factor: Dollars
+    run_core_second: Dollars
+    run_core_second_idle: Dollars
+    run_gib_second: Dollars
+    feature_store_node_hour: Dollars
+
+
+class Free(_Part):
+    """Types with nothing to pay for."""
+
+    types: tuple[str, ...]
+
+
+class Prices(_Part):
+    """List prices in US dollars, us-central1, as of `date`."""
+
+    date: datetime.date
+    hours_a_month: Annotated[int, Field(gt=0)]
+    sources: tuple[str, ...]
+    machines: dict[str, Family]
+    whole_machines: dict[str, Dollars]
+    spot: Spot
+    accelerators: dict[str, Dollars]
+    disks: dict[str, Dollars]
+    flat: Flat
+    regions: dict[str, Annotated[float, Field(gt=0)]]
+    usage: dict[str, str]
+    free: Free
+
+    @property
+    def source(self) -> str:
+        """For the footer."""
+        return f"list prices of {self.date.isoformat()}"
+
+    def is_free(self, kind: str) -> bool:
+        """Whether a type costs nothing by itself; grants never do."""
+        named = any(kind.startswith(name[:-1]) if name.endswith("*") else kind == name for name in self.free.types)
+        return named or "_iam_" in kind
+
+    def machine_hour(self, machine: str) -> float | None:
+        """An hour of a machine on demand, us-central1; None when it has no price here."""
+        if machine in self.whole_machines:
+            return self.whole_machines[machine]
+        parts = machine.split("-")
+        if len(parts) != 3 or parts[0] not in self.machines or not parts[2].isdecimal() or len(parts[2]) > 3:
+            return None
+        family, cores = self.machines[parts[0]], int(parts[2])
+        gib = family.classes.get(parts[1])
+        return None if gib is None else cores * (family.core + gib * family.gib)
+
+    def factor(self, location: str) -> float | None:
+        """A region's or zone's prices over us-central1's."""
+        region = location if location in self.regions else location.rsplit("-", 1)[0]
+        return self.regions.get(region)
+
+
+@functools.cache
+def load_prices(path: Path = PRICE_LIST) -> Prices:
+    """The price list at `path`. Raises BadInputError naming the key that is wrong."""
+    try:
+        return Prices.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInputError(f"not a price list: {error}", where=path) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInputError(first["msg"], where=f"{path}: {'.'.join(map(str, first['loc']))}") from error

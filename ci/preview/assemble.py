@@ -1,0 +1,178 @@
+"""From plans, model files, policy and cost to one `Preview`: pure, and the same for the same input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ci.cost.estimate import estimate
+from ci.cost.prices import Prices, load_prices
+from ci.preview.access import access_changes
+from ci.preview.attributes import attribute_changes
+from ci.preview.losses import is_stateful, losses, reason, shown_address
+from ci.preview.models import model_changes
+from ci.preview.plan import Action, ResourceChange, StackPlan
+from ci.preview.printable import folded, printable
+from ci.preview.report import (
+    AttributeChange,
+    Change,
+    CostLine,
+    CostResult,
+    PolicyResult,
+    Preview,
+    Source,
+    StackPreview,
+)
+from ci.preview.secrets import Masker
+from ci.preview.values import UNKNOWN, Reader
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
+_LONGEST_FAILURE = 1_500
+_NO_SCAN = PolicyResult(unavailable="no scan was given")
+_NO_SOURCE = Source()
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A stack that could not be planned, with what Terraform said."""
+
+    environment: str
+    stack: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything a preview is made of. Model files: name -> TOML."""
+
+    plans: tuple[StackPlan, ...]
+    failed: tuple[Failed, ...] = ()
+    base_models: Mapping[str, str] = field(default_factory=dict)
+    head_models: Mapping[str, str] = field(default_factory=dict)
+    policy: PolicyResult = _NO_SCAN
+    source: Source = _NO_SOURCE
+    problems: tuple[str, ...] = ()
+
+
+def assemble(material: Material, *, prices: Prices | None = None, masker: Masker | None = None) -> Preview:
+    """The preview of a change."""
+    plans = list(material.plans)
+    masker = masker or Masker(plans)
+    reader = Reader(masker)
+    stacks, attributes = [], {}
+    for plan in plans:
+        stack, inside = _stack(plan, reader)
+        stacks.append(stack)
+        attributes.update(inside)
+    stacks += [
+        StackPreview(environment=one.environment, name=one.stack, failure=clean(one.message, masker))
+        for one in material.failed
+    ]
+    models, problems = model_changes(material.base_models, material.head_models, plans, masker)
+    return Preview(
+        stacks=tuple(_in_order(stacks)),
+        losses=tuple(losses(plans, attributes, reader)),
+        access=tuple(grant for plan in plans for grant in access_changes(plan, reader)),
+        models=tuple(models),
+        policy=material.policy,
+        cost=_cost(plans, prices or load_prices(), reader),
+        source=material.source,
+        failures=tuple(clean(text, masker) for text in (*material.problems, *problems)),
+    )
+
+
+def clean(text: str, masker: Masker) -> str:
+    """A message of a tool without secrets, colours and tricks, at most a screen of it; lines stay lines."""
+    text = masker.message(_ANSI.sub("", text))
+    lines = [printable(line.rstrip()) for line in text.replace("\r\n", "\n").split("\n")]
+    return folded("\n".join(line for line in lines if line), _LONGEST_FAILURE)
+
+
+def _in_order(stacks: list[StackPreview]) -> list[StackPreview]:
+    """Stacks by environment, environments in the order they were first named."""
+    order = list(dict.fromkeys(stack.environment for stack in stacks))
+    return sorted(stacks, key=lambda stack: order.index(stack.environment))
+
+
+Attributes = dict[tuple[str, str, str], list[AttributeChange]]
+
+
+def _stack(plan: StackPlan, reader: Reader) -> tuple[StackPreview, Attributes]:
+    changes, attributes = [], {}
+    for change in plan.changes:
+        if change.changes:
+            found, more = attribute_changes(change, reader)
+            attributes[plan.stack, change.address, change.deposed] = found
+            changes.append(_change(change, found, more, reader))
+    outputs = [item for change in plan.outputs if change.changes for item in _output(change, reader)]
+    stack = StackPreview(
+        environment=plan.environment,
+        name=plan.stack,
+        changes=tuple(sorted(changes, key=lambda item: (list(Action).index(item.action), item.address))),
+        outputs=tuple(outputs),
+        serial=plan.serial,
+    )
+    return stack, attributes
+
+
+def _change(change: ResourceChange, found: list[AttributeChange], more: int, reader: Reader) -> Change:
+    later = [item for item in found if item.after == UNKNOWN.text and not item.forces and not item.lines]
+    return Change(
+        address=shown_address(change, reader),
+        type=change.type,
+        action=change.action,
+        why=reason(change, found) if change.action.loses else "",
+        note=_note(change, reader),
+        attributes=tuple(item for item in found if item not in later),
+        more_attributes=more,
+        known_later=tuple(item.path for item in later),
+    )
+
+
+def _note(change: ResourceChange, reader: Reader) -> str:
+    notes = []
+    if change.previous_address:
+        notes.append(f"moved from {reader.address(change.previous_address)}")
+    if change.imported_id:
+        notes.append(f"imported from {reader.plain(change.imported_id)}")
+    if change.action is Action.FORGET:
+        notes.append("stays in the cloud, no longer managed")
+    if change.create_first:
+        notes.append("the new one is created before the old one goes")
+    if change.action.loses and is_stateful(change.type):
+        notes.append("stateful")
+    return "; ".join(notes)
+
+
+def _output(change: ResourceChange, reader: Reader) -> list[AttributeChange]:
+    wrapped = ResourceChange(
+        address=change.address,
+        type="output",
+        action=Action.UPDATE,
+        before={"value": change.before},
+        after={"value": change.after},
+        unknown={"value": change.unknown},
+        before_sensitive={"value": change.before_sensitive},
+        after_sensitive={"value": change.after_sensitive},
+    )
+    found, _ = attribute_changes(wrapped, reader)
+    name = reader.address(change.address).removeprefix("output.")
+    return [item.model_copy(update={"path": name + item.path.removeprefix("value")}) for item in found]
+
+
+def _cost(plans: list[StackPlan], prices: Prices, reader: Reader) -> CostResult:
+    estimated = estimate(((plan.environment, change) for plan in plans for change in plan.changes), prices)
+    lines = tuple(
+        CostLine(
+            environment=item.environment,
+            address=reader.address(item.address),
+            low=item.low,
+            high=item.high,
+            why=reader.plain(item.why),
+        )
+        for item in estimated.items
+    )
+    return CostResult(
+        low=estimated.low, high=estimated.high, lines=lines, unpriced=estimated.unpriced, source=prices.source
+    )

@@ -1,0 +1,38 @@
+"""A `Preview` as one self-contained page: the comment's sections with nothing cut."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ci.preview import phrases
+from ci.preview.report import Change, Preview, Truth
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("ci.preview", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        counted=phrases.counted, dollars=phrases.dollars, policy_words=phrases.policy_words, Truth=Truth
+    )
+    environment.filters["diff"] = _diff
+    return environment
+
+
+def _diff(change: Change) -> list[tuple[str, str]]:
+    """A change's lines, each with the class that colours it."""
+    colours = {"+": "add", "-": "del", "!": "chg"}
+    return [(colours.get(line[:1], "same"), line) for line in phrases.change_lines(change)]
+
+
+def page(preview: Preview) -> str:
+    """The page: HTML with its style inside, no script, nothing fetched."""
+    sign, line = phrases.verdict(preview)
+    return _environment().get_template("page.html.j2").render(preview=preview, sign=sign, line=line)

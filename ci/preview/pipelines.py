@@ -1,0 +1,173 @@
+"""What changes in the pipelines, images and schedules that the plans carry, in words."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ci.preview.facts import fact_changes, flat
+from ci.preview.plan import StackPlan
+from ci.preview.printable import folded, printable
+from ci.preview.report import ModelChange
+from ci.preview.secrets import Masker
+from ci.preview.values import Reader, decoded, same
+
+_IMAGE = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]{0,120})(?::[\w.-]{1,128})?@(?P<digest>sha256:[0-9a-f]{64})")
+_DEEPEST = 30
+
+
+def pipeline_changes(plans: list[StackPlan], masker: Masker) -> list[ModelChange]:
+    """What changes in the compiled pipelines that the plans upload as bucket objects.
+
+    An object is named by its content's hash, so a changed pipeline is one object gone and one new: they are paired by
+    environment and by the pipeline's own name.
+    """
+    changes: list[ModelChange] = []
+    for environment in sorted({plan.environment for plan in plans}):
+        of_it = [plan for plan in plans if plan.environment == environment]
+        before, after = _specs(of_it, new=False), _specs(of_it, new=True)
+        for key in sorted(before.keys() | after.keys()):
+            old, new = before.get(key), after.get(key)
+            changes += _spec_changes(key, old, new, environment, Reader(masker))
+    return changes
+
+
+def _specs(plans: list[StackPlan], *, new: bool) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for plan in plans:
+        for change in plan.changes:
+            value = change.after if new else change.before
+            if change.changes and isinstance(value, dict):
+                for text in (value.get("content"), value.get("source_contents")):
+                    # a second document holds what is only for Kubernetes
+                    spec = decoded(text.split("\n---\n")[0]) if isinstance(text, str) else None
+                    if isinstance(spec, dict) and isinstance(spec.get("pipelineInfo"), dict):
+                        found[str(spec["pipelineInfo"].get("name"))] = spec
+    return found
+
+
+def _spec_changes(
+    pipeline: str, old: dict[str, Any] | None, new: dict[str, Any] | None, environment: str, reader: Reader
+) -> Iterator[ModelChange]:
+    name = printable(pipeline)
+    if old is None or new is None:
+        yield ModelChange(
+            model=name,
+            what="pipeline",
+            before="—" if old is None else "compiled",
+            after="new" if old is None else "removed",
+            where=environment,
+        )
+        return
+    yield from (change for _, change in fact_changes(name, described(old), described(new), reader, environment))
+
+
+def described(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A compiled pipeline as facts a reviewer knows: components, images, code, parameters, machines.
+
+    Source: the pipeline spec of Kubeflow Pipelines, `api/v2alpha1/pipeline_spec.proto`.
+    """
+    facts: dict[str, Any] = {}
+    executors = _dict(_dict(spec.get("deploymentSpec")).get("executors"))
+    for label, executor in executors.items():
+        container = _dict(_dict(executor).get("container"))
+        component = label.removeprefix("exec-")
+        facts[f"image of {component}"] = container.get("image")
+        facts[f"code of {component}"] = _code(container)
+        for key, value in flat(_dict(container.get("resources"))).items():
+            facts[f"machine of {component}: {key}"] = value
+    root = _dict(spec.get("root"))
+    for name, parameter in _dict(_dict(root.get("inputDefinitions")).get("parameters")).items():
+        facts[f"parameter {name}"] = _dict(parameter).get("defaultValue")
+    for name, task in _dict(_dict(root.get("dag")).get("tasks")).items():
+        facts[f"task {name} waits for"] = sorted(_list(_dict(task).get("dependentTasks")))
+        facts[f"task {name} is cached"] = _dict(_dict(task).get("cachingOptions")).get("enableCache", False)
+        for key, value in flat(_dict(_dict(_dict(task).get("inputs")).get("parameters"))).items():
+            if key.endswith(("runtimeValue.constant", "runtimeValue.constantValue")):
+                facts[f"{name}: {key.split('.')[0]}"] = value
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def _code(container: Mapping[str, Any]) -> str:
+    """A short name for the code a component runs; which lines changed is in the stack's details."""
+    text = repr((container.get("command"), container.get("args")))
+    return folded(f"{len(text):,} characters, {_fingerprint(text)}")
+
+
+def _fingerprint(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def image_changes(plans: list[StackPlan]) -> list[ModelChange]:
+    """Container images whose digest moves, by the image's name, wherever in the changed resources they stand."""
+    found = []
+    for environment in sorted({plan.environment for plan in plans}):
+        before, after = (_images(plans, environment, new=new) for new in (False, True))
+        for name in sorted(before.keys() & after.keys()):
+            gone, come = before[name] - after[name], after[name] - before[name]
+            if gone and come:
+                old, new = (", ".join(sorted(digests)) for digests in (gone, come))
+                found.append(ModelChange(model=name, what="container image", before=old, after=new, where=environment))
+    return found
+
+
+def _images(plans: list[StackPlan], environment: str, *, new: bool) -> dict[str, set[str]]:
+    images: dict[str, set[str]] = {}
+    for plan in plans:
+        for change in plan.changes:
+            if plan.environment == environment and change.changes:
+                for text in _texts(change.after if new else change.before, 0):
+                    for match in _IMAGE.finditer(text) if "@sha256:" in text else ():
+                        images.setdefault(match["name"], set()).add(match["digest"])
+    return images
+
+
+def _texts(value: Any, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list) and depth < _DEEPEST:
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item, depth + 1)
+
+
+def schedule_changes(plans: list[StackPlan], masker: Masker) -> list[ModelChange]:
+    """Schedules that move: Cloud Scheduler's jobs, in words where the expression is a simple one."""
+    reader = Reader(masker)
+    found = []
+    for plan in plans:
+        for change in plan.changes:
+            before, after = _dict(change.before), _dict(change.after)
+            if change.type == "google_cloud_scheduler_job" and before and after:
+                old, new = (_schedule(value) for value in (before, after))
+                if not same(old, new):
+                    name = printable(masker.text(str(after.get("name") or change.address)))
+                    pair = fact_changes(name, {"schedule": old}, {"schedule": new}, reader, plan.environment)
+                    found += [item for _, item in pair]
+    return found
+
+
+def _schedule(job: Mapping[str, Any]) -> str:
+    zone = str(job.get("time_zone") or "")
+    return f"{in_words(str(job.get('schedule') or ''))}{f' {zone}' if zone else ''}"
+
+
+def in_words(cron: str) -> str:
+    """`0 5 * * *` -> `daily 05:00`; an expression that is not that simple stays as it is."""
+    match cron.split():
+        case [minute, hour, day, "*", weekday] if minute.isdigit() and hour.replace(",", "").isdigit():
+            times = " and ".join(f"{int(part):02d}:{int(minute):02d}" for part in hour.split(",") if part)
+            if day == weekday == "*":
+                return f"daily {times}"
+            if weekday == "*" and day.isdigit():
+                return f"monthly on day {day}, {times}"
+    return cron

@@ -1,0 +1,161 @@
+import pytest
+
+from ci.cost.estimate import estimate
+from ci.cost.prices import load_prices
+from fonderie.errors import BadInputError
+from tests.unit.ci.preview.plans import change, plan
+
+HOURS = 730
+
+
+def cost(*entries):
+    return estimate((("prod", item) for item in plan(*entries).changes), load_prices())
+
+
+def pool(machine="e2-standard-8", spot=False, location="us-central1", fewest=0, most=4):
+    return {
+        "location": location,
+        "autoscaling": [{"total_min_node_count": fewest, "total_max_node_count": most}],
+        "node_config": [{"machine_type": machine, "spot": spot, "disk_size_gb": 50, "disk_type": "pd-balanced"}],
+    }
+
+
+def update(before, after, kind="google_container_node_pool"):
+    return change(f"{kind}.x", "update", before, after)
+
+
+def test_autoscaling_is_a_range_from_the_least_to_the_most():
+    found = cost(update(pool(most=4), pool(most=8)))
+    node = (8 * 0.02181159 + 32 * 0.00292353) * HOURS + 50 * 0.10
+    assert found.low == 0
+    assert found.high == pytest.approx(4 * node, abs=0.02)
+
+
+def test_spot_costs_between_nine_and_forty_per_cent():
+    found = cost(update(pool(fewest=4, most=4), pool(fewest=4, most=4, spot=True)))
+    machine = (8 * 0.02181159 + 32 * 0.00292353) * HOURS
+    assert found.low == pytest.approx(4 * machine * (0.09 - 1), abs=0.02)
+    assert found.high == pytest.approx(4 * machine * (0.40 - 1), abs=0.02)
+
+
+def test_a_region_has_its_factor_and_a_zone_its_regions():
+    here = cost(change("google_container_node_pool.x", "create", None, pool(fewest=1, most=1)))
+    there = cost(
+        change("google_container_node_pool.x", "create", None, pool(fewest=1, most=1, location="europe-west3-b"))
+    )
+    assert there.high == pytest.approx(here.high * 1.288, abs=0.02)
+
+
+def test_a_region_without_a_factor_says_so():
+    (item,) = cost(change("google_container_node_pool.x", "create", None, pool(location="moon-east1"))).items
+    assert "no factor for moon-east1" in item.why
+
+
+def test_counts_a_zone_are_multiplied_by_the_zones():
+    values = {"location": "us-central1", "node_count": 1, "node_config": [{"machine_type": "e2-medium"}]}
+    region = cost(change("google_container_node_pool.x", "create", None, values))
+    zone = cost(change("google_container_node_pool.x", "create", None, values | {"location": "us-central1-a"}))
+    assert region.high == pytest.approx(3 * zone.high, abs=0.02)
+
+
+def test_a_cluster_costs_its_fee():
+    values = {"location": "us-central1", "remove_default_node_pool": True, "initial_node_count": 1}
+    assert cost(change("google_container_cluster.x", "create", None, values)).high == 73.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "low", "high"),
+    [
+        ("google_compute_router_nat", {}, 730 * (0.0014 + 0.005), 730 * (0.044 + 0.005)),
+        ("google_kms_crypto_key", {"rotation_period": "7776000s"}, 0.06, 0.30),
+        ("google_cloud_scheduler_job", {}, 0.0, 0.10),
+        ("google_compute_disk", {"size": 100, "type": "pd-ssd", "zone": "us-central1-a"}, 17.0, 17.0),
+        ("google_compute_address", {"address_type": "EXTERNAL"}, 3.65, 3.65),
+        (
+            "google_cloud_run_v2_service",
+            {
+                "template": [
+                    {
+                        "scaling": [{"min_instance_count": 1}],
+                        "containers": [{"resources": [{"limits": {"cpu": "1", "memory": "1Gi"}}]}],
+                    }
+                ]
+            },
+            2_628_000 * 0.000005,
+            2_628_000 * 0.0000265,
+        ),
+        (
+            "google_vertex_ai_deployment_resource_pool",
+            {
+                "dedicated_resources": [
+                    {
+                        "machine_spec": [{"machine_type": "n1-standard-2"}],
+                        "min_replica_count": 1,
+                        "max_replica_count": 2,
+                    }
+                ]
+            },
+            1 * 730 * 1.15 * (2 * 0.031611 + 7.5 * 0.004237),
+            2 * 730 * 1.15 * (2 * 0.031611 + 7.5 * 0.004237),
+        ),
+    ],
+)
+def test_what_costs_money_here_has_a_price(kind, values, low, high):
+    found = cost(change(f"{kind}.x", "create", None, values))
+    assert (found.low, found.high) == (pytest.approx(low, abs=0.02), pytest.approx(high, abs=0.02))
+
+
+def test_what_is_destroyed_is_taken_off():
+    assert cost(change("google_container_node_pool.x", "delete", pool(fewest=1, most=1))).high < 0
+
+
+def test_a_resource_that_is_replaced_by_its_like_costs_nothing_more():
+    found = cost(change("google_container_node_pool.x", "replace", pool(), pool()))
+    assert (found.low, found.high, found.items) == (0, 0, ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "named"),
+    [
+        ("google_quantum_computer", {}, "google_quantum_computer"),
+        ("google_storage_bucket", {}, "object storage and operations"),
+        ("google_container_node_pool", pool(machine="h9-mega-1"), "google_container_node_pool (machine h9-mega-1)"),
+        ("google_container_node_pool", {"node_config": "not a block", "autoscaling": [{"max_node_count": "many"}]},
+         "google_container_node_pool (its values are not of the expected form)"),
+    ],
+)  # fmt: skip
+def test_what_is_not_priced_is_named(kind, values, named):
+    found = cost(change(f"{kind}.x", "create", None, values))
+    assert found.unpriced == (named,)
+    assert found.items == ()
+
+
+def test_a_machine_known_later_is_named():
+    entry = change(
+        "google_container_node_pool.x", "create", None, pool(), unknown={"node_config": [{"machine_type": True}]}
+    )
+    assert cost(entry).unpriced == ("google_container_node_pool (its machine is known after apply)",)
+
+
+def test_free_things_are_neither_priced_nor_named():
+    found = cost(
+        change("google_project_service.x", "create", None, {}),
+        change("google_storage_bucket_iam_member.x", "create", None, {}),
+    )
+    assert (found.items, found.unpriced) == ((), ())
+
+
+def test_every_type_in_use_is_priced_named_or_free(request):
+    types = (request.config.rootpath / "infra/provider/types.txt").read_text().split("\n")
+    prices = load_prices()
+    kinds = [f"google_{kind}" for kind in types if kind and not kind.startswith("#")]
+    from ci.cost.resources import PRICED
+
+    assert [k for k in kinds if not (k in PRICED or k in prices.usage or prices.is_free(k))] == []
+
+
+def test_a_broken_price_list_names_the_key(tmp_path):
+    path = tmp_path / "prices.toml"
+    path.write_text("date = 2026-01-01\nhours_a_month = -1\n")
+    with pytest.raises(BadInputError, match=r"prices\.toml: hours_a_month"):
+        load_prices(path)

@@ -1,0 +1,168 @@
+import base64
+import json
+
+import pytest
+
+from ci.preview.assemble import Failed, Material, assemble
+from ci.preview.comment import render
+from ci.preview.page import page
+from ci.preview.patterns import HIDDEN, is_secret_name, without_patterns
+from tests.unit.ci.preview.plans import change, plan
+
+SECRET = "correct-horse-battery"
+KEY = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nBKcwggSjAgEAAoIBAQC7\n-----END PRIVATE KEY-----\n"
+LOOKS_SECRET = {
+    "private key": KEY,
+    "open ended key": KEY[:60],
+    "json web token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+    "github": "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8",
+    "github fine grained": "github_pat_11ABCDEFG0_abcdefghijklmnopqrstuvwxyz",
+    "gitlab": "glpat-abcdefghij0123456789",
+    "google api key": "AIza" + "SyA1234567890abcdefghijklmnopqrstuv",
+    "google access token": "ya29.a0AfH6SMBx-abcdefghijklmnop",
+    "google oauth": "GOCSPX-abcdefghijklmnopqrstuvwx",
+    "aws": "AKIAIOSFODNN7EXAMPLE",
+    "slack": "xoxb-123456789012-abcdefghijkl",
+    "stripe": "sk_live_abcdefghijklmnopqrstuvwx",
+    "bearer": "Bearer abcdef0123456789",
+    "random base64": "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=",
+    "hmac": "GOOG1EABCDEFGHIJKLMNOPQRSTUVWXYZ12345",
+}
+
+
+def everything(*changes, **more):
+    """Every way a preview is written."""
+    made = assemble(Material(plans=(plan(*changes),), **more))
+    return render(made) + page(made) + made.model_dump_json()
+
+
+@pytest.mark.parametrize("secret", LOOKS_SECRET.values(), ids=LOOKS_SECRET)
+@pytest.mark.parametrize(
+    "where", ["{}", "before {} after", '{{"a": ["x", "{}"]}}'], ids=["alone", "in text", "in json"]
+)
+def test_what_looks_like_a_secret_is_hidden_wherever_it_stands(secret, where):
+    text = where.format(json.dumps(secret)[1:-1] if where.startswith("{{") else secret)
+    written = everything(
+        change("google_storage_bucket.x", "update", {"labels": {"a": "old"}}, {"labels": {"a": text}}),
+        change("google_storage_bucket.y", "create", None, {"content": text}),
+    )
+    for part in (secret[:40], json.dumps(secret)[1:-1][:40], secret[8:40]):
+        assert part not in written
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sha256:" + "0a1b2c3d" * 8,
+        "projects/acme-prod/locations/europe-west1/repositories/images",
+        "https://www.googleapis.com/compute/v1/projects/acme-prod/global/networks/prod-network",
+        "roles/iam.serviceAccountTokenCreator",
+        "serviceAccount:serving@acme-prod.iam.gserviceaccount.com",
+        "europe-west1-docker.pkg.dev/acme/prod/training@sha256:" + "9f" * 32,
+        "google_project_service.secretmanager",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOP",
+    ],
+)
+def test_digests_paths_and_roles_are_not_taken_for_secrets(text):
+    assert without_patterns(text) == text
+
+
+@pytest.mark.parametrize("text", ["postgres://app:{}@10.0.0.3/db", "AccountKey={};", "password: {}", "x --token {} y"])
+def test_the_secret_part_of_a_connection_string_is_hidden_and_the_rest_stays(text):
+    hidden = without_patterns(text.format(SECRET))
+    assert hidden == text.format(HIDDEN)
+
+
+@pytest.mark.parametrize("name", ["password", "DB_PASSWORD", "apiKey", "auth-token", "client_secret", "private_key"])
+def test_names_that_hold_secrets(name):
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["secret_id", "secret", "tokens", "max_tokens", "kms_key_name", "public_key", "oauth_token_x"]
+)
+def test_names_that_do_not(name):
+    assert not is_secret_name(name)
+
+
+MARKED = {
+    "a leaf": ({"x": SECRET}, {"x": True}),
+    "a whole block": ({"x": [{"y": SECRET}]}, {"x": True}),
+    "deep inside": ({"x": [{"y": "a"}, {"y": {"z": SECRET}}]}, {"x": [{}, {"y": {"z": True}}]}),
+    "everything": ({"x": SECRET}, True),
+}
+
+
+@pytest.mark.parametrize(("value", "mask"), MARKED.values(), ids=MARKED)
+@pytest.mark.parametrize("side", ["before_sensitive", "after_sensitive"])
+def test_a_mask_hides_at_any_depth_and_on_both_sides(value, mask, side):
+    changed = json.loads(json.dumps(value).replace(SECRET, SECRET + "-new"))
+    entry = change("terraform_data.x", "update", value, changed, **{side: mask})
+    written = everything(entry)
+    assert SECRET not in written
+    assert HIDDEN in written
+
+
+def test_a_changed_secret_is_seen_to_change():
+    entry = change("terraform_data.x", "update", {"p": SECRET}, {"p": SECRET[::-1]}, sensitive={"p": True})
+    assert "p   (secret) → (secret) (changed)" in everything(entry)
+
+
+ELSEWHERE = {
+    "as it is": lambda secret: f"see {secret} there",
+    "in JSON": lambda secret: json.dumps({"inner": {"deep": [secret]}}),
+    "in JSON in JSON": lambda secret: json.dumps({"inner": json.dumps({"deep": secret})}),
+    "in YAML": lambda secret: f"a:\n  b: {secret}\n",
+    "in base64": lambda secret: base64.b64encode(secret.encode()).decode(),
+    "in a URL": lambda secret: f"https://x/?q={secret}",
+    "as a key": lambda secret: {secret: 1},
+}
+
+
+@pytest.mark.parametrize("place", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_marked_value_is_hidden_where_it_is_not_marked(place):
+    echoed = place(SECRET)
+    marked = change("terraform_data.a", "create", None, {"p": SECRET}, sensitive={"p": True})
+    written = everything(marked, change("terraform_data.b", "update", {"q": "v"}, {"q": echoed}))
+    assert SECRET not in written
+    assert base64.b64encode(SECRET.encode()).decode() not in written
+
+
+def test_a_destroyed_secret_is_not_in_its_reason():
+    entry = change("terraform_data.a", "replace", {"p": SECRET}, {"p": "x" * 9}, sensitive={"p": True}, forces=[["p"]])
+    written = everything(entry)
+    assert SECRET not in written
+    assert "p (secret) → (secret) (changed)" in written
+
+
+def test_a_failure_and_a_model_file_do_not_repeat_a_secret():
+    marked = change("terraform_data.a", "create", None, {"p": SECRET}, sensitive={"p": True})
+    written = everything(
+        marked,
+        failed=(Failed("prod", "prod-runtime", f"Error: bad value {SECRET}\n\x1b[31mred\x1b[0m token=abc123xyz"),),
+        problems=(f"base: {SECRET}",),
+        base_models={"m": f'a = "{SECRET}"\n[x]\npassword = "swordfish"'},
+        head_models={"m": 'a = "b"\n[x]\npassword = "swordfish2"'},
+    )
+    for secret in (SECRET, "abc123xyz", "swordfish", "\x1b"):
+        assert secret not in written
+
+
+@pytest.mark.parametrize("shape", ["password: {}", '{{"password": "{}"}}', "a: 1\npassword: '{}'\n"])
+def test_values_under_a_secrets_name_are_hidden_in_documents(shape):
+    old, new = (shape.format(word) for word in ("swordfish-one", "swordfish-two"))
+    written = everything(change("terraform_data.x", "update", {"config": old}, {"config": new}))
+    assert "swordfish" not in written
+
+
+def test_a_pair_of_name_and_value_is_read_as_one():
+    before = {"env": [{"name": "DB_PASSWORD", "value": "swordfish-one"}, {"name": "MODE", "value": "fast"}]}
+    after = {"env": [{"name": "DB_PASSWORD", "value": "swordfish-two"}, {"name": "MODE", "value": "slow"}]}
+    written = everything(change("terraform_data.x", "update", before, after))
+    assert "swordfish" not in written
+    assert '"fast" → "slow"' in written
+
+
+def test_a_number_marked_sensitive_is_hidden_as_well():
+    entry = change("terraform_data.x", "update", {"pin": 90417523}, {"pin": 90417524}, sensitive={"pin": True})
+    assert "9041752" not in everything(entry, change("terraform_data.y", "create", None, {"note": "pin 90417523"}))
