@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
+from infra.sandbox.facts import Fact
 from infra.sandbox.planning import same
 from infra.sandbox.planning.fields import Field
 
@@ -45,18 +47,30 @@ def stored(field: Field, value: Any) -> Any:
     """What a state function makes of `value`: recognised by what it made of the probes."""
     if not isinstance(value, str):
         return value
-    made = field.fact.normalised
-    if made.get("aB") == "AB":
-        return value.upper()
-    if made.get("aB") == "ab":
-        return value.lower()
-    if made.get('{ "b": 1 }') == '{"b":1}':
-        return _compact(value)
-    if made.get("aB") == hashlib.sha256(b"aB").hexdigest():
-        return hashlib.sha256(value.encode()).hexdigest()
-    if not made and field.path.endswith("scopes"):
+    if field.path.endswith("scopes"):
         return scope(value)
-    return value
+    known = _known(field.fact)
+    return known(value) if known else value
+
+
+def is_understood(fact: Fact) -> bool:
+    """Whether a state function is known by what it made of the probes."""
+    return _known(fact) is not None
+
+
+def _known(fact: Fact) -> Callable[[str], str] | None:
+    made = fact.normalised
+    functions: list[tuple[str, Callable[[str], str]]] = [
+        ("aB", str.upper),
+        ("aB", str.lower),
+        ('{ "b": 1 }', _compact),
+        ("aB", _sha256),
+    ]
+    return next((known for probe, known in functions if made.get(probe) == known(probe) != probe), None)
+
+
+def _sha256(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
 
 
 def scope(name: str) -> str:

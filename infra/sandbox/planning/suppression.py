@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from infra.sandbox.facts import Fact
 from infra.sandbox.interface import UNKNOWN
 from infra.sandbox.planning.difference import COUNT, Steps
 from infra.sandbox.planning.fields import Field, Kind
@@ -81,6 +82,11 @@ def _is_servers(key: str) -> bool:
 
 def _folded(value: Any) -> str:
     return json.dumps(value).lower()
+
+
+def names_nothing(fact: Fact) -> bool:
+    """Whether some text stands for nothing: the default, or a member of an enumeration that says so."""
+    return fact.default is not None or any(_UNSET.search(text(one)) for one in fact.values.enum or ())
 
 
 def _means_unset(field: Field, value: str) -> bool:
