@@ -180,11 +180,17 @@ class Facts:
                     where=self.source,
                     hint="schema and facts must be of the same provider version",
                 )
-            one = self.raw["types"][name]
-            attributes = {path: Fact.of(raw) for path, raw in one.get("attrs", {}).items()}
-            self._parsed[name] = TypeFacts(
-                name, attributes, one.get("meta", {}), bool(one.get("meta", {}).get("framework"))
-            )
+            try:
+                one = self.raw["types"][name]
+                attributes = {path: Fact.of(raw) for path, raw in one.get("attrs", {}).items()}
+                meta = one.get("meta", {})
+                self._parsed[name] = TypeFacts(name, attributes, meta, bool(meta.get("framework")))
+            except (ValueError, TypeError, AttributeError) as problem:
+                raise BadInputError(
+                    f"the facts of {name} are malformed: {problem}",
+                    where=self.source,
+                    hint="docs/sandbox.md explains their keys",
+                ) from problem
         return self._parsed[name]
 
     def provider(self) -> TypeFacts:

@@ -66,7 +66,7 @@ class Block:
         """A block from its JSON."""
         flags = ("required", "optional", "computed", "sensitive", "write_only", "deprecated")
         attributes = {
-            name: Attribute(name, one["type"], **{flag: one[flag] for flag in flags if flag in one})
+            name: Attribute(name, _type(one), **{flag: one[flag] for flag in flags if flag in one})
             for name, one in raw.get("attributes", {}).items()
         }
         blocks = {
@@ -160,10 +160,25 @@ class Schema:
                 raise BadInputError(
                     f"the schema has no {what} {name}", where=self.source, hint="is the name spelt as in Terraform?"
                 )
-            self._parsed[what, name] = ResourceSchema(
-                name, among[name].get("version", 0), Block.of(among[name].get("block", {}))
-            )
+            try:
+                block = Block.of(among[name].get("block", {}))
+                self._parsed[what, name] = ResourceSchema(name, among[name].get("version", 0), block)
+            except (KeyError, ValueError, TypeError, AttributeError) as problem:
+                raise BadInputError(
+                    f"the schema of {what} {name} is malformed: {type(problem).__name__} {problem}",
+                    where=self.source,
+                    hint="give the output of `terraform providers schema -json`",
+                ) from problem
         return self._parsed[what, name]
+
+
+def _type(raw: Mapping[str, Any]) -> CtyType:
+    """An attribute's type; attributes nested in one (protocol 6) make an object type of it."""
+    if "nested_type" not in raw:
+        return raw["type"]
+    inner: CtyType = ["object", {name: _type(one) for name, one in raw["nested_type"]["attributes"].items()}]
+    nesting = raw["nested_type"].get("nesting_mode", "single")
+    return inner if nesting == "single" else [nesting, inner]
 
 
 def attribute_paths(block: Block, prefix: str = "") -> Iterator[tuple[str, Attribute | NestedBlock]]:

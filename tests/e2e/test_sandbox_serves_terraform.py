@@ -1,7 +1,8 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def terraform(running: Running, folder: Path, *arguments: str, code: int = 0) ->
     return done.stdout + done.stderr
 
 
-def configure(folder: Path, provider: dict[str, object], resource: dict[str, object]) -> None:
+def configure(folder: Path, provider: Mapping[str, object], resource: Mapping[str, object]) -> None:
     (folder / "main.tf.json").write_text(json.dumps({"provider": {"google": provider}, "resource": resource}))
 
 
@@ -58,3 +59,41 @@ def test_it_serves_on_after_a_command_has_ended(running: Running, tmp_path: Path
 def test_a_type_the_provider_has_not_is_named(running: Running, tmp_path: Path) -> None:
     configure(tmp_path, {"project": "p"}, {"google_nothing": {"a": {}}})
     assert "google_nothing" in terraform(running, tmp_path, "validate", code=1)
+
+
+def test_parallel_commands_keep_their_own_provider_blocks(running: Running, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two", "three")]
+    for folder in folders:
+        folder.mkdir()
+        provider = {"project": folder.name, "default_labels": {"stack": folder.name}}
+        topics = {f"t{number}": {"name": f"t{number}"} for number in range(20)}
+        configure(folder, provider, {"google_pubsub_topic": topics})
+        terraform(running, folder, "init")
+    with ThreadPoolExecutor(3) as together:
+        list(together.map(lambda folder: terraform(running, folder, "apply", "-auto-approve"), folders))
+    for folder in folders:
+        state = json.loads((folder / "terraform.tfstate").read_text())
+        made = [one["instances"][0]["attributes"] for one in state["resources"]]
+        assert {(one["project"], one["effective_labels"]["stack"]) for one in made} == {(folder.name, folder.name)}
+
+
+def test_aliases_of_one_configuration_keep_their_own_blocks(running: Running, tmp_path: Path) -> None:
+    described = {
+        "provider": {"google": [{"project": "p"}, {"alias": "other", "project": "q"}]},
+        "resource": {"google_pubsub_topic": {"a": {"name": "a"}, "b": {"name": "b", "provider": "google.other"}}},
+    }
+    (tmp_path / "main.tf.json").write_text(json.dumps(described))
+    terraform(running, tmp_path, "init")
+    terraform(running, tmp_path, "apply", "-auto-approve")
+    state = json.loads((tmp_path / "terraform.tfstate").read_text())
+    assert {one["name"]: one["instances"][0]["attributes"]["project"] for one in state["resources"]} == {
+        "a": "p",
+        "b": "q",
+    }
+
+
+def test_a_refused_value_is_told_as_the_provider_tells_it(running: Running, tmp_path: Path) -> None:
+    configure(tmp_path, {"project": "p"}, {"google_compute_network": {"a": {"name": "n", "routing_mode": "NOPE"}}})
+    terraform(running, tmp_path, "init")
+    said = " ".join(terraform(running, tmp_path, "validate", code=1).split())
+    assert 'expected routing_mode to be one of ["REGIONAL" "GLOBAL" ""], got NOPE' in said

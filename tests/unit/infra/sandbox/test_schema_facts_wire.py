@@ -81,3 +81,24 @@ def test_a_state_survives_the_wire() -> None:
 
 def test_unknown_stays_itself_when_copied() -> None:
     assert copy.deepcopy([UNKNOWN])[0] is UNKNOWN
+
+
+@pytest.mark.parametrize("block", [{"attributes": {"a": {}}}, {"attributes": []}, {"block_types": {"b": {}}}])
+def test_a_malformed_type_of_a_schema_is_refused_by_its_name(block: dict[str, object], tmp_path: Path) -> None:
+    file = tmp_path / "schema.json"
+    file.write_text(json.dumps({"provider_schemas": {"x": {"resource_schemas": {"google_odd": {"block": block}}}}}))
+    with pytest.raises(BadInputError, match="google_odd is malformed"):
+        Schema.load(file).resource("google_odd")
+
+
+@pytest.mark.parametrize("attrs", [[], {"a": 1}, {"a": {"vp": []}}])
+def test_malformed_facts_are_refused_by_the_type(attrs: object, tmp_path: Path) -> None:
+    file = tmp_path / "facts.json"
+    file.write_text(json.dumps({"types": {"google_odd": {"attrs": attrs}}}))
+    with pytest.raises(BadInputError, match="google_odd are malformed"):
+        Facts.load(file).type("google_odd")
+
+
+def test_nested_attributes_are_objects() -> None:
+    nested = {"nested_type": {"nesting_mode": "list", "attributes": {"b": {"type": "string"}}}, "optional": True}
+    assert Block.of({"attributes": {"a": nested}}).attributes["a"].type == ["list", ["object", {"b": "string"}]]
