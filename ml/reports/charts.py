@@ -35,7 +35,8 @@ def bars(title: str, unit: str, data: Sequence[Bar], *, legend: tuple[str, str] 
     row, top = 22, 10
     height = top + row * len(data) + 30
     ends = [end for bar in data for end in (bar.value, bar.high, bar.other) if end is not None and math.isfinite(end)]
-    ticks = _ticks(min([0.0, *(bar.value for bar in data if math.isfinite(bar.value))]), max([*ends, 1e-9]))
+    highest, lowest = max([*ends, 1e-9]), min([0.0, *(bar.value for bar in data if math.isfinite(bar.value))])
+    ticks = _ticks(lowest if lowest < -0.02 * highest else 0.0, highest)
     scale = _Scale(ticks[0], ticks[-1], LABELS, WIDTH - 60)
     parts = [_grid(scale, ticks, top, height - 28)]
     for place, bar in enumerate(data):
@@ -123,7 +124,7 @@ def _bar(bar: Bar, scale: _Scale, y: float) -> str:
         shape += f'<path class="whisker" d="M{low:.1f} {y + 10}H{high:.1f}M{low:.1f} {y + 6}v8M{high:.1f} {y + 6}v8"/>'
     if bar.other is not None and math.isfinite(bar.other):
         shape += f'<rect class="two" x="{scale(bar.other) - 1.5:.1f}" y="{y + 1}" width="3" height="18"/>'
-    end = max(right, scale(bar.high) if bar.high is not None else right)
+    end = max([right, *(scale(each) for each in (bar.high, bar.other) if each is not None and math.isfinite(each))])
     return text + shape + f'<text class="soft" x="{end + 6:.1f}" y="{y + 14}">{_short(bar.value)}</text>'
 
 

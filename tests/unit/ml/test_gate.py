@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from ml.config import Gate, Metric
 from ml.decision import REQUIRED, Check, Decision, Outcome, Verdict, unreadable
-from ml.gate import Expected, decide
-from ml.scores import Role, Score, SliceScore
+from ml.gate import Expected, decide, decide_evaluation
+from ml.scores import Evaluation, Role, Score, SliceScore
 
 RULES = Gate(
     metric=Metric.MAE,
@@ -250,6 +250,45 @@ def test_the_record_survives_json_with_its_impossible_numbers() -> None:
 
 def test_a_score_that_cannot_be_read_keeps_the_champion() -> None:
     assert unreadable("evaluation.json: not there").outcome is Outcome.KEEP
+
+
+def evaluation(**changes: Any) -> str:
+    values: dict[str, Any] = {
+        "month": "2013-04",
+        "metric": "mae",
+        "unit": "min",
+        "challenger": challenger(),
+        "champion": champion(),
+        "champion_version": 1,
+    }
+    return Evaluation(**{**values, **changes}).model_dump_json()
+
+
+def judged(text: str | None) -> Decision:
+    return decide_evaluation(text, RULES, holdout_hash="rows", champion_hash="old")
+
+
+def test_an_evaluation_is_judged_by_what_is_known_elsewhere() -> None:
+    assert judged(evaluation()).outcome is Outcome.PROMOTE
+    assert failures(decide_evaluation(evaluation(), RULES, holdout_hash="x", champion_hash="old")) == {"holdout"}
+    assert "champion" in failures(decide_evaluation(evaluation(), RULES, holdout_hash="rows", champion_hash="newer"))
+    assert "champion" in failures(decide_evaluation(evaluation(), RULES, holdout_hash="rows", champion_hash=None))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "{", "null", "[]", "{}", evaluation().replace('"rows"', '"lines"'), evaluation()[:-20]],
+    ids=["none", "empty", "torn", "null", "list", "no keys", "another key", "truncated"],
+)
+def test_an_evaluation_that_cannot_be_read_keeps_the_champion(text: str | None) -> None:
+    assert judged(text).outcome is Outcome.KEEP
+
+
+def test_a_champion_that_could_not_be_scored_stays() -> None:
+    decision = judged(evaluation(champion=None, champion_problem="model.skops: truncated"))
+
+    assert decision.outcome is Outcome.KEEP
+    assert "truncated" in decision.reasons[0]
 
 
 anything = st.floats() | st.none()
