@@ -66,7 +66,7 @@ def check(dataset: Dataset, month: Month | None = None, origin: Source | None = 
     folder = home() / "data" / "checked" / dataset
     stem = f"{month or 'all'}-{hashlib.sha256(f'{read} {month} {_rules_hash()}'.encode()).hexdigest()[:16]}"
     said = folder / f"{stem}.json"
-    if not said.exists():
+    if not (said.exists() and (folder / f"{stem}.parquet").exists()):
         _check(dataset, month, path, folder / stem, said)
     report = json.loads(said.read_text())
     named = report.pop("quarantine")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from fonderie.errors import StepFailedError
 from fonderie.home import home
 from ml.config import ModelConfig
 from ml.data.contracts import ContractReport, check_months
@@ -21,7 +22,7 @@ from ml.data.schema import SCHEMAS, Dataset
 from ml.data.sources import Source, source
 
 HISTORY_MONTHS = 2  # February and what is left of the look-back before it
-MAX_ROWS = 8_000_000  # about 4 GB while a query runs
+MAX_ROWS = 3_000_000  # about 3 GB while a query runs
 EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -155,11 +156,17 @@ def features_of(config: ModelConfig, tables: Mapping[Dataset, pa.Table]) -> pa.T
 
 @contextmanager
 def _duckdb() -> Iterator[Any]:
+    import duckdb
     import ibis
 
-    connection = ibis.duckdb.connect()
+    connection = ibis.duckdb.connect(preserve_insertion_order=False)
     try:
         yield connection
+    except duckdb.Error as error:
+        raise StepFailedError(
+            f"DuckDB could not compute the features: {str(error).splitlines()[0]}",
+            hint="with too little memory or disk, ask for fewer months",
+        ) from error
     finally:
         connection.disconnect()
 

@@ -92,8 +92,10 @@ def carrier_traffic(flights: Table, _: Tables) -> Lookup:
 
 
 def _departures(flights: Table, name: str, *group: str) -> Lookup:
-    keys = (*group, "minute_number")
-    last_hour = ibis.range_window(group_by=group, order_by="minute_number", preceding=59, following=0)
+    """Of the day alone: a window over all days would put an airport's whole history on one worker."""
+    group = (*group, "day_number")
+    keys = (*group, "sched_dep_min")
+    last_hour = ibis.range_window(group_by=group, order_by="sched_dep_min", preceding=59, following=0)
     minutes = flights.group_by(*keys).agg(departures=flights.count())
     return Lookup(minutes.select(*keys, **{name: minutes.departures.sum().over(last_hour)}), keys)
 

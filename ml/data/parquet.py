@@ -23,7 +23,9 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         reason = str(error).split("\n")[0].rstrip(".")
         raise BadDataError(
-            f"cannot be read as Parquet: {reason}", where=path, hint="replace the file: it is truncated or damaged"
+            f"cannot be read as Parquet: {reason}",
+            where=path,
+            hint="it is truncated or damaged: replace it, or delete it if fonderie made it",
         ) from None
 
 

@@ -62,11 +62,11 @@ def hour_band(flights: Table) -> Column:
 
 @feature(FeatureKind.NUMERIC, "traffic")
 def departures_last_hour(flights: Table) -> Column:
-    """Departures scheduled at this airport in the 60 minutes up to this one, itself included."""
+    """Departures scheduled at this airport in the 60 minutes of the day up to this one."""
     return flights.departures_last_hour.cast("float64")
 
 
 @feature(FeatureKind.NUMERIC, "carrier_traffic")
 def carrier_departures_last_hour(flights: Table) -> Column:
-    """The airline's own departures scheduled at this airport in the 60 minutes up to this one, itself included."""
+    """The airline's own departures scheduled at this airport in the 60 minutes of the day up to this one."""
     return flights.carrier_departures_last_hour.cast("float64")

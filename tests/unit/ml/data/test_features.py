@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fonderie.errors import BadDataError
+from fonderie.errors import BadDataError, StepFailedError
 from ml.config import load_model
 from ml.data.catalogue import CATALOGUE, FeatureKind, feature, feature_definitions
 from ml.data.contracts import check
@@ -70,10 +70,11 @@ def test_weather_is_the_latest_observation_and_never_an_old_one(some: pd.DataFra
     assert 0 < unknown < len(some)
 
 
-def test_traffic_counts_departures_scheduled_in_the_hour_up_to_the_flight(some: pd.DataFrame) -> None:
+def test_traffic_counts_departures_scheduled_on_the_day_in_the_hour_up_to_the_flight(some: pd.DataFrame) -> None:
     timetable = numbered(FLIGHTS)
     for row in some.itertuples():
-        near = timetable[(timetable["at"] <= row.at) & (timetable["at"] > row.at - 60)]
+        near = timetable[timetable["day_number"] == row.day_number]
+        near = near[(near["at"] <= row.at) & (near["at"] > row.at - 60)]
         got = RESULT.loc[(row.day_number, row.flight)]
         assert got["departures_last_hour"] == (near["origin"] == row.origin).sum()
         both = (near["origin"] == row.origin) & (near["carrier"] == row.carrier)
@@ -182,6 +183,20 @@ def test_too_many_quarantined_rows_stop_the_build(months: Source) -> None:
     march = Month(2013, 3)
     change(months.path(Dataset.FLIGHTS, march), lambda frame: frame.assign(distance=0))
     with pytest.raises(BadDataError, match="distance not between 10 and 12000"):
+        build(load_model("air_time"), [march], months)
+
+
+def test_a_clean_partition_that_vanished_is_made_again(months: Source) -> None:
+    march = Month(2013, 3)
+    before = check(Dataset.FLIGHTS, march, months)
+    before.clean.unlink()
+    assert build(load_model("air_time"), [march], months).table().num_rows == before.rows
+
+
+def test_a_clean_partition_that_was_damaged_is_said_without_a_traceback(months: Source) -> None:
+    march = Month(2013, 3)
+    check(Dataset.FLIGHTS, march, months).clean.write_bytes(b"PAR1 and no more")
+    with pytest.raises(StepFailedError, match="DuckDB could not compute the features"):
         build(load_model("air_time"), [march], months)
 
 

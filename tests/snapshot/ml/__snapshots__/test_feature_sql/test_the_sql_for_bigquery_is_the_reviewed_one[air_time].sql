@@ -188,21 +188,26 @@ LEFT OUTER JOIN (
 LEFT OUTER JOIN (
   SELECT
     `t15`.`origin`,
-    `t15`.`minute_number`,
+    `t15`.`day_number`,
+    `t15`.`sched_dep_min`,
     SUM(`t15`.`departures`) OVER (
-      PARTITION BY `t15`.`origin`
-      ORDER BY `t15`.`minute_number` ASC
+      PARTITION BY `t15`.`origin`, `t15`.`day_number`
+      ORDER BY `t15`.`sched_dep_min` ASC
       RANGE BETWEEN 59 preceding AND CURRENT ROW
     ) AS `departures_last_hour`
   FROM (
     SELECT
       `t11`.`origin`,
-      `t11`.`minute_number`,
+      `t11`.`day_number`,
+      `t11`.`sched_dep_min`,
       COUNT(*) AS `departures`
     FROM `t7` AS `t11`
     GROUP BY
       1,
-      2
+      2,
+      3
   ) AS `t15`
 ) AS `t20`
-  ON `t14`.`origin` = `t20`.`origin` AND `t14`.`minute_number` = `t20`.`minute_number`
+  ON `t14`.`origin` = `t20`.`origin`
+  AND `t14`.`day_number` = `t20`.`day_number`
+  AND `t14`.`sched_dep_min` = `t20`.`sched_dep_min`

@@ -205,50 +205,59 @@ LEFT OUTER JOIN (
 LEFT OUTER JOIN (
   SELECT
     `t17`.`origin`,
-    `t17`.`minute_number`,
+    `t17`.`day_number`,
+    `t17`.`sched_dep_min`,
     SUM(`t17`.`departures`) OVER (
-      PARTITION BY `t17`.`origin`
-      ORDER BY `t17`.`minute_number` ASC
+      PARTITION BY `t17`.`origin`, `t17`.`day_number`
+      ORDER BY `t17`.`sched_dep_min` ASC
       RANGE BETWEEN 59 preceding AND CURRENT ROW
     ) AS `departures_last_hour`
   FROM (
     SELECT
       `t13`.`origin`,
-      `t13`.`minute_number`,
-      COUNT(*) AS `departures`
-    FROM `t9` AS `t13`
-    GROUP BY
-      1,
-      2
-  ) AS `t17`
-) AS `t28`
-  ON `t16`.`origin` = `t28`.`origin` AND `t16`.`minute_number` = `t28`.`minute_number`
-LEFT OUTER JOIN (
-  SELECT
-    `t18`.`origin`,
-    `t18`.`carrier`,
-    `t18`.`minute_number`,
-    SUM(`t18`.`departures`) OVER (
-      PARTITION BY `t18`.`origin`, `t18`.`carrier`
-      ORDER BY `t18`.`minute_number` ASC
-      RANGE BETWEEN 59 preceding AND CURRENT ROW
-    ) AS `carrier_departures_last_hour`
-  FROM (
-    SELECT
-      `t13`.`origin`,
-      `t13`.`carrier`,
-      `t13`.`minute_number`,
+      `t13`.`day_number`,
+      `t13`.`sched_dep_min`,
       COUNT(*) AS `departures`
     FROM `t9` AS `t13`
     GROUP BY
       1,
       2,
       3
+  ) AS `t17`
+) AS `t28`
+  ON `t16`.`origin` = `t28`.`origin`
+  AND `t16`.`day_number` = `t28`.`day_number`
+  AND `t16`.`sched_dep_min` = `t28`.`sched_dep_min`
+LEFT OUTER JOIN (
+  SELECT
+    `t18`.`origin`,
+    `t18`.`carrier`,
+    `t18`.`day_number`,
+    `t18`.`sched_dep_min`,
+    SUM(`t18`.`departures`) OVER (
+      PARTITION BY `t18`.`origin`, `t18`.`carrier`, `t18`.`day_number`
+      ORDER BY `t18`.`sched_dep_min` ASC
+      RANGE BETWEEN 59 preceding AND CURRENT ROW
+    ) AS `carrier_departures_last_hour`
+  FROM (
+    SELECT
+      `t13`.`origin`,
+      `t13`.`carrier`,
+      `t13`.`day_number`,
+      `t13`.`sched_dep_min`,
+      COUNT(*) AS `departures`
+    FROM `t9` AS `t13`
+    GROUP BY
+      1,
+      2,
+      3,
+      4
   ) AS `t18`
 ) AS `t29`
   ON `t16`.`origin` = `t29`.`origin`
   AND `t16`.`carrier` = `t29`.`carrier`
-  AND `t16`.`minute_number` = `t29`.`minute_number`
+  AND `t16`.`day_number` = `t29`.`day_number`
+  AND `t16`.`sched_dep_min` = `t29`.`sched_dep_min`
 LEFT OUTER JOIN (
   SELECT
     `t31`.`origin`,
