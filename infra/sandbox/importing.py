@@ -7,7 +7,7 @@ Source: the recorded imports in `infra/provider/behaviours.json`.
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from infra.sandbox.interface import ApiError, ProviderConfig, State
 from infra.sandbox.names import placeholders
@@ -22,7 +22,7 @@ _FORMS: dict[str, tuple[str, ...]] = {
     "google_secret_manager_secret_version": (
         r"^(?P<secret>projects/[^/]+/secrets/[^/]+)/versions/(?P<version>[^/]+)$",
     ),
-    "google_logging_metric": (r"^(?P<project>[^ /]+) (?P<name>[^ ]+)$", r"^(?P<name>.+)$"),
+    "google_logging_metric": (r"^(?P<project>[^ /]+) (?P<name>[^ ]+)$", r"^(?P<name>[^/ ]+)$"),
     "google_logging_project_sink": (r"^projects/(?P<project>[^/]+)/sinks/(?P<name>[^/]+)$",),
     "google_logging_project_exclusion": (r"^projects/(?P<project>[^/]+)/exclusions/(?P<name>[^/]+)$",),
     "google_logging_project_bucket_config": (
@@ -58,7 +58,7 @@ def parse(world: World, type: str, id: str, provider: ProviderConfig) -> State:
     if not forms:
         return _by_template(world, type, id)
     if type in ("google_storage_bucket", "google_logging_metric"):  # takes its id unparsed, and finds nothing
-        return {"name": id}
+        return {"name": quote(id, safe="")}
     raise ApiError.because(
         f'Import id "{id}" doesn\'t match any of the accepted formats: [{" ".join(facts.import_formats or forms)}]'
     )

@@ -20,7 +20,7 @@ _EFFECTIVE = {
     "terraform_labels": "effective_labels",
     "annotations": "effective_annotations",
 }
-_ONLY_TERRAFORM = frozenset(
+ONLY_TERRAFORM = frozenset(  # Google is not told of these
     {
         "deletion_policy",
         "deletion_protection",
@@ -54,7 +54,7 @@ def not_read_back(facts: Facts, type: str) -> frozenset[str]:
     """Attributes that a refresh leaves as the state has them, and an import does not bring."""
     attributes = facts.type(type).attributes
     recorded = _recorded(tuple(facts.behaviour(type).get("not_read_back") or ()))
-    return _ONLY_TERRAFORM | recorded | {name for name, effective in _EFFECTIVE.items() if effective in attributes}
+    return ONLY_TERRAFORM | recorded | {name for name, effective in _EFFECTIVE.items() if effective in attributes}
 
 
 def computed(state: State, provider: ProviderConfig) -> State:
@@ -74,16 +74,21 @@ def computed(state: State, provider: ProviderConfig) -> State:
     return found
 
 
-def seen(attributes: State, prior: State, state: State) -> State:
-    """The maps a refresh shows: the keys that the state had, with the values that are there now."""
+def seen(attributes: State, prior: State | None, state: State, *, brings_all: bool) -> State:
+    """The maps a refresh shows: the keys that the state had, with the values that are there now.
+
+    After an import there is no prior state, and next to nothing is shown.
+    """
     found: dict[str, Any] = {}
     for name, effective in _EFFECTIVE.items():
         if name not in state or effective not in attributes:
             continue
         there = attributes[effective] or {}
-        before = prior.get(name)
+        before = (prior or {}).get(name)
         if isinstance(before, dict):
             found[name] = {key: there[key] for key in before if key in there}
+        elif name == "terraform_labels":
+            found[name] = dict(there) if brings_all else {}
         else:
-            found[name] = {} if name == "terraform_labels" else None
+            found[name] = None
     return found

@@ -145,13 +145,19 @@ class Names:
     def refer(self, type: str, name: str, values: Mapping[str, str]) -> str:
         """The canonical path of the object of `type` that is called `name` by something with `values`."""
         name = _HOST.sub("", name)
-        template = self.path_template(type)
         if name.startswith(("projects/", "b/", "billingAccounts/")):
             return self.canonical(name)
-        placeholders = [match[1] for match in _PLACEHOLDER.finditer(template)]
-        parts = name.split("/")
-        given = dict(zip(placeholders[-len(parts) :], parts, strict=False)) if placeholders else {}
-        return self.path(type, {**values, **given})
+        template, parts = self.expanded(type), name.split("/")
+        holes = list(_PLACEHOLDER.finditer(template))
+        whole = _PLACEHOLDER.match(self.path_template(type))
+        if whole and whole[1] in values and len(parts) == 1:  # its parent is named in full beside it
+            return self.path(type, {**values, holes[-1][1]: name})
+        filled, last = "", 0
+        for index, hole in enumerate(holes):
+            given = index - len(holes) + len(parts)
+            filled += template[last : hole.start()] + (parts[given] if given >= 0 else values.get(hole[1], ""))
+            last = hole.end()
+        return self.canonical(filled + template[last:])
 
     def parents(self, path: str) -> list[tuple[str, str]]:
         """Path and one type of each object that `path` lies within, the nearest first."""

@@ -139,7 +139,7 @@ class Objects:
 
     def _silent(self, type: str) -> frozenset[str]:
         """Attributes of which Google is not told when they change."""
-        silent = labels.not_read_back(self._world.facts, type) - {"labels", "terraform_labels", "resource_labels"}
+        silent = labels.ONLY_TERRAFORM
         if self._world.facts.behaviour(type).get("deletion_protection", {}).get("toggle_writes_api"):
             silent -= {"deletion_protection"}
         return silent

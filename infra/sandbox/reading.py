@@ -24,14 +24,21 @@ def read_back(request: Request, found: Thing) -> State:
             state[name] = None if value is UNKNOWN else value
         else:
             state[name] = _default(world, type, name)
-    return {**state, **labels.seen(attributes, {} if imported else prior, state), **_texts(prior, state, ("id",))}
+    shown = labels.seen(attributes, None if imported else prior, state, brings_all=_brings_labels(world, type))
+    return {**state, **shown, **_texts(prior, state, ("id",))}
 
 
 def _is_imported(world: World, type: str, state: State) -> bool:
-    """After an import, and only then, nothing that the server computes is in the state."""
-    facts = world.facts.type(type).attributes
-    served = (name for name in state if name in facts and facts[name].computed and name not in _PLACES)
-    return all(state[name] in (None, [], {}) for name in served if name not in ("id", "name"))
+    """After an import, and only then, nothing is in the state that the server computes and the id does not say."""
+    facts, identity = world.facts.type(type).attributes, str(state.get("id"))
+    served = (state[name] for name in state if name in facts and facts[name].computed and name not in _PLACES)
+    return all(value in (None, [], {}) or str(value) in identity for value in served)
+
+
+def _brings_labels(world: World, type: str) -> bool:
+    """Whether an import brings `terraform_labels`: hardly any type does."""
+    recorded = world.facts.behaviour(type).get("not_read_back")
+    return recorded is not None and not any(name.startswith("terraform_labels") for name in recorded)
 
 
 def _default(world: World, type: str, name: str) -> Any:

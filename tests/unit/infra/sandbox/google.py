@@ -37,7 +37,7 @@ class Google:
     def life(self) -> GoogleLifecycle:
         return GoogleLifecycle(self.world)
 
-    def planned(self, type: str, **attributes: Any) -> State:
+    def planned(self, type: str, /, **attributes: Any) -> State:
         """As the planner leaves it: what is computed and not given is unknown."""
         block = self.world.schema.resource(type).block
         facts = self.world.facts.type(type).attributes
@@ -52,7 +52,7 @@ class Google:
             state["project"] = self.provider.project
         return {**state, **attributes}
 
-    def make(self, type: str, **attributes: Any) -> State:
+    def make(self, type: str, /, **attributes: Any) -> State:
         """Create; the state that is left."""
         done = self.life.create(type, self.planned(type, **attributes), self.provider)
         assert done.state is not None
