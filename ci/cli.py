@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "Answer predictions over HTTP with the champions."),
     "canary": ("canary", "Put a challenger beside the champion, step by step."),
     "load": ("load", "Ask a running server as fast as it answers, and report."),
+    "recreate": ("recreate", "Destroy an environment and deploy it again, with an empty plan at the end."),
     "sandbox": ("sandbox", "An offline stand-in for Google: run Terraform and cdktf without an account."),
     "bootstrap": ("bootstrap", "Make what an environment stands on: state bucket, keys, identities, service agents."),
     "run": ("run", "Run a pipeline: train a challenger and let the gate decide."),

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -94,25 +94,35 @@ class Deployer:
 
     environment: Mapping[str, str]
     progress: Progress = silent
+    _ready: set[Path] = field(default_factory=set)
 
     def terraform(self, stack: Stack) -> Terraform:
-        """Terraform for one stack. Raises MissingToolError when it is not there or too old."""
-        binary = terraform.find(self.environment)
-        return Terraform(binary, stack.folder, stack.name, self.environment, self.progress)
+        """Terraform for one stack, its folder prepared. Raises MissingToolError when it is not there or too old."""
+        run = Terraform(terraform.find(self.environment), stack.folder, stack.name, self.environment, self.progress)
+        if stack.folder not in self._ready:
+            run.init()
+            self._ready.add(stack.folder)
+        return run
 
-    def plan_all(self, stacks: Sequence[Stack], *, keep_in: Path | None = None, refresh: bool = True) -> list[Planned]:
+    def plan_all(
+        self,
+        stacks: Sequence[Stack],
+        *,
+        keep_in: Path | None = None,
+        refresh: bool = True,
+        destroy: bool = False,
+    ) -> list[Planned]:
         """Plan every stack, all at once; in the order of `stacks`. `keep_in` keeps the plan files (they hold secrets).
 
         Raises StepFailedError for the first stack whose plan fails.
         """
-        arguments = () if refresh else ("-refresh=false",)
+        arguments = [*([] if refresh else ["-refresh=false"]), *(["-destroy"] if destroy else [])]
         with tempfile.TemporaryDirectory(prefix="fonderie-plans-") as temporary:
             folder = keep_in or Path(temporary)
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
             def plan(stack: Stack) -> Planned:
                 run, file = self.terraform(stack), (folder / f"{stack.name}.tfplan").absolute()
-                run.init()
                 changes = run.plan(file, *arguments)
                 return Planned(stack.name, changes, run.show(file), file if keep_in else None)
 
@@ -123,9 +133,7 @@ class Deployer:
         """Apply every stack after those it depends on. `done` is called after each. Raises StepFailedError."""
 
         def apply(stack: Stack) -> None:
-            run = self.terraform(stack)
-            run.init()
-            run.apply()
+            self.terraform(stack).apply()
 
         _walk(stacks, {one.name: set(one.after) for one in stacks}, apply, done)
 
@@ -133,9 +141,7 @@ class Deployer:
         """Destroy every stack before those it depends on. Raises StepFailedError."""
 
         def destroy(stack: Stack) -> None:
-            run = self.terraform(stack)
-            run.init()
-            run.destroy()
+            self.terraform(stack).destroy()
 
         waits = {one.name: {other.name for other in stacks if one.name in other.after} for one in stacks}
         _walk(stacks, waits, destroy, done)

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,12 @@ def silent(_event: Event) -> None:
 def find(environment: Mapping[str, str] | None = None) -> str:
     """The binary. Raises MissingToolError when there is none, or one that is too old."""
     environment = environment or os.environ
-    name = environment.get("TERRAFORM_BINARY_NAME", "terraform")
-    binary = shutil.which(name, path=environment.get("PATH"))
+    return _checked(environment.get("TERRAFORM_BINARY_NAME", "terraform"), environment.get("PATH", ""))
+
+
+@cache
+def _checked(name: str, path: str) -> str:
+    binary = shutil.which(name, path=path)
     if binary is None:
         raise MissingToolError(f"{name} is not installed", hint=_HINT)
     done = subprocess.run([binary, "version", "-json"], capture_output=True, text=True, check=False)
@@ -100,6 +105,15 @@ class Terraform:
         if done.returncode and "No state file" not in problem:
             raise StepFailedError(f"terraform state list failed: {problem.strip()}", where=self.stack)
         return text.split("\n")[:-1] if not done.returncode else []
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources of the state, with `address`, `type` and `values`; none when there is no state."""
+        done = self._popen("show", "-json")
+        text, problem = done.communicate()
+        if done.returncode:
+            raise StepFailedError(f"terraform show failed: {problem.strip()}", where=self.stack)
+        module = json.loads(text).get("values", {}).get("root_module", {})
+        return [one for one in module.get("resources", []) if one["mode"] == "managed"]
 
     # -- running it
 

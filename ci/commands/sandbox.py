@@ -231,3 +231,16 @@ def agent(
 
     with _open(cloud) as opened:
         print(behind.make_agent(opened, service, project))
+
+
+@app.command()
+def secret(
+    name: Annotated[str, typer.Argument(help="The secret: projects/P/secrets/S, or S.")],
+    value: Annotated[str, typer.Argument(help="The value.")],
+    cloud: CloudFile = None,
+) -> None:
+    """Put a value into a secret, as `gcloud secrets versions add` does."""
+    from infra.sandbox import behind
+
+    with _open(cloud) as opened:
+        print(f"added {behind.add_secret_version(opened, behind.found(opened, name).path, value)}")

@@ -148,6 +148,18 @@ def undelete(cloud: Cloud, path: str) -> str:
     return known[0].path
 
 
+def add_secret_version(cloud: Cloud, secret: str, value: str) -> str:
+    """Put a value into a secret, as `gcloud secrets versions add` does; the new path. Raises BadInputError."""
+    found_secret = cloud.live("google_secret_manager_secret", secret)
+    if found_secret is None:
+        raise BadInputError(f"there is no secret {secret}", where=cloud.file)
+    number = cloud.count(f"versions of {secret}")
+    path = f"{secret}/versions/{number}"
+    attributes = {"id": path, "name": path, "secret": secret, "secret_data": value, "version": str(number)}
+    cloud.put("google_secret_manager_secret_version", path, found_secret.project, {**attributes, "enabled": True})
+    return path
+
+
 def make_agent(cloud: Cloud, service: str, project: str) -> str:
     """What `generateServiceIdentity` does: the service's agents exist from now on. Raises BadInputError."""
     made = [one.pattern.format(cloud.number_of(project)) for one in agents.AGENTS if one.service == service]

@@ -220,12 +220,19 @@ def _is_object(type: str) -> bool:
 
 def _changeable(type: str, state: State) -> tuple[str, Any]:
     """An attribute that can change in place, and another value for it."""
-    others = {"string": "other", "bool": True, "int": 7, "map<string>": {"other": "x"}, "list<block>": []}
+    others: dict[str, Any] = {
+        "string": "other",
+        "bool": None,
+        "int": 7,
+        "map<string>": {"other": "x"},
+        "list<block>": [],
+    }
     kept = ONLY_TERRAFORM | {"labels", "project", "name", "location", "region"}
     for name, fact in FACTS.type(type).attributes.items():
         changes = (fact.optional or fact.required) and not fact.force_new and "." not in name and name not in kept
-        if changes and fact.kind in others and state.get(name) != others[fact.kind]:
-            return name, others[fact.kind]
+        other = not state.get(name) if fact.kind == "bool" else others.get(fact.kind)
+        if changes and fact.kind in others and state.get(name) != other:
+            return name, other
     return "effective_labels", {"other": "x"}
 
 
