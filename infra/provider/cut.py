@@ -33,7 +33,7 @@ def without_descriptions(value: Any) -> Any:
     """The same JSON without any `description` or `description_kind` of a schema."""
     if isinstance(value, dict):
         return {
-            key: without_descriptions(inner)
+            key: inner if key == "type" and isinstance(inner, list) else without_descriptions(inner)
             for key, inner in value.items()
             if not (key in {"description", "description_kind"} and isinstance(inner, str))
         }

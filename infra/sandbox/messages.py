@@ -76,6 +76,7 @@ def _block(block: Block) -> pb.Schema.Block:
     return pb.Schema.Block(
         attributes=[_attribute(one) for one in block.attributes.values()],
         block_types=[_nested(one) for one in block.blocks.values()],
+        deprecated=block.deprecated,
     )
 
 

@@ -60,6 +60,7 @@ class Block:
 
     attributes: Mapping[str, Attribute]
     blocks: Mapping[str, NestedBlock]
+    deprecated: bool = False
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Block:
@@ -79,7 +80,7 @@ class Block:
             )
             for name, one in raw.get("block_types", {}).items()
         }
-        return cls(attributes, blocks)
+        return cls(attributes, blocks, bool(raw.get("deprecated")))
 
     @cached_property
     def type(self) -> CtyType:
