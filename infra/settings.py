@@ -17,6 +17,7 @@ from infra.settings_types import (
     Cidr,
     Cron,
     Email,
+    EnvironmentName,
     GitBranch,
     GitRepository,
     ImageDigest,
@@ -157,7 +158,7 @@ class Features(Settings):
 class Environment(Settings):
     """One environment. `name` is the stem of its file."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9]{1,7}$", description="the file's name")
+    name: EnvironmentName = Field(description="the file's name")
     project_id: ProjectId
     project_number: int = Field(ge=100_000, lt=10**15)
     region: Region

@@ -95,6 +95,14 @@ def _time_zone(value: str) -> str:
     return value
 
 
+def _environment_name(value: str) -> str:
+    _matching(r"[a-z][a-z0-9]{1,7}", "an environment's name has 2 to 8 lower-case letters and digits")(value)
+    if value.startswith(("goog", "gcp")) or "google" in value:
+        raise ValueError("Google keeps names that begin with goog or gcp for itself")
+    return value
+
+
+EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
 ProjectId = Annotated[str, AfterValidator(_project_id)]
 Region = Annotated[str, AfterValidator(_region), Field(json_schema_extra={"enum": sorted(REGIONS)})]
 Cidr = Annotated[str, AfterValidator(_cidr)]
