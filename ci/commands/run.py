@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pipelines.engines import TaskRun
     from pipelines.engines.engine import Progress
     from pipelines.running import Trained
+    from pipelines.watching import Watched
 
 app = typer.Typer(help="Run a pipeline.")
 
@@ -81,6 +82,34 @@ def remote_training(model: str, month: str, engine: str, env: str, host: str, *,
         print(f"{run.id} is {run.state} on {engine} of {env}\n{runner.logs(run.id).splitlines()[-1]}")
 
 
+@app.command()
+def monitoring(
+    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
+    month: Annotated[str, typer.Option(help="The month to compare with the champion's reference, written 2013-05.")],
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train at once when the trigger says so.")] = False,
+    registry: Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")] = "",
+    history: Annotated[str, typer.Option(help="Folder of verdicts and decisions; under .fonderie by default.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
+) -> None:
+    """Compare a month with the champion's reference, and decide whether to train again.
+
+    Leaves with 0 whatever is decided; 3 without a champion, 4 for a month without data, 5 when a task fails, 6 while
+    another loop is at work.
+
+        fonderie run monitoring --model air_time --month 2013-05
+        fonderie run monitoring --model air_time --month 2013-05 --retrain
+    """
+    from ml.data.months import Month
+    from pipelines.watching import turn
+
+    with task_progress(quiet=as_json) as progress:
+        done = turn(model, Month.parse(month), registry=registry, history=history, retrain=retrain, progress=progress)
+    if as_json:
+        print(done.model_dump_json(indent=2))
+    else:
+        show_watched(done)
+
+
 @contextmanager
 def task_progress(*, quiet: bool) -> Iterator[Progress]:
     """A line a task on stderr: a spinner while it runs, its seconds when it is over."""
@@ -113,4 +142,23 @@ def show(done: Trained) -> None:
     else:
         console.print(f"[bold yellow]keep[/]  {'; '.join(done.decision.reasons)}", markup=True)
     console.print(f"run     {done.run.id}, {done.run.seconds:.1f} s")
+    console.print(f"report  {done.report}")
+
+
+def show_watched(done: Watched) -> None:
+    """What came of a monitoring run, for a person."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    seen, decision = done.verdict, done.decision
+    if seen.error is not None:
+        console.print(f"error {seen.error:.3f}, at its gate {seen.gate_error:.3f} ({seen.labelled_rows:,} rows)")
+    for finding in (*seen.blocked, *seen.alarms):
+        console.print(f"[red]{finding.severity}[/]  {finding.kind}: {finding.subject} {finding.reason}")
+    console.print(f"[bold]{decision.action}[/]  {'; '.join(decision.reasons)}")
+    if done.retrained:
+        made = f"{done.version} is champion" if done.version else "; ".join(done.retrained.reasons)
+        console.print(f"[bold]{done.retrained.outcome}[/]  {made}")
+    elif decision.action == "retrain":
+        console.print(f"next    fonderie run training --model {seen.model} --month {decision.month}, or --retrain")
     console.print(f"report  {done.report}")

@@ -18,7 +18,12 @@ from fonderie.files import write_text
 from fonderie.home import home
 from pipelines.engines.engine import Run, RunState
 
-COPIES = {"gate/decision": "decision.json", "report/page": "report.html"}
+COPIES = {
+    "gate/decision": "decision.json",
+    "judge/decision": "decision.json",
+    "monitor/verdict": "verdict.json",
+    "report/page": "report.html",
+}
 
 
 class RunFolder:

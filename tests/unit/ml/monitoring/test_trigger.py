@@ -131,7 +131,7 @@ SITUATIONS: dict[str, tuple[list[MonthVerdict], list[TrainingEvent], dict[str, i
         "feature drift: carrier",
     ),
     "another drift than the last training has seen": (
-        [window(M1, INFO, drift=0.05), window(M2, ALARM, drift=0.2)],
+        [window(M1, INFO, drift=0.09), window(M2, ALARM, drift=0.11)],
         [training(M1)],
         {},
         Action.RETRAIN,

@@ -1,0 +1,62 @@
+"""The components of the monitoring pipeline, as `pipelines.components` are those of training."""
+
+# Annotations are read by kfp: no `from __future__ import annotations` here.
+
+from kfp import dsl
+
+from pipelines.components import component
+
+
+@component
+def monitor(
+    config: str, month: str, code_version: str, registry: str, history: str, verdict: dsl.Output[dsl.Artifact]
+) -> None:
+    """The month against the champion's reference."""
+    from pipelines import monitoring_steps as steps
+
+    steps.monitor(config, month, registry, history, verdict.path)
+
+
+@component
+def judge(
+    config: str,
+    code_version: str,
+    history: str,
+    verdict: dsl.Input[dsl.Artifact],
+    decision: dsl.Output[dsl.Artifact],
+) -> str:
+    """`retrain`, `wait` or `investigate`, and the record of why."""
+    from pipelines import monitoring_steps as steps
+
+    return steps.judge(config, history, verdict.path, decision.path)
+
+
+@component
+def request(config: str, code_version: str, history: str, topic: str, decision: dsl.Input[dsl.Artifact]) -> str:
+    """Ask for the retraining; the id of its run."""
+    from pipelines import monitoring_steps as steps
+
+    return steps.request(config, history, topic, decision.path)
+
+
+@component
+def rest(code_version: str, decision: dsl.Input[dsl.Artifact]) -> str:
+    """Say why nothing is trained."""
+    from pipelines import monitoring_steps as steps
+
+    return steps.rest(decision.path)
+
+
+@component
+def report(
+    config: str,
+    code_version: str,
+    history: str,
+    verdict: dsl.Input[dsl.Artifact],
+    decision: dsl.Input[dsl.Artifact],
+    page: dsl.Output[dsl.HTML],
+) -> None:
+    """The month as one HTML page."""
+    from pipelines import monitoring_steps as steps
+
+    steps.report(config, history, verdict.path, decision.path, page.path)
