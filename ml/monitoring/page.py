@@ -9,7 +9,7 @@ from markupsafe import Markup
 from ml.monitoring.trigger import Action, TriggerDecision
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
 from ml.reports.charts import Bar, Line, bars, lines
-from ml.reports.page import Cell, Section, columns, facts, page, paragraph, table, verdict
+from ml.reports.page import Cell, Section, facts, page, paragraph, table, verdict
 
 SIGNS = {Severity.INFO: True, Severity.WARNING: True, Severity.ALARM: False, Severity.BLOCKED: False}
 
@@ -47,7 +47,7 @@ def _drift(seen: MonthVerdict) -> Section:
     charts = [bars("Drift, as a share of its limit", "", data)]
     if quiet:
         charts.append(bars("Declared seasonal: measured, no reason to train", "", quiet))
-    return Section("What moved", paragraph(text) + columns(*charts))
+    return Section("What moved", paragraph(text) + Markup("").join(charts))
 
 
 def _share(finding: Finding) -> Bar:
