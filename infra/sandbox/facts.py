@@ -195,8 +195,14 @@ class Facts:
 
     def provider(self) -> TypeFacts:
         """The facts of the provider block."""
-        (raw,) = self.raw.get("provider_block", {"": {}}).values()
-        return TypeFacts("provider", {path: Fact.of(one) for path, one in raw.items()}, {})
+        blocks = self.raw.get("provider_block") or {}
+        attributes = {path: Fact.of(one) for raw in blocks.values() for path, one in raw.items()}
+        return TypeFacts("provider", attributes, {})
+
+    def data_source(self, name: str) -> TypeFacts:
+        """The facts of a data source; without any when it is not in the file, as most are."""
+        raw = (self.raw.get("data_sources") or {}).get(name, {})
+        return TypeFacts(name, {path: Fact.of(one) for path, one in raw.items()}, {})
 
     def behaviour(self, name: str) -> Mapping[str, Any]:
         """What is known of a type after the plan; empty when nothing was recorded."""

@@ -69,6 +69,11 @@ class Planner:
         found = faults(known.fields, config)
         return [*found, *(known.rules.check(config) if known.rules.check else [])]
 
+    def validate_data(self, type_name: str, config: State) -> list[Diagnostic]:
+        """What is wrong with a data source's configuration."""
+        block = self._schema.data_source(type_name).block
+        return faults(fields_of(block, self._facts.data_source(type_name)), config)
+
     def kept(self, type_name: str, state: State) -> State:
         """A state as the real provider leaves it."""
         known = self._type(type_name)

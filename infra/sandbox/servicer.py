@@ -207,9 +207,10 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
     def ValidateDataResourceConfig(
         self, request: pb.ValidateDataResourceConfig.Request, context: grpc.ServicerContext
     ) -> Any:
-        """Nothing to check beyond what Terraform does."""
-        self._schema.data_source(request.type_name)
-        return pb.ValidateDataResourceConfig.Response()
+        """Check a data source's configuration."""
+        block = self._schema.data_source(request.type_name).block
+        found = self._planner.validate_data(request.type_name, wire.decode(request.config.msgpack, block) or {})
+        return pb.ValidateDataResourceConfig.Response(diagnostics=messages.diagnostics(found))
 
     @_answering
     def ReadDataSource(self, request: pb.ReadDataSource.Request, context: grpc.ServicerContext) -> Any:
