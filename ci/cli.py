@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "The main job, end to end, on this machine; ends with a report."),
     "serve": ("serve", "Answer predictions over HTTP with the champions."),
     "canary": ("canary", "Put a challenger beside the champion, step by step."),
+    "predict": ("predict", "Predict a month of flights into files, all by one version."),
     "load": ("load", "Ask a running server as fast as it answers, and report."),
     "recreate": ("recreate", "Destroy an environment and deploy it again, with an empty plan at the end."),
     "sandbox": ("sandbox", "An offline stand-in for Google: run Terraform and cdktf without an account."),

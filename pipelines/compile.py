@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("fonderie", "ml", "pipelines")
 """What the training image holds."""
 
-PIPELINES = {"training": "pipelines.training", "monitoring": "pipelines.monitoring"}
+PIPELINES = {"training": "pipelines.training", "batch": "pipelines.batch", "monitoring": "pipelines.monitoring"}
 """Name -> module with `define(config, config_json, code)`, a Kubeflow pipeline function."""
 
 

@@ -142,6 +142,22 @@ def report(
 
 
 @component
+def predict(
+    config: str,
+    code_version: str,
+    registry: str,
+    month: str,
+    version: str,
+    contracts: dsl.Input[dsl.Artifact],
+    predictions: dsl.Output[dsl.Dataset],
+) -> str:
+    """Predictions of the month, a file a day; the version that made them all."""
+    from pipelines import batching
+
+    return batching.predict(config, registry, month, version, predictions.path)
+
+
+@component
 def conclude(run_id: str, code_version: str, status: dsl.PipelineTaskFinalStatus) -> None:
     """One structured line in the log, whatever happened: alerts count it."""
     from pipelines import steps

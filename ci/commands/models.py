@@ -112,17 +112,20 @@ def rollback(
     registry: Location = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make the previous champion, or a version, champion again.
+    """Make the previous champion, or a version, champion again; the traffic follows, and a running canary ends.
 
     Leaves with 7 when there is none to go back to, with 6 when somebody else moves the champion at the same time.
 
         fonderie models rollback air_time --reason "alarm of 2 May"
         fonderie models rollback air_time --to 1 --reason "alarm of 2 May"
     """
+    from ml.serving.trials import follow_rollback
+
     versions = _open(model, registry)
     before = versions.aliases().champion
     who, now = _signed()
     record = versions.rollback(to, expected_current=before, reason=reason, who=who, now=now)
+    follow_rollback(model, f"rolled back to {record.label}: {reason}", now=now)
     _say(record, before, as_json)
 
 

@@ -57,6 +57,23 @@ def training(
         show(done)
 
 
+@app.command()
+def batch(
+    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
+    month: Annotated[str, typer.Option(help="The month to predict, written 2013-05.")],
+    version: Annotated[str, typer.Option(help="A number or an alias; the champion by default.")] = "",
+    registry: Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")] = "",
+) -> None:
+    """Predict a month in a pipeline, as it runs on Vertex AI; `fonderie predict` does the same without one.
+
+    fonderie run batch --model air_time --month 2013-05
+    """
+    from pipelines.batching import run_batch
+
+    with task_progress(quiet=False) as progress:
+        print(run_batch(model, month, version=version, registry=registry, progress=progress))
+
+
 def remote_training(model: str, month: str, engine: str, env: str, host: str, *, wait: bool, as_json: bool) -> None:
     """Submit a training to an environment's engine, and wait for it if asked to."""
     import os

@@ -106,8 +106,17 @@ def change(model: str, step: Callable[[Canary], Canary]) -> Canary | None:
 
 
 def stop(model: str, reason: str, *, now: datetime) -> Canary | None:
-    """Abort a running canary: the champion answers everything again. Called by a rollback, too."""
+    """Abort a running canary: the champion answers everything again."""
     return change(model, lambda canary: abort(canary, reason, now=now))
+
+
+def follow_rollback(model: str, reason: str, *, now: datetime) -> None:
+    """Give the traffic to the champion that was rolled back to.
+
+    A local server follows the registry by itself; only a canary still running against the champion of before must end.
+    """
+    if canary_path(model).exists():
+        stop(model, reason, now=now)
 
 
 def _write(canary: Canary) -> None:

@@ -82,6 +82,20 @@ def test_a_canary_is_started_looked_at_and_aborted(home: Path, port: int) -> Non
     until(lambda: Client(port).get("/models").body["models"][0]["challenger"] is None)
 
 
+def test_a_rollback_moves_the_traffic_and_ends_a_canary(home: Path, port: int) -> None:
+    fonderie(home, "models", "promote", "air_time", "2", "--reason", "by hand")
+    until(lambda: Client(port).get("/models").body["models"][0]["champion"] == "2")
+    fonderie(home, "canary", "start", "air_time", "--challenger", "1")
+    until(lambda: Client(port).get("/models").body["models"][0]["challenger"] == "1")
+
+    done = fonderie(home, "models", "rollback", "air_time", "--reason", "alarm")
+
+    assert done.returncode == 0, done.stderr
+    until(lambda: Client(port).get("/models").body["models"][0]["champion"] == "1")
+    until(lambda: Client(port).get("/models").body["models"][0]["challenger"] is None)
+    assert "rolled back to v001: alarm" in fonderie(home, "canary", "status", "air_time").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

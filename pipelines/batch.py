@@ -1,0 +1,42 @@
+"""validate -> predict, in an exit handler: a month of predictions by one version."""
+
+# Annotations are read by kfp: no `from __future__ import annotations` here.
+
+from functools import partial
+from typing import Any
+
+from kfp import dsl
+
+from ml.config import ModelConfig
+from pipelines import components as task
+from pipelines.machines import on_machine
+
+
+def define(config: ModelConfig, config_json: str, code: str) -> Any:
+    """The batch pipeline of one model. Its configuration and code version are defaults: part of the spec's hash."""
+    set_up = partial(on_machine, config=config)
+
+    @dsl.pipeline(name=f"batch-{config.name.replace('_', '-')}", description=f"Predictions: {config.description}")
+    def batch(
+        month: str,
+        run_id: str,
+        registry: str = "",
+        version: str = "",
+        code_version: str = code,
+        config: str = config_json,
+    ) -> None:
+        about: dict[str, Any] = {"config": config, "code_version": code_version}
+        with dsl.ExitHandler(task.conclude(run_id=run_id, code_version=code_version)):
+            extracted = set_up(task.extract(month=month, **about))
+            validated = set_up(task.validate(partitions=extracted.outputs["partitions"], **about))
+            set_up(
+                task.predict(
+                    registry=registry,
+                    month=month,
+                    version=version,
+                    contracts=validated.outputs["contracts"],
+                    **about,
+                )
+            )
+
+    return batch
