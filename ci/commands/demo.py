@@ -12,6 +12,9 @@ def command() -> None:
 
     from rich.console import Console
 
+    from ci.demo.drift import months_pass
+    from ci.demo.provision import provision
+    from ci.demo.serving import serve_and_canary
     from ci.demo.story import Stage, Step, play
     from ci.demo.training import train_three_months
     from fonderie.home import home
@@ -20,5 +23,11 @@ def command() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     stage = Stage(Console(highlight=False), folder, registry=str(folder / "registry"))
-    report = play([Step("Train, gate, register, promote: three months of real flights", train_three_months)], stage)
+    steps = [
+        Step("Provision: cdktf deploys the local environment into the sandbox", provision),
+        Step("Train, gate, register, promote: three months of real flights", train_three_months),
+        Step("Drift: months pass, the monitor fires, retraining has to earn its place", months_pass),
+        Step("Serve: the champion answers, a canary proves itself or not, a rollback", serve_and_canary),
+    ]
+    report = play(steps, stage)
     stage.console.print(f"\nreport: {report}", soft_wrap=True)

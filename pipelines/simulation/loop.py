@@ -54,18 +54,23 @@ class Plan:
     config: ModelConfig
     first: tuple[Month, ...]
     watched: tuple[Month, ...]
+    monthly: bool = True  # whether the baseline that retrains every month runs beside it
 
     @property
     def folder(self) -> Path:
         """Named by the model's file, the data and the code: another of any is another simulation."""
         data = source().data_hash([*self.first, *self.watched])
-        parts = [self.config.model_dump_json(), data, code_version(), *map(str, (*self.first, *self.watched))]
+        beside = "monthly" if self.monthly else "alone"
+        months = map(str, (*self.first, *self.watched))
+        parts = [self.config.model_dump_json(), data, code_version(), beside, *months]
         key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
         span = f"{self.first[0]}-{self.watched[-1]}"
         return home() / "simulations" / self.config.name / f"{span}-{key}"
 
 
-def plan(config: ModelConfig, first: Month, last: Month, *, first_months: int = FIRST_MONTHS) -> Plan:
+def plan(
+    config: ModelConfig, first: Month, last: Month, *, first_months: int = FIRST_MONTHS, monthly: bool = True
+) -> Plan:
     """The months there are from `first` to `last`. Raises BadInputError when there are too few."""
     there = [month for month in source().months() if first <= month <= last]
     if len(there) <= first_months:
@@ -73,7 +78,7 @@ def plan(config: ModelConfig, first: Month, last: Month, *, first_months: int = 
             f"{len(there)} months from {first} to {last}: the first model takes {first_months}, and one must follow",
             hint=f"there are {spans(source().months())}",
         )
-    return Plan(config, tuple(there[:first_months]), tuple(there[first_months:]))
+    return Plan(config, tuple(there[:first_months]), tuple(there[first_months:]), monthly)
 
 
 def simulate(made: Plan, progress: Progress) -> Simulation:
@@ -85,7 +90,7 @@ def simulate(made: Plan, progress: Progress) -> Simulation:
 
 class _Loop:
     def __init__(self, made: Plan, progress: Progress) -> None:
-        self.config, self.first, self.watched = made.config, made.first, made.watched
+        self.config, self.first, self.watched, self.monthly = made.config, made.first, made.watched, made.monthly
         self.folder = made.folder
         self.history = History(self.folder)
         self.progress = progress
@@ -107,6 +112,8 @@ class _Loop:
         for month in self.watched:
             outcome = self._month(month, base, newest)
             outcomes.append(outcome)
+            if not self.monthly and not outcome.trained:
+                continue
             self.progress(str(month), "training every month")
             trained, _ = self._train(month)
             if trained is None:
@@ -209,7 +216,8 @@ class _Loop:
             "never": (base.challenger / MODEL, base.model_hash),
         }
         measured = metrics_of(self.config, {content: path for path, content in models.values()}, month)
-        return Strategies(**{name: measured[content] for name, (_, content) in models.items()})
+        found = {name: measured[content] for name, (_, content) in models.items()}
+        return Strategies(**found if self.monthly else {**found, "monthly": None})
 
 
 def metrics_of(config: ModelConfig, models: Mapping[str, Path], month: Month) -> dict[str, float | None]:

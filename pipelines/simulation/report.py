@@ -11,18 +11,24 @@ from pipelines.simulation.records import MonthOutcome, Simulation
 
 def simulation_page(made: Simulation) -> str:
     """Error by month for the three strategies, what fired and why, what the gate said, and the cost."""
-    sections = [_sums(made), _errors(made), _decisions(made)]
     lead = (
         f"{len(made.months)} months after a first model of {made.first_months[0]} to {made.first_months[-1]}: "
         f"{made.triggered_trainings} retrainings, {made.promotions} promotions."
     )
-    return page(f"Continuous training of {made.model}, replayed", sections, lead=lead)
+    return page(f"Continuous training of {made.model}, replayed", simulation_sections(made), lead=lead)
+
+
+def simulation_sections(made: Simulation) -> list[Section]:
+    """The same as sections of another page."""
+    return [_sums(made), _errors(made), _decisions(made)]
 
 
 def summary(made: Simulation) -> list[tuple[str, float | None, str, int, float]]:
     """One line a strategy: mean metric, that over monthly retraining, retrainings and what they took in seconds."""
     mean, took = made.mean(), made.training_seconds
     counts = {"triggered": made.triggered_trainings, "monthly": len(made.months), "never": 0}
+    if mean.monthly is None:  # that baseline was left out
+        del counts["monthly"]
     base = mean.monthly
     found = []
     for name, count in counts.items():
@@ -45,6 +51,7 @@ def _errors(made: Simulation) -> Section:
         Line("every month", [outcome.metric.monthly for outcome in made.months]),
         Line("never", [outcome.metric.never for outcome in made.months]),
     ]
+    data = [line for line in data if any(value is not None for value in line.values)]
     chart = lines(f"{made.metric} by month", made.unit, months, data)
     head = ("month", "rows", "champion", "triggered", "every month", "never")
     rows: list[Sequence[Cell]] = [

@@ -1,0 +1,51 @@
+"""Months pass: the monitor looks at each, the trigger decides, a challenger is trained, the gate says yes or no."""
+
+from __future__ import annotations
+
+import shutil
+
+from rich.table import Table
+
+from ci.demo.story import Stage
+from ml.config import load_model
+from ml.data.months import Month
+from pipelines.simulation.loop import plan, simulate
+from pipelines.simulation.records import Simulation
+from pipelines.simulation.report import simulation_sections
+
+FIRST, LAST = Month(2013, 1), Month(2013, 10)
+
+
+def months_pass(stage: Stage) -> None:
+    """Replay the months from a first model of January to March on, anew each time."""
+    made = plan(load_model(stage.model), FIRST, LAST, monthly=False)
+    shutil.rmtree(made.folder, ignore_errors=True)
+    stage.console.print(f"like fonderie simulate --model {stage.model} --from {FIRST} --to {LAST}, one baseline less")
+    with stage.console.status("the first model") as status:
+        done = simulate(made, lambda month, doing: status.update(f"{month}: {doing}"))
+    stage.console.print(_table(done))
+    kept = sum(month.gate == "keep" for month in done.months)
+    stage.console.print(
+        f"{done.triggered_trainings} retrainings in {len(done.months)} months: "
+        f"{done.promotions} promoted, {kept} refused by the gate"
+    )
+    stage.sections += simulation_sections(done)
+
+
+def _table(done: Simulation) -> Table:
+    table = Table("month", f"{done.metric}", "without retraining", "alarms", "decision", "why", "gate", box=None)
+    for month in done.months:
+        table.add_row(
+            month.month,
+            _number(month.metric.triggered),
+            _number(month.metric.never),
+            str(len(month.alarms)),
+            month.action,
+            month.reasons[0] if month.reasons else "",
+            month.gate or "",
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
