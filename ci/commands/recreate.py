@@ -39,15 +39,16 @@ def command(
         journal = Journal.open(env)
         if journal.resumed:
             console.print(f"going on with the recreate of {journal.started:%Y-%m-%d %H:%M} UTC at: {journal.failed}")
-        losing = recreate.will_lose()
+        losing = [one for one in recreate.will_lose() if f"destroy {one.stack}" not in journal.done]
         _show(console, losing, env)
         if not yes:
             confirm(losing, env, lambda question: str(typer.prompt(question, err=True)))
+        journal.lost += len(losing)
         plans = recreate.run(journal)
     if as_json:
-        print(json.dumps({"environment": env, "lost": len(losing), "steps": journal.done, "stacks": len(plans)}))
+        print(json.dumps({"environment": env, "lost": journal.lost, "steps": journal.done, "stacks": len(plans)}))
     else:
-        print(f"{env} is recreated: {len(losing)} resources were lost and made again, the plan after it is empty")
+        print(f"{env} is recreated: {journal.lost} resources were lost and made again, the plan after it is empty")
 
 
 def _show(console: object, losing: Sequence[Loss], env: str) -> None:

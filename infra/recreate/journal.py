@@ -20,6 +20,7 @@ class Journal(BaseModel):
 
     environment: str
     started: datetime
+    lost: int = 0
     done: list[str] = []
     failed: str | None = None
     why: str | None = None

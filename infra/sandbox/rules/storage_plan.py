@@ -32,8 +32,8 @@ def _wanted_md5(wanted: Any) -> str | None:
 def _changes(prior: Any, wanted: Any) -> bool:
     if UNKNOWN in (wanted.get("content"), wanted.get("source")):
         return True
-    if "content" in prior and prior.get("content") is not None and wanted.get("content") is not None:
-        return bool(prior["content"] != wanted["content"])
+    if None not in (prior.get("content"), wanted.get("content")) and prior["content"] != wanted["content"]:
+        return True
     new = _wanted_md5(wanted)
     return new is not None and prior.get("md5hash") not in (None, "", new)
 
