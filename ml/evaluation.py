@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from ml.answers import Answers
 from ml.bootstrap import interval, measure, weights
 from ml.config import METRICS, Metric, ModelConfig
 from ml.scores import Importance, Interval, Role, Score, SliceScore
 from ml.slices import slices
-from ml.training import frame, predict
 
 Floats = NDArray[np.float64]
 IMPORTANCE_ROWS = 2000
@@ -60,22 +58,20 @@ def score(config: ModelConfig, subject: Subject, rows: pa.Table, predicted: Floa
     )
 
 
-def importance(config: ModelConfig, pipeline: Any, rows: pa.Table) -> tuple[Importance, ...]:
+def importance(config: ModelConfig, model: Answers, rows: pa.Table) -> tuple[Importance, ...]:
     """Permutation importance of every feature on a seeded sample of `rows`, largest first (Breiman, 2001)."""
     rng = np.random.default_rng(config.training.seed)
     sample = rows.take(np.sort(rng.choice(len(rows), min(IMPORTANCE_ROWS, len(rows)), replace=False)))
-    actual = sample["target"].to_numpy()
-    encoded = np.asarray(pipeline[:-1].transform(frame(sample, config.features.names)), dtype=np.float64)
-    names, trees = pipeline[:-1].get_feature_names_out(), pipeline[-1]
-    base = _badness(config.gate.metric, actual, predict(trees, encoded))
+    actual, matrix = sample["target"].to_numpy(), model.matrix(sample)
+    base = _badness(config.gate.metric, actual, model.predict(matrix))
     found = []
-    for column, name in enumerate(names):
+    for column, name in enumerate(model.features):
         worse = []
         for _ in range(IMPORTANCE_REPEATS):
-            shuffled = encoded.copy()
-            shuffled[:, column] = encoded[rng.permutation(len(encoded)), column]
-            worse.append(_badness(config.gate.metric, actual, predict(trees, shuffled)) - base)
-        found.append(Importance(feature=str(name), mean=float(np.mean(worse)), spread=float(np.std(worse))))
+            shuffled = matrix.copy()
+            shuffled[:, column] = matrix[rng.permutation(len(matrix)), column]
+            worse.append(_badness(config.gate.metric, actual, model.predict(shuffled)) - base)
+        found.append(Importance(feature=name, mean=float(np.mean(worse)), spread=float(np.std(worse))))
     return tuple(sorted(found, key=lambda each: -each.mean))
 
 

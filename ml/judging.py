@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fonderie.errors import BadDataError, BadInputError
+from fonderie.errors import BadDataError, RefusedError
 from ml import artefact
+from ml.answers import read_answers
 from ml.config import ModelConfig, TaskKind
 from ml.data.parquet import content_hash, read_parquet
 from ml.evaluation import Subject, importance, score
 from ml.lineage import Lineage
 from ml.registry import Registry, Version
 from ml.scores import Evaluation, Role
-from ml.training import frame, predict
 
 SAMPLE_ROWS = 4000
 
@@ -31,7 +31,7 @@ def judge(
     """
     rows, rows_hash = read_parquet(holdout), content_hash(holdout)
     made = artefact.Fit.model_validate_json((challenger / artefact.FIT).read_text())
-    pipeline = artefact.load_model(challenger / artefact.MODEL, made.model_hash)
+    model = read_answers(challenger, model=config.name, files=made.files)
     subject = Subject(
         role=Role.CHALLENGER,
         model_hash=made.model_hash,
@@ -39,7 +39,7 @@ def judge(
         trained_until=lineage.trained_until,
         holdout_from=lineage.holdout_from,
     )
-    ours = predict(pipeline, frame(rows, config.features.names))
+    ours = model.predict(model.matrix(rows))
     champion = _champion(registry)
     theirs, problem = _predictions(champion, rows) if champion else (None, None)
     evaluation = Evaluation(
@@ -52,7 +52,7 @@ def judge(
         else score(config, _as_champion(subject, champion), rows, theirs),
         champion_version=champion.record.version if champion else None,
         champion_problem=problem,
-        importance=importance(config, pipeline, rows),
+        importance=importance(config, model, rows),
     )
     return evaluation, _sample(rows, ours, theirs)
 
@@ -65,9 +65,10 @@ def _champion(registry: Registry) -> Version | None:
 def _predictions(champion: Version, rows: pa.Table) -> tuple[NDArray[np.float64] | None, str | None]:
     """The champion's answers by its own features, or why there are none."""
     try:
-        pipeline = artefact.load_model(champion.model_path, champion.record.model_hash)
-        return predict(pipeline, frame(rows, [column.name for column in champion.record.features])), None
-    except (BadDataError, BadInputError) as error:
+        record = champion.record
+        model = read_answers(champion.folder, model=record.model, files=record.files, version=record.label)
+        return model.predict(model.matrix(rows)), None
+    except (BadDataError, RefusedError) as error:
         return None, str(error)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from fonderie.errors import BadDataError, StepFailedError
 from ml import artefact
+from ml.answers import read_answers
 from ml.config import ModelConfig, TaskKind, load_model
 from ml.data.features import build, day_number
 from ml.data.months import Month
@@ -191,8 +193,37 @@ def test_the_score_has_every_slice_with_its_interval(config: ModelConfig, cut: S
     assert set(made.others) == {"rmse"}
 
 
+def test_what_is_judged_answers_as_the_pipeline_does(config: ModelConfig, cut: Split, folder: Path) -> None:
+    """Also for categories and values the training has not seen."""
+    answers = read_answers(folder, model=config.name, files=read(folder).files)
+    place = cut.holdout.column_names.index("dest")
+    names = [
+        None if row % 7 == 0 else "ZZZ" if row % 5 == 0 else name
+        for row, name in enumerate(cut.holdout["dest"].to_pylist())
+    ]
+    rows = cut.holdout.set_column(place, "dest", pa.array(names))
+
+    pipeline = artefact.load_model(folder / artefact.MODEL)
+
+    expected = predict(pipeline, frame(rows, config.features.names))
+    assert np.abs(answers.predict(answers.matrix(rows)) - expected).max() <= 1e-9
+    with pytest.raises(BadDataError, match="features missing: temp"):
+        answers.matrix(rows.drop_columns("temp"))
+
+
+@pytest.mark.parametrize("name", ["model.skops", "serving.json", "serving-trees.npz", "probe.parquet"])
+def test_a_folder_with_another_file_than_it_was_made_with_is_not_judged(
+    config: ModelConfig, folder: Path, tmp_path: Path, name: str
+) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / name).write_bytes(b"other")
+
+    with pytest.raises(BadDataError, match=name):
+        read_answers(tmp_path / "copy", model=config.name, files=read(folder).files)
+
+
 def test_importance_finds_what_the_label_is_made_of(config: ModelConfig, cut: Split, folder: Path) -> None:
-    found = importance(config, artefact.load_model(folder / artefact.MODEL), cut.holdout)
+    found = importance(config, read_answers(folder, model=config.name, files=read(folder).files), cut.holdout)
 
     assert {each.feature for each in found} == set(config.features.names)
     assert {found[0].feature, found[1].feature} == {"distance", "dest"}
