@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Look at an environment's project: what is wrong, and the command that mends it."),
     "infra": ("infra", "Look at an environment: its stacks and resources, and who may do what."),
     "simulate": ("simulate", "Replay months: monitor, decide, train, gate; against two baselines."),
+    "preview": ("preview", "What a change would do, as one comment: destroys first, no secrets."),
     "policy": ("policy", "Check the synthesised stacks: checkov, our own checks, waivers that expire."),
 }
 

@@ -15,6 +15,7 @@ from ci.preview.markdown import bold, code, fence, table, words
 from ci.preview.printable import folded
 from ci.preview.report import Loss
 
+_MOST_DEPENDENTS = 3
 Form = Callable[[list[Loss]], str]
 
 
@@ -66,8 +67,9 @@ def _why(loss: Loss) -> str:
 def _lost(loss: Loss) -> str:
     parts = [words(loss.lost)] if loss.lost else []
     if loss.dependents:
-        more = f" and {loss.more_dependents} more" if loss.more_dependents else ""
-        parts.append(f"needed by {', '.join(code(name) for name in loss.dependents)}{more}")
+        left = len(loss.dependents) + loss.more_dependents - _MOST_DEPENDENTS
+        more = f" and {left} more" if left > 0 else ""
+        parts.append(f"needed by {', '.join(code(name) for name in loss.dependents[:_MOST_DEPENDENTS])}{more}")
     if loss.protected:
         parts.append(f"protected: {words(loss.protected)}")
     if loss.stateful:

@@ -1,0 +1,76 @@
+"""Base, deployed in the sandbox: once for each content, then copied."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ci.preview.synthesis import Synthesised
+from fonderie.home import home
+from infra.deploy import Deployer, Stack
+from infra.sandbox.running import Options, StandIn, standing_in
+
+_SANDBOX = Path(__file__).parents[2] / "infra"
+
+
+@functools.cache
+def _sandbox_version() -> str:
+    """Of the sandbox's code and facts: a deployment of another version is not ours to use."""
+    found = hashlib.sha256()
+    for folder, endings in (("sandbox", ("*.py",)), ("provider", ("*.json",))):
+        for ending in endings:
+            for path in sorted((_SANDBOX / folder).rglob(ending)):
+                found.update(path.name.encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
+
+
+def deployed(base: Synthesised, environment: str) -> Path:
+    """A folder with the cloud and the states after base's stacks were deployed: from the cache, or made and kept.
+
+    Raises StepFailedError when base does not deploy; then nothing is kept.
+    """
+    key = hashlib.sha256(f"{_sandbox_version()} {base.digest(environment)}".encode()).hexdigest()[:32]
+    kept = home() / "cache" / "preview" / "deployed" / key
+    if kept.is_dir():
+        os.utime(kept)
+        return kept
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".deploying-", dir=kept.parent))
+    try:
+        with in_sandbox(draft, base.of(environment)) as (up, stacks):
+            Deployer(up.environment).deploy(stacks)
+        shutil.rmtree(draft / "out")
+        with suppress(OSError):  # another preview was first: its deployment is as good
+            draft.rename(kept)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    _forget_old(kept.parent)
+    return kept
+
+
+def _forget_old(folder: Path, most: int = 24) -> None:
+    """Keep the deployments used last."""
+    found = sorted(
+        (path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda p: -p.stat().st_mtime
+    )
+    for path in found[most:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def in_sandbox(work: Path, stacks: tuple[Stack, ...]) -> Iterator[tuple[StandIn, list[Stack]]]:
+    """A stand-in over `work`'s cloud, and the stacks copied to where their states are `work`'s."""
+    copied = []
+    for stack in stacks:
+        folder = work / "out" / "stacks" / stack.name
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(stack.folder / "cdk.tf.json", folder)
+        copied.append(Stack(stack.name, folder, stack.after))
+    with standing_in(Options(cloud=work / "cloud.sqlite", established=True)) as up:
+        yield up, copied

@@ -1,0 +1,105 @@
+"""The one comment of a change: created, or updated where it is; what is out of date is folded away."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ci.preview.comment import MARKER, render
+from ci.preview.forges import github, gitlab
+from ci.preview.forges.interface import Comment, Forge, State
+from ci.preview.phrases import verdict
+from ci.preview.report import Preview
+from fonderie.errors import BadInputError
+
+OUTDATED = "<!-- fonderie:preview outdated -->"
+_LONGEST = 64_000
+
+
+@dataclass(frozen=True)
+class Target:
+    """A change under review, and the commit that was previewed."""
+
+    forge: Forge
+    commit: str
+
+
+def post_preview(preview: Preview, variables: Mapping[str, str] = os.environ) -> str:
+    """Post a preview where the environment says; what was done, in words."""
+    target = target_of(variables)
+    return post(target, render(preview), verdict(preview)[1], failed=preview.failed)
+
+
+def target_of(variables: Mapping[str, str]) -> Target:
+    """The change that the variables of GitHub Actions, GitLab CI or Cloud Build name.
+
+    Raises BadInputError naming the variable that is missing.
+    """
+    if variables.get("CI_MERGE_REQUEST_IID"):
+        token, project = _needed(variables, "GITLAB_TOKEN"), _needed(variables, "CI_PROJECT_ID")
+        api = gitlab.api(token, variables.get("CI_API_V4_URL") or "https://gitlab.com/api/v4")
+        number = _number(variables["CI_MERGE_REQUEST_IID"], "CI_MERGE_REQUEST_IID")
+        return Target(gitlab.GitLab(api, project, number), _needed(variables, "CI_COMMIT_SHA"))
+    token, repository = _needed(variables, "GITHUB_TOKEN"), _needed(variables, "GITHUB_REPOSITORY")
+    if not re.fullmatch(r"(?!\.)[\w.-]+/(?!\.)[\w.-]+", repository):
+        raise BadInputError(f"{repository!r} is not owner/name", where="GITHUB_REPOSITORY")
+    api = github.api(token, variables.get("GITHUB_API_URL") or "https://api.github.com")
+    return Target(github.GitHub(api, repository, _pull_request(variables)), _needed(variables, "FONDERIE_HEAD"))
+
+
+def _pull_request(variables: Mapping[str, str]) -> int:
+    if found := re.fullmatch(r"refs/pull/(\d+)/.*", variables.get("GITHUB_REF", "")):
+        return int(found[1])
+    return _number(_needed(variables, "FONDERIE_PULL_REQUEST"), "FONDERIE_PULL_REQUEST")
+
+
+def _needed(variables: Mapping[str, str], name: str) -> str:
+    value = variables.get(name, "").strip()
+    if not value:
+        raise BadInputError("is not set", where=name, hint="docs/preview.md lists what --post reads")
+    return value
+
+
+def _number(text: str, name: str) -> int:
+    if not text.isdecimal():
+        raise BadInputError(f"{text!r} is no number", where=name)
+    return int(text)
+
+
+def post(target: Target, body: str, line: str, *, failed: bool) -> str:
+    """Put `body` into the change's one comment and set the commit's status; what was done, in words.
+
+    A preview of a commit that the change has left is not posted over a newer one. A comment deleted meanwhile is made
+    again. Of two previews that create at once, the older comment stays and takes the later body.
+    """
+    forge = target.forge
+    now = forge.head()
+    if now != target.commit:
+        return f"not posted: the change has moved on to {now[:9]}, this is the preview of {target.commit[:9]}"
+    forge.set_status(target.commit, State.FAILURE if failed else State.SUCCESS, line)
+    mine = _ours(forge)
+    for comment in mine:
+        if forge.update(comment, body):
+            _fold(forge, [other for other in mine if other.id != comment.id])
+            return f"updated {comment.url or f'comment {comment.id}'}"
+    created = forge.create(body)
+    rivals = [comment for comment in _ours(forge) if comment.id < created.id and comment.id not in {c.id for c in mine}]
+    for older in rivals:
+        if forge.update(older, body):
+            _fold(forge, [created])
+            return f"updated {older.url or f'comment {older.id}'}"
+    return f"created {created.url or f'comment {created.id}'}"
+
+
+def _ours(forge: Forge) -> list[Comment]:
+    """Comments that begin with the marker, oldest first; a quoted one does not begin with it."""
+    return sorted((one for one in forge.comments() if one.body.startswith(MARKER)), key=lambda one: one.id)
+
+
+def _fold(forge: Forge, comments: list[Comment]) -> None:
+    for comment in comments:
+        inner = comment.body.removeprefix(MARKER)[: _LONGEST - 500]
+        summary = "An outdated preview"
+        forge.update(comment, f"{OUTDATED}\n<details><summary>{summary}</summary>\n\n{inner}\n</details>\n")

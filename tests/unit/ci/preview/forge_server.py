@@ -1,0 +1,110 @@
+"""A local server that answers as GitHub and GitLab document it, with the faults a test asks for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+TOKEN = "ghs_abcdefghijklmnopqrstuvwxyz012345"
+
+
+@dataclass
+class Server:
+    """What it holds. `faults` are answered first, one a request; `before` runs before each request."""
+
+    url: str = ""
+    head: str = "a" * 40
+    comments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+    pulls: list[dict[str, Any]] = field(default_factory=list)
+    faults: deque[Response] = field(default_factory=deque)
+    foreign: set[int] = field(default_factory=set)
+    before: Callable[[Request], None] = lambda _: None
+    requests: list[str] = field(default_factory=list)
+    page: int = 100
+
+    def add(self, body: str) -> int:
+        """A comment made by somebody."""
+        number = max(self.comments, default=100) + 1
+        self.comments[number] = {"id": number, "body": body, "html_url": f"https://forge/c/{number}"}
+        return number
+
+    async def answer(self, request: Request) -> Response:
+        """One request."""
+        self.requests.append(f"{request.method} {request.url.path}")
+        self.before(request)
+        if self.faults:
+            return self.faults.popleft()
+        given = request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("private-token")
+        if given != TOKEN:
+            return JSONResponse({"message": "Bad credentials"}, 401)
+        body = await request.json() if request.method in ("POST", "PATCH", "PUT") else {}
+        if len(body.get("body", "")) > 65_536:
+            return JSONResponse({"message": "Validation Failed"}, 422)
+        return self._route(request, [part for part in request.url.path.split("/") if part], body)
+
+    def _route(self, request: Request, path: list[str], body: dict[str, Any]) -> Response:
+        match path:
+            case ["repos", "acme", "ml", "pulls", "7"] | ["projects", "5", "merge_requests", "7"]:
+                return JSONResponse({"head": {"sha": self.head}, "sha": self.head})
+            case ["repos", "acme", "ml", "pulls"]:
+                self.pulls.append(body)
+                return JSONResponse({"html_url": "https://forge/p/8"}, 201)
+            case ["repos", "acme", "ml", "issues", "7", "comments"] | ["projects", "5", "merge_requests", "7", "notes"]:
+                return self._list(request) if request.method == "GET" else self._created(body["body"])
+            case ["repos", "acme", "ml", "issues", "comments", number] | [
+                "projects", "5", "merge_requests", "7", "notes", number]:  # fmt: skip
+                return self._updated(int(number), body["body"])
+            case ["repos", "acme", "ml", "statuses", _] | ["projects", "5", "statuses", _]:
+                self.statuses.append(body | {"sha": path[-1]})
+                return JSONResponse({}, 201)
+        return JSONResponse({"message": "Not Found"}, 404)
+
+    def _list(self, request: Request) -> Response:
+        page = int(request.query_params.get("page", "1"))
+        everything = [self.comments[number] for number in sorted(self.comments)]
+        shown = everything[(page - 1) * self.page : page * self.page]
+        more = page * self.page < len(everything)
+        following = f"{self.url}{request.url.path}?page={page + 1}"
+        headers = {"link": f'<{following}>; rel="next"', "x-next-page": str(page + 1)} if more else {}
+        return JSONResponse(shown, headers=headers)
+
+    def _created(self, body: str) -> Response:
+        return JSONResponse(self.comments[self.add(body)], 201)
+
+    def _updated(self, number: int, body: str) -> Response:
+        if number not in self.comments:
+            return JSONResponse({"message": "Not Found"}, 404)
+        if number in self.foreign:
+            return JSONResponse({"message": "Resource not accessible by integration"}, 403)
+        self.comments[number]["body"] = body
+        return JSONResponse(self.comments[number])
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """A server on a free port of this machine."""
+    state = Server()
+    app = Starlette(routes=[Route("/{path:path}", state.answer, methods=["GET", "POST", "PATCH", "PUT"])])
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    state.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    try:
+        yield state
+    finally:
+        server.should_exit = True
+        thread.join(5)
