@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Check every configuration offline: environments, models, and their pipelines' parameters."),
     "doctor": ("doctor", "Look at an environment's project: what is wrong, and the command that mends it."),
     "infra": ("infra", "Look at an environment: its stacks and resources, and who may do what."),
+    "experiment": ("experiment", "Hyper-parameters side by side; the best one may go before the gate."),
     "simulate": ("simulate", "Replay months: monitor, decide, train, gate; against two baselines."),
     "preview": ("preview", "What a change would do, as one comment: destroys first, no secrets."),
     "policy": ("policy", "Check the synthesised stacks: checkov, our own checks, waivers that expire."),

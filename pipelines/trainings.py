@@ -58,7 +58,11 @@ class Trained:
     @property
     def model_hash(self) -> str:
         """SHA-256 of the model's file."""
-        return Fit.model_validate_json((self.challenger / FIT).read_text()).model_hash
+        return self.fit().model_hash
+
+    def fit(self) -> Fit:
+        """What training said."""
+        return Fit.model_validate_json((self.challenger / FIT).read_text())
 
     def read_lineage(self) -> Lineage:
         """The lineage."""

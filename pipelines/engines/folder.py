@@ -1,7 +1,7 @@
 """A run's folder: spec, parameters, status, log, artefacts, decision and report, from its first moment to its last.
 
 .fonderie/runs/<id>/   status.json spec.json log.txt   artefacts/<pipeline>-<time>/<task>/<output>
-                       decision.json report.html       (copies, once there)
+                       decision.json report.html       (copies, once there; of monitoring trigger.json, verdict.json)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipelines.engines.engine import Run, RunState
 
 COPIES = {
     "gate/decision": "decision.json",
-    "judge/decision": "decision.json",
+    "judge/decision": "trigger.json",
     "monitor/verdict": "verdict.json",
     "report/page": "report.html",
 }

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from ci.commands.runs import list_runs
 from fonderie.errors import BadInputError, ConflictError, RefusedError, StepFailedError
 from ml.config import ModelConfig, models_folder
 from ml.data.months import Month
@@ -180,7 +181,9 @@ def test_a_second_loop_is_told_before_anything_runs() -> None:
 
 
 @pytest.mark.e2e
-def test_the_pipeline_runs_on_kubeflow_s_local_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pipeline_runs_on_kubeflow_s_local_runner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = (models_folder() / "air_time.toml").read_text()
     (tmp_path / "air_time.toml").write_text(text.replace("min_new_rows = 5000", "min_new_rows = 500"))
     monkeypatch.setenv("FONDERIE_MODELS", str(tmp_path))
@@ -190,3 +193,5 @@ def test_the_pipeline_runs_on_kubeflow_s_local_runner(tmp_path: Path, monkeypatc
     assert {task.name for task in done.run.tasks} == {"monitor", "judge", "request", "report", "conclude"}
     assert "<svg" in done.report.read_text()
     assert done.retrained is None
+    list_runs(model="air_time", as_json=True)
+    assert done.run.id in {run["run"] for run in json.loads(capsys.readouterr().out)}
