@@ -93,6 +93,8 @@ class Filler:
                 return [self._walk(_unknown(kind[1]), kind[1], path) for _ in range(detail)]
             case "timestamp":
                 made = self.clock.timestamp()
+            case "empty":
+                return empty(kind)
             case "milliseconds":
                 made = self.clock.milliseconds()
             case "gateway":
@@ -172,7 +174,7 @@ def _as(value: Any, kind: CtyType) -> Any:
     """`value` in the type the schema wants; what does not fit becomes empty."""
     match kind, value:
         case _, None:
-            return empty(kind) if value is not None else None
+            return None
         case "string", str() | int() | float():
             return str(value)
         case "number", str() if value.lstrip("-").isdigit():

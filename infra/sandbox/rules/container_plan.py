@@ -17,6 +17,7 @@ _OFF: State = {
     "binary_authorization": [{"enabled": False, "evaluation_mode": ""}],
     "network_policy": [{"enabled": False, "provider": ""}],
     "secret_manager_config": [{"enabled": False, "rotation_config": []}],
+    "secret_sync_config": [{"enabled": False, "rotation_config": []}],
 }
 
 
