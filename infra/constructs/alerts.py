@@ -32,7 +32,7 @@ class NotificationChannels(Construct):
 
     def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:
         super().__init__(scope, id)
-        self.channels = [
+        self.ids = [
             MonitoringNotificationChannel(
                 self,
                 address.replace("@", "-at-"),
@@ -41,7 +41,7 @@ class NotificationChannels(Construct):
                 labels={"email_address": address},
                 user_labels=env.all_labels,
                 force_delete=env.ephemeral,
-            )
+            ).id
             for address in env.alerts.emails
         ]
 
@@ -98,7 +98,7 @@ class Alert(Construct):
         runbook: str,
         filter: str,
         threshold: float,
-        channels: Sequence[Any],
+        channels: Sequence[str],
         aligner: str,
         period_s: int = 300,
         duration_s: int = 0,
@@ -133,7 +133,7 @@ class Alert(Construct):
             ],
             documentation=MonitoringAlertPolicyDocumentation(content=runbook, mime_type="text/markdown"),
             alert_strategy=MonitoringAlertPolicyAlertStrategy(auto_close=CLOSES_AFTER),
-            notification_channels=[channel.id for channel in channels] or None,
+            notification_channels=list(channels) or None,
             user_labels={**env.all_labels, **(labels or {})},
             depends_on=list(after) or None,
         )

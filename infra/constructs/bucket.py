@@ -67,12 +67,9 @@ class Bucket(Construct):
             lifecycle=for_ever() if retained else None,
             depends_on=list(after) or None,
         )
-        grant_each(
-            self, "reader", StorageBucketIamMember, readers, role="roles/storage.objectViewer", bucket=self.bucket.name
-        )
-        grant_each(
-            self, "writer", StorageBucketIamMember, writers, role="roles/storage.objectUser", bucket=self.bucket.name
-        )
+        binding, on = StorageBucketIamMember, {"bucket": self.bucket.name}
+        grant_each(self, "reader", binding, readers, role="roles/storage.objectViewer", **on)
+        grant_each(self, "writer", binding, writers, role="roles/storage.objectUser", **on)
 
 
 def _lifecycle(versions: int, expire_after_days: int | None) -> list[StorageBucketLifecycleRule]:

@@ -73,17 +73,16 @@ class Dataset(Construct):
             delete_contents_on_destroy=env.ephemeral,
             deletion_policy=deletion_policy(env),
         )
-        for name, table in tables.items():
-            self._table(env, name, table)
         binding, on = BigqueryDatasetIamMember, {"dataset_id": self.dataset.dataset_id}
+        for name, table in tables.items():
+            self._table(env, name, table, on)
         grant_each(self, "reader", binding, readers, role="roles/bigquery.dataViewer", **on)
         grant_each(self, "writer", binding, writers, role="roles/bigquery.dataEditor", **on)
 
-    def _table(self, env: Environment, name: str, table: Table) -> None:
+    def _table(self, env: Environment, name: str, table: Table, on: dict[str, str]) -> None:
         BigqueryTable(
             self,
             name,
-            dataset_id=self.dataset.dataset_id,
             table_id=name,
             description=table.description,
             schema=table.schema,
@@ -95,4 +94,5 @@ class Dataset(Construct):
             clustering=list(table.clustering) or None,
             require_partition_filter=True,
             deletion_protection=env.protected,
+            **on,
         )

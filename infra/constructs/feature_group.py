@@ -37,13 +37,14 @@ class FeatureGroup(Construct):
                 entity_id_columns=[names.ENTITY_COLUMN],
             ),
         )
+        group = self.group.name  # asked of Node once, not for each feature
         for feature in features:
             VertexAiFeatureGroupFeature(
                 self,
                 feature.name,
                 name=feature.name,
                 region=env.region,
-                feature_group=self.group.name,
+                feature_group=group,
                 description=feature.description,
                 version_column_name=feature.name,
             )

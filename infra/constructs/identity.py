@@ -43,13 +43,14 @@ class Identity(Construct):
             description=purpose,
             depends_on=list(after) or None,
         )
+        member = self.account.member  # asked of Node once, not for each role
         for role in roles:
             ProjectIamMember(
                 self,
                 f"may-{role.rpartition('/')[2]}",
                 project=env.project_id,
                 role=role,
-                member=self.account.member,
+                member=member,
                 condition=(conditions or {}).get(role),
             )
         on = {"service_account_id": self.account.name}

@@ -24,7 +24,7 @@ class Watch(Construct):
 
     def __init__(self, scope: Construct, id: str, *, env: Environment, models: Sequence[str]) -> None:
         super().__init__(scope, id)
-        channels = NotificationChannels(self, "channel", env=env).channels
+        channels = NotificationChannels(self, "channel", env=env).ids
         failures = LogMetric(
             self,
             "pipeline-failures",
@@ -71,7 +71,7 @@ class Watch(Construct):
             self._watch_endpoint(env, model, channels)
         self._dashboard(env, [failures, drift])
 
-    def _watch_endpoint(self, env: Environment, model: str, channels: list[Any]) -> None:
+    def _watch_endpoint(self, env: Environment, model: str, channels: list[str]) -> None:
         of_model = f'{ENDPOINT} AND resource.labels.endpoint_id = "{names.endpoint_id(env, model)}"'
         what = model.replace("_", "-")
         shared: dict[str, Any] = {"env": env, "channels": channels, "severity": "ERROR", "labels": {"model": model}}

@@ -1,0 +1,323 @@
+"""The values that matter of every construct, read from production's and the throw-away environment's stacks."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from infra import names
+from infra.constructs.grants import label_of
+from infra.names import Agent, Identity, Key
+from infra.settings import Environment, load_environment
+from infra.stacks.foundation import USERS
+from tests.unit.infra.conftest import Synthesised
+from tests.unit.infra.synthesised import one, resources
+
+
+@pytest.fixture(scope="module")
+def prod() -> Environment:
+    return load_environment("prod")
+
+
+@pytest.fixture(scope="module")
+def local() -> Environment:
+    return load_environment("local")
+
+
+def members(stack: dict[str, Any], kind: str, role: str) -> set[str]:
+    return {each["member"] for type, _, each in resources(stack) if type == f"google_{kind}" and each["role"] == role}
+
+
+def test_apis_stay_on_when_the_stack_goes(stacks: Synthesised) -> None:
+    for kind, _, api in resources(stacks["prod-foundation"]):
+        if kind == "google_project_service":
+            assert api["disable_on_destroy"] is False
+
+
+def test_a_bucket_is_private_versioned_and_encrypted(stacks: Synthesised, prod: Environment) -> None:
+    bucket = one(stacks["prod-data"], "storage_bucket", name=names.bucket(prod, names.Bucket.MODELS))
+    assert bucket["uniform_bucket_level_access"] is True
+    assert bucket["public_access_prevention"] == "enforced"
+    assert bucket["versioning"] == {"enabled": True}
+    assert bucket["encryption"] == {"default_kms_key_name": names.key_path(prod, Key.DATA)}
+    assert bucket["force_destroy"] is False
+    assert bucket["soft_delete_policy"] == {"retention_duration_seconds": 7 * 86_400}
+    assert bucket["lifecycle_rule"] == [
+        {"action": {"type": "Delete"}, "condition": {"num_newer_versions": 5, "with_state": "ARCHIVED"}}
+    ]
+
+
+def test_a_bucket_of_a_throw_away_environment_goes_at_once(stacks: Synthesised, local: Environment) -> None:
+    bucket = one(stacks["local-data"], "storage_bucket", name=names.bucket(local, names.Bucket.RAW))
+    assert bucket["force_destroy"] is True
+    assert bucket["soft_delete_policy"] == {"retention_duration_seconds": 0}
+    assert "encryption" not in bucket
+    assert bucket["lifecycle_rule"][1]["condition"] == {"age": 30, "with_state": "LIVE"}
+
+
+def test_the_state_is_kept_whatever_happens(stacks: Synthesised, local: Environment) -> None:
+    bucket = one(stacks["local-bootstrap"], "storage_bucket")
+    assert bucket["name"] == names.bucket(local, names.Bucket.STATE)
+    assert bucket["force_destroy"] is False
+    assert bucket["deletion_policy"] == "PREVENT"
+    assert bucket["lifecycle"] == {"prevent_destroy": True}
+
+
+def test_tags_of_images_never_move_and_only_the_builder_pushes(stacks: Synthesised, prod: Environment) -> None:
+    registry = one(stacks["prod-data"], "artifact_registry_repository")
+    assert registry["docker_config"] == {"immutable_tags": True}
+    assert [policy["action"] for policy in registry["cleanup_policies"]] == ["DELETE", "KEEP"]
+    assert registry["vulnerability_scanning_config"] == {"enablement_config": "INHERITED"}
+    writers = members(stacks["prod-data"], "artifact_registry_repository_iam_member", "roles/artifactregistry.writer")
+    assert writers == {names.member(prod, Identity.BUILDER)}
+
+
+def test_tables_are_partitioned_by_day_and_can_not_be_scanned_whole(stacks: Synthesised) -> None:
+    for kind, id, table in resources(stacks["prod-data"]):
+        if kind == "google_bigquery_table":
+            assert table["require_partition_filter"] is True, id
+            partition = table["time_partitioning"]["field"]
+            modes = {column["name"]: column["mode"] for column in json.loads(table["schema"])}
+            assert modes[partition] == "REQUIRED"
+    predictions = one(stacks["prod-data"], "bigquery_table", table_id=names.PREDICTIONS_TABLE)
+    assert predictions["time_partitioning"]["expiration_ms"] == 400 * 86_400_000
+
+
+def test_a_secret_has_no_value_and_stays_in_its_region(stacks: Synthesised, prod: Environment) -> None:
+    secret = one(stacks["prod-data"], "secret_manager_secret")
+    (replica,) = secret["replication"]["user_managed"]["replicas"]
+    assert replica["location"] == prod.region
+    assert replica["customer_managed_encryption"] == {"kms_key_name": names.key_path(prod, Key.SECRETS)}
+    readers = members(stacks["prod-data"], "secret_manager_secret_iam_member", "roles/secretmanager.secretAccessor")
+    assert readers == {names.agent(prod, Agent.CLOUD_BUILD)}
+
+
+def test_nothing_comes_into_the_network_but_through_iap_and_among_nodes(stacks: Synthesised, prod: Environment) -> None:
+    stack = stacks["prod-foundation"]
+    rules = {each["name"]: each for kind, _, each in resources(stack) if kind == "google_compute_firewall"}
+    assert rules["prod-deny-ingress"]["deny"] == [{"protocol": "all"}]
+    assert rules["prod-deny-ingress"]["priority"] > max(
+        each["priority"] for name, each in rules.items() if name != "prod-deny-ingress"
+    )
+    assert rules["prod-allow-iap"]["source_ranges"] == ["35.235.240.0/20"]
+    assert rules["prod-allow-cluster"]["source_ranges"] == [prod.network.nodes, prod.network.pods]
+    subnet = one(stack, "compute_subnetwork")
+    assert subnet["private_ip_google_access"] is True
+    assert {each["range_name"]: each["ip_cidr_range"] for each in subnet["secondary_ip_range"]} == {
+        "pods": prod.network.pods,
+        "services": prod.network.services,
+    }
+    assert one(stack, "compute_network")["auto_create_subnetworks"] is False
+
+
+def test_an_identity_can_be_attached_by_whom_it_is_for_and_by_nobody_else(
+    stacks: Synthesised, prod: Environment
+) -> None:
+    made = {
+        each["member"]: each
+        for kind, id, each in resources(stacks["prod-foundation"])
+        if kind == "google_service_account_iam_member" and id.startswith("pipelines_")
+    }
+    assert set(made) == {names.member(prod, user) for user in USERS[Identity.PIPELINES]}
+
+
+def test_only_the_protected_branch_becomes_the_apply_identity(stacks: Synthesised, prod: Environment) -> None:
+    stack = stacks["prod-bootstrap"]
+    provider = one(stack, "iam_workload_identity_pool_provider")
+    assert provider["attribute_condition"] == "assertion.repository == 'acme/fonderie'"
+    pool = f"principalSet://iam.googleapis.com/{names.identity_pool_path(prod)}"
+    federated = {
+        id.partition("_")[0]: each["member"]
+        for kind, id, each in resources(stack)
+        if kind == "google_service_account_iam_member"
+    }
+    protected = f"{pool}/attribute.repository_ref/acme/fonderie@refs/heads/main"
+    assert federated == {
+        "plan": f"{pool}/attribute.repository/acme/fonderie",
+        "apply": protected,
+        "builder": protected,
+    }
+
+
+def test_the_apply_identity_grants_only_what_the_stacks_grant(stacks: Synthesised) -> None:
+    admin = one(stacks["prod-bootstrap"], "project_iam_member", role="roles/resourcemanager.projectIamAdmin")
+    assert "modifiedGrantsByRole" in admin["condition"]["expression"]
+    assert "roles/owner" not in admin["condition"]["expression"]
+
+
+def test_keys_rotate_each_quarter(stacks: Synthesised) -> None:
+    keys = [each for kind, _, each in resources(stacks["dev-bootstrap"]) if kind == "google_kms_crypto_key"]
+    assert {each["name"] for each in keys} == set(Key)
+    assert {each["rotation_period"] for each in keys} == {"7776000s"}
+
+
+def test_service_agents_may_encrypt_where_the_environment_asks(stacks: Synthesised, prod: Environment) -> None:
+    def encrypters(name: str) -> set[tuple[str, str]]:
+        return {
+            (each["crypto_key_id"].rpartition("/")[2], each["member"])
+            for kind, _, each in resources(stacks[f"{name}-foundation"])
+            if kind == "google_kms_crypto_key_iam_member"
+        }
+
+    assert ("data", names.agent(prod, Agent.BIGQUERY)) in encrypters("prod")
+    assert len(encrypters("prod")) == 8
+    assert {key for key, _ in encrypters("dev")} == {"cluster"}, "the cluster's secrets, everywhere"
+
+
+def test_the_cluster_is_private_and_hardened(stacks: Synthesised, prod: Environment) -> None:
+    cluster = one(stacks["prod-runtime"], "container_cluster")
+    assert cluster["private_cluster_config"] == {
+        "enable_private_endpoint": True,
+        "enable_private_nodes": True,
+        "master_ipv4_cidr_block": prod.network.control_plane,
+    }
+    assert cluster["datapath_provider"] == "ADVANCED_DATAPATH"
+    assert cluster["workload_identity_config"] == {"workload_pool": "acme-ml-prod.svc.id.goog"}
+    assert cluster["database_encryption"] == {"key_name": names.key_path(prod, Key.CLUSTER), "state": "ENCRYPTED"}
+    assert cluster["release_channel"] == {"channel": "STABLE"}
+    assert cluster["maintenance_policy"]["recurring_window"]["recurrence"] == "FREQ=WEEKLY;BYDAY=SA,SU"
+    assert cluster["monitoring_config"]["managed_prometheus"] == {"enabled": True}
+    assert cluster["cost_management_config"] == {"enabled": True}
+    assert cluster["fleet"] == {"project": "acme-ml-prod"}
+    assert cluster["deletion_protection"] is True
+
+
+def test_the_spot_pool_starts_from_nothing_and_keeps_others_off(stacks: Synthesised, prod: Environment) -> None:
+    stack = stacks["prod-runtime"]
+    spot = one(stack, "container_node_pool", name="prod-pipelines")
+    assert spot["node_config"]["spot"] is True
+    assert spot["initial_node_count"] == 0
+    assert spot["autoscaling"] == {
+        "location_policy": "ANY",
+        "total_max_node_count": prod.cluster.pipelines.max_nodes,
+        "total_min_node_count": 0,
+    }
+    assert spot["node_config"]["taint"] == [{"effect": "NO_SCHEDULE", "key": names.POOL_LABEL, "value": "pipelines"}]
+    system = one(stack, "container_node_pool", name="prod-system")
+    assert "taint" not in system["node_config"]
+    for pool in (spot, system):
+        assert pool["node_config"]["workload_metadata_config"] == {"mode": "GKE_METADATA"}
+        assert pool["node_config"]["shielded_instance_config"]["enable_secure_boot"] is True
+
+
+def test_pods_become_identities_only_after_the_cluster_is_there(stacks: Synthesised) -> None:
+    for kind, _, each in resources(stacks["prod-runtime"]):
+        if kind == "google_service_account_iam_member":
+            assert each["depends_on"] == ["google_container_cluster.cluster"]
+
+
+def test_an_endpoint_logs_to_the_table_the_monitoring_reads(stacks: Synthesised, prod: Environment) -> None:
+    endpoint = one(stacks["prod-runtime"], "vertex_ai_endpoint", display_name="prod-air_time")
+    logging = endpoint["predict_request_response_logging_config"]
+    assert logging["bigquery_destination"] == {"output_uri": "bq://acme-ml-prod.prod_monitoring.predictions"}
+    assert endpoint["name"] == names.endpoint_id(prod, "air_time")
+
+
+def test_features_are_registered_with_the_words_of_ml(stacks: Synthesised) -> None:
+    feature = one(
+        stacks["prod-runtime"], "vertex_ai_feature_group_feature", name="distance", version_column_name="distance",
+        feature_group="${google_vertex_ai_feature_group.air_time-features.name}",
+    )  # fmt: skip
+    assert len(feature["description"]) > 10
+    columns = json.loads(one(stacks["prod-data"], "bigquery_table", table_id=names.FLIGHTS_TABLE)["schema"])
+    assert {"flight_id", "feature_timestamp", "distance"} <= {column["name"] for column in columns}
+
+
+def test_triggers_run_as_ours_and_prods_apply_waits_for_a_person(stacks: Synthesised, prod: Environment) -> None:
+    stack = stacks["prod-delivery"]
+    runs_as = {
+        each["name"]: each["service_account"]
+        for kind, _, each in resources(stack)
+        if kind == "google_cloudbuild_trigger"
+    }
+    assert runs_as == {
+        "prod-preview": names.account_path(prod, Identity.PLAN),
+        "prod-apply": names.account_path(prod, Identity.APPLY),
+        "prod-images": names.account_path(prod, Identity.BUILDER),
+        "prod-drift": names.account_path(prod, Identity.PLAN),
+    }
+    assert one(stack, "cloudbuild_trigger", name="prod-apply")["approval_config"] == {"approval_required": True}
+    assert "approval_config" not in one(stacks["dev-delivery"], "cloudbuild_trigger", name="dev-apply")
+    pull_request = one(stack, "cloudbuild_trigger", name="prod-preview")["repository_event_config"]["pull_request"]
+    assert pull_request["comment_control"] == "COMMENTS_ENABLED_FOR_EXTERNAL_CONTRIBUTORS_ONLY"
+
+
+def test_a_schedule_sends_the_compiled_spec_as_the_scheduler(stacks: Synthesised, prod: Environment) -> None:
+    job = one(stacks["prod-delivery"], "cloud_scheduler_job", name="prod-training-air-time")
+    target = job["http_target"]
+    body = json.loads(base64.b64decode(target["body"]))
+    template = one(
+        stacks["prod-delivery"], "storage_bucket_object", bucket=names.bucket(prod, names.Bucket.TEMPLATES),
+        content_type="application/json", name=_template_name(stacks, "training/air_time-"),
+    )  # fmt: skip
+    assert body["pipelineSpec"] == json.loads(template["content"].replace("$${", "${").replace("%%{", "%{"))
+    assert prod.images.pipelines in json.dumps(body["pipelineSpec"])
+    assert body["serviceAccount"] == names.email(prod, Identity.PIPELINES)
+    assert target["oauth_token"]["service_account_email"] == names.email(prod, Identity.SCHEDULER)
+    assert target["uri"] == (
+        "https://europe-west1-aiplatform.googleapis.com/v1/projects/acme-ml-prod/locations/europe-west1/pipelineJobs"
+    )
+    assert job["time_zone"] == "Europe/Paris"
+
+
+def _template_name(stacks: Synthesised, prefix: str) -> str:
+    (name,) = (
+        each["name"]
+        for kind, _, each in resources(stacks["prod-delivery"])
+        if kind == "google_storage_bucket_object" and each["name"].startswith(prefix)
+    )
+    return str(name)
+
+
+def test_a_retraining_has_an_id_made_of_model_and_month(stacks: Synthesised, prod: Environment) -> None:
+    workflow = one(stacks["prod-delivery"], "workflows_workflow")
+    source = yaml.safe_load(workflow["source_contents"].replace("$${", "${"))
+    assert [step for each in source["main"]["steps"] for step in each][:3] == ["read", "check", "name_the_run"]
+    assert 'text.replace_all(request.model, "_", "-") + "-" + request.month' in workflow["source_contents"]
+    assert "error.code == 409" in workflow["source_contents"]
+    known = json.loads(workflow["user_env_vars"]["PIPELINES"])
+    assert known["air_time"]["object"] == _template_name(stacks, "training/air_time-")
+    asking = members(stacks["prod-delivery"], "pubsub_topic_iam_member", "roles/pubsub.publisher")
+    assert asking == {names.member(prod, Identity.MONITORING)}
+
+
+def test_alerts_wait_for_their_metrics_and_tell_people_what_to_do(stacks: Synthesised) -> None:
+    alerts = {
+        each["display_name"]: each
+        for kind, _, each in resources(stacks["prod-delivery"])
+        if kind == "google_monitoring_alert_policy"
+    }
+    assert any("drift-alarms" in each for each in alerts["prod-drift-alarm"]["depends_on"])
+    for name, alert in alerts.items():
+        assert len(alert["notification_channels"]) == 2, name
+        assert alert["documentation"]["content"]
+    errors = alerts["prod-air-time-errors"]["conditions"][0]["condition_threshold"]
+    assert errors["threshold_value"] == 0.01
+    assert "prediction_count" in errors["denominator_filter"]
+
+
+def test_the_dashboard_is_valid_and_its_tiles_do_not_meet(stacks: Synthesised) -> None:
+    board = json.loads(one(stacks["prod-delivery"], "monitoring_dashboard")["dashboard_json"])
+    places = [(tile.get("xPos", 0), tile.get("yPos", 0)) for tile in board["mosaicLayout"]["tiles"]]
+    assert len(set(places)) == len(places)
+
+
+def test_a_budget_only_where_there_is_a_billing_account(stacks: Synthesised) -> None:
+    assert one(stacks["prod-bootstrap"], "billing_budget")["budget_filter"]["projects"] == ["projects/412345678903"]
+    assert "google_billing_budget" not in stacks["dev-bootstrap"]["resource"]
+
+
+@pytest.mark.parametrize(
+    ("member", "label"),
+    [
+        ("serviceAccount:dev-plan@acme-ml-dev.iam.gserviceaccount.com", "dev-plan"),
+        ("serviceAccount:service-12@gcp-sa-pubsub.iam.gserviceaccount.com", "service-12-gcp-sa-pubsub"),
+        ("serviceAccount:bq-12@bigquery-encryption.iam.gserviceaccount.com", "bq-12-bigquery-encryption"),
+    ],
+)
+def test_a_grant_is_named_by_whom_it_is_for(member: str, label: str) -> None:
+    assert label_of(member) == label
