@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,9 +64,29 @@ def demonstrate(
 ) -> Demonstration:
     """Serve the champion of `registry` (kept in `root`) and put it through everything. Takes 15 to 30 s.
 
-    Registers two versions, promotes one of them and rolls back to the champion it found.
-    Raises StepFailedError when a canary is not decided in time.
+    Registers two versions, promotes one of them and rolls back to the champion it found. Its canaries are kept beside
+    `root`, where no other server follows them. Raises StepFailedError when a canary is not decided in time.
     """
+    with _home(root.parent):
+        return _demonstrate(config, registry, root, seconds, say)
+
+
+@contextmanager
+def _home(folder: Path) -> Iterator[None]:
+    """Runtime state under `folder` for a while."""
+    before = os.environ.get("FONDERIE_HOME")
+    os.environ["FONDERIE_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ["FONDERIE_HOME"]
+        if before is not None:
+            os.environ["FONDERIE_HOME"] = before
+
+
+def _demonstrate(
+    config: ModelConfig, registry: Registry, root: Path, seconds: float, say: Callable[[str], None]
+) -> Demonstration:
     champion = registry.get("champion")
     instances = probe_instances(champion.folder)
     with server_process(SERVING_REGISTRY=str(root), SERVING_MODEL=config.name, SERVING_RELOAD_EVERY_S="0.2") as server:

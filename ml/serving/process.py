@@ -45,7 +45,7 @@ def server_process(**variables: str) -> Iterator[ServerProcess]:
 
     Raises StepFailedError with what it said when it does not become ready.
     """
-    port = _free_port()
+    port = free_port()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "FONDERIE_HOME": str(home()), "AIP_HTTP_PORT": str(port)}
     started = time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:  # not a pipe: one that nobody reads fills up and stops the server
@@ -83,7 +83,8 @@ def _wait(process: subprocess.Popen[bytes], url: str, said: TextIO) -> None:
     raise StepFailedError("the server did not become ready", where=url, hint=said.read().strip()[-500:] or None)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listens on now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
