@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import sys
@@ -11,7 +12,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from fonderie.errors import ExitCode, FonderieError
+from fonderie.errors import ExitCode, FonderieError, StepFailedError
 
 # name -> (module under ci.commands, its line in `fonderie --help`). The module holds `app`, a typer.Typer, for a group
 # of commands, or `command`, a function, for a single one.
@@ -36,6 +37,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "preview": ("preview", "What a change would do, as one comment: destroys first, no secrets."),
     "policy": ("policy", "Check the synthesised stacks: checkov, our own checks, waivers that expire."),
 }
+
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
@@ -82,6 +86,10 @@ def main() -> None:
         build(sys.argv[1:])()
     except FonderieError as error:
         fail(error)
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        fail(StepFailedError("the disk is full", where=error.filename, hint="free some space; nothing is half-written"))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(int(ExitCode.INTERRUPTED)) from None

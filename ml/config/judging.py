@@ -39,7 +39,7 @@ class Gate(Section):
         description="categorical feature -> how much worse one of its slices may be, as a share of the champion's value"
     )
     min_rows: Positive = Field(description="rows held out, at least")
-    min_slice_rows: Positive = Field(description="a slice with fewer rows is reported, not judged")
+    min_slice_rows: Positive = Field(description="smaller slices are pooled, so that every row is judged")
     bootstrap_samples: Positive = Field(default=200, description="for the confidence intervals")
 
     @property

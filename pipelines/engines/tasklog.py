@@ -5,6 +5,7 @@ Upstream prints a task's traceback to stdout only and raises an error without ca
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import time
@@ -48,8 +49,9 @@ class TaskLog(io.TextIOBase):
 
     def close(self) -> None:
         """The file too."""
-        super().close()
-        self._file.close()
+        with contextlib.suppress(OSError):  # a full disk has been said by whoever met it first
+            super().close()
+            self._file.close()
 
     def _take(self, line: str) -> None:
         self._file.write(line + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -22,7 +23,9 @@ pytestmark = pytest.mark.e2e
 Answer = subprocess.CompletedProcess[str]
 
 
-def fonderie(place: Place, *arguments: str) -> Answer:
+def fonderie(place: Place, *arguments: str, room: int | None = None) -> Answer:
+    """Run the command line; no file may grow beyond `room` bytes, as on a disk that is full."""
+    limit = None if room is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
     return subprocess.run(
         [sys.executable, "-m", "ci.cli", *arguments],
         cwd=ROOT,
@@ -31,6 +34,7 @@ def fonderie(place: Place, *arguments: str) -> Answer:
         text=True,
         timeout=120,
         check=False,
+        preexec_fn=limit,
     )
 
 
@@ -185,6 +189,20 @@ def test_a_failing_task_says_why_once_with_its_artefacts(broken: Place, spoil: A
     assert not (broken.home / "registry").exists()
     last = json.loads(fonderie(broken, "runs", "list", "--json").stdout)[-1]
     assert last["state"] == "failed"
+
+
+@pytest.mark.parametrize(("room", "says"), [(1000, "error: the disk is full"), (60_000, "the disk is full")])
+def test_a_full_disk_is_said_and_leaves_no_version(tmp_path: Path, room: int, says: str) -> None:
+    """Full before the run has a folder, and full in the middle of it."""
+    place = small_place(tmp_path, per_day=10)
+
+    answer = fonderie(place, "run", "training", "--model", "small", "--month", "2013-02", room=room)
+
+    assert answer.returncode == 5
+    assert says in answer.stderr
+    assert ("Traceback" in answer.stderr) == (room > 1000)
+    assert not (place.home / "registry").exists()
+    assert [path for path in place.home.rglob(".*") if path.is_file() and path.name != ".lock"] == []
 
 
 def test_a_run_that_is_stopped_or_killed_is_marked_and_registers_nothing(tmp_path: Path) -> None:
