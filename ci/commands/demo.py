@@ -13,7 +13,9 @@ def command() -> None:
     from rich.console import Console
 
     from ci.demo.drift import months_pass
+    from ci.demo.preview import preview_change
     from ci.demo.provision import provision
+    from ci.demo.recreate import recreate_environment
     from ci.demo.serving import serve_and_canary
     from ci.demo.story import Stage, Step, play
     from ci.demo.training import train_three_months
@@ -28,6 +30,8 @@ def command() -> None:
         Step("Train, gate, register, promote: three months of real flights", train_three_months),
         Step("Drift: months pass, the monitor fires, retraining has to earn its place", months_pass),
         Step("Serve: the champion answers, a canary proves itself or not, a rollback", serve_and_canary),
+        Step("Preview: a pull request of three lines, and its one comment", preview_change),
+        Step("Recreate: destroy everything, deploy again, plan: nothing to do", recreate_environment),
     ]
     report = play(steps, stage)
     stage.console.print(f"\nreport: {report}", soft_wrap=True)

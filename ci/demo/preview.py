@@ -1,0 +1,71 @@
+"""A pull request that changes infrastructure and a model, and the comment that its reviewer reads."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from markupsafe import Markup
+from rich.markdown import Markdown
+
+from ci.demo.sandbox import ENVIRONMENT
+from ci.demo.story import Stage
+from ci.preview.comment import render
+from ci.preview.make import Request, make
+from ci.preview.page import page
+from ci.preview.report import Truth
+from fonderie.errors import BadInputError
+from fonderie.files import write_text
+from fonderie.home import home
+from ml.reports.page import Section, paragraph
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("fonderie", "infra", "ml", "pipelines", "ci")
+# One line each: a cluster that would be replaced, a pool that may grow, a gate that asks for more.
+CHANGES = (
+    (f"infra/environments/{ENVIRONMENT}.toml", "control_plane = ", 'control_plane = "172.16.9.0/28"'),
+    (f"infra/environments/{ENVIRONMENT}.toml", "max_nodes = ", "max_nodes = 12"),
+    ("ml/models/air_time.toml", "min_gain = ", "min_gain = 0.02"),
+)
+
+
+def preview_change(stage: Stage) -> None:
+    """Preview the change in a copy of the repository, against the environment as it is deployed."""
+    copy = stage.folder / "pull-request"
+    _committed_copy(copy)
+    for file, start, line in CHANGES:
+        _change(copy / file, start, line)
+        stage.console.print(f"  {file}: {line}")
+    with stage.console.status("preview") as status:
+        made = make(Request((ENVIRONMENT,), "HEAD", None, Truth.SANDBOX, root=copy, progress=status.update))
+    path = home() / "reports" / "preview.html"
+    write_text(path, page(made))
+    comment = render(made)
+    stage.console.print(Markdown(comment.split("<details>")[0]))
+    stage.console.print(f"the whole comment: {path}", soft_wrap=True)
+    shown = Markup('<iframe title="The comment" style="width:100%;height:46rem;border:0" srcdoc="{}"></iframe>')
+    said = paragraph("A change of three lines, and the one comment that the pull request gets.")
+    stage.sections.append(Section("Preview", said + shown.format(page(made))))
+
+
+def _committed_copy(folder: Path) -> None:
+    """The packages as they are now, as the first commit of a repository of its own."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("cdktf.json", ".gitignore", "pyproject.toml"):
+        shutil.copyfile(ROOT / file, folder / file)
+    author = ["-c", "user.name=demo", "-c", "user.email=demo@localhost", "-c", "commit.gpgsign=false"]
+    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], [*author, "commit", "-q", "-m", "The base"]):
+        subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
+    (folder / "imports").symlink_to(ROOT / "imports", target_is_directory=True)  # generated: not part of a commit
+
+
+def _change(file: Path, start: str, line: str) -> None:
+    """Replace the last line that begins with `start`."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    found = [place for place, text in enumerate(lines) if text.startswith(start)]
+    if not found:
+        raise BadInputError(f"the demo's pull request changes a line `{start}...` that is not there", where=file)
+    lines[found[-1]] = line
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
