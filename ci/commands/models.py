@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -147,6 +148,35 @@ def log(model: Model, registry: Location = "", as_json: AsJson = False) -> None:
         ends = (f"v{end:03d}" if end else "" for end in (move.before, move.after))
         table.add_row(f"{move.at:%Y-%m-%d %H:%M:%S}", move.alias, *ends, move.who, move.reason)
     Console(highlight=False).print(table)
+
+
+@app.command()
+def card(
+    model: Model,
+    version: Annotated[str, typer.Option(help="A number or an alias.")] = "champion",
+    registry: Location = "",
+    history: Annotated[str, typer.Option(help="Folder of the monitor's verdicts; under .fonderie by default.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the paths as JSON.")] = False,
+) -> None:
+    """Write a version's model card: purpose, data, metrics by slice, the gate's decision, drift since, lineage.
+
+    fonderie models card air_time
+    """
+    from fonderie.files import write_text
+    from fonderie.home import home
+    from ml.config import load_model
+    from ml.monitoring.card import card_markdown, card_page, card_parts
+    from ml.monitoring.history import History
+
+    config, versions = load_model(model), _open(model, registry)
+    record = versions.get(version).record
+    verdicts = History.of(model, history).verdicts(record.version)
+    parts = card_parts(config, record, versions.aliases(), verdicts)
+    stem = home() / "reports" / f"card-{model}-{record.label}"
+    made = {"html": f"{stem}.html", "markdown": f"{stem}.md"}
+    write_text(Path(made["html"]), card_page(config, record, parts))
+    write_text(Path(made["markdown"]), card_markdown(config, record, parts))
+    print(json.dumps(made) if as_json else "\n".join(made.values()))
 
 
 def _open(model: str, location: str) -> Registry:

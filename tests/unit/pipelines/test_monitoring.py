@@ -6,12 +6,14 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+from ci.commands.models import card
 from ci.commands.runs import list_runs
 from fonderie.errors import BadInputError, ConflictError, RefusedError, StepFailedError
 from ml.config import ModelConfig, models_folder
@@ -21,6 +23,7 @@ from ml.monitoring.history import History
 from ml.monitoring.request import RetrainRequest
 from ml.monitoring.trigger import TriggerDecision
 from ml.monitoring.verdict import MonthVerdict
+from ml.monitoring.watch import watch
 from ml.registry import open_registry
 from pipelines import monitoring_steps as steps
 from pipelines.compile import compiled
@@ -178,6 +181,41 @@ def test_a_champion_whose_folder_has_vanished_is_told(quick: ModelConfig, home: 
 def test_a_second_loop_is_told_before_anything_runs() -> None:
     with History.of("air_time").alone(), pytest.raises(ConflictError, match="another loop"):
         turn("air_time", Month(2013, 4))
+
+
+def test_the_card_of_a_version_says_what_has_moved_since(
+    quick: ModelConfig, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_steps(quick, tmp_path)
+    capsys.readouterr()
+    card("air_time", history=str(tmp_path / "history"), as_json=True)
+    paths = json.loads(capsys.readouterr().out)
+    record = open_registry("air_time").get("champion").record
+    for text in (Path(paths["html"]).read_text(), Path(paths["markdown"]).read_text()):
+        assert "2013-04" in text
+        assert record.model_hash in text
+        assert record.data_hash in text
+        assert all(each.name in text for each in record.metrics.slices)
+        assert all(check.name in text for check in record.decision.checks)
+        assert all(column.name in text for column in record.features)
+    assert Path(paths["html"]).read_text().count("<svg") == 1
+    tables = Path(paths["markdown"]).read_text().split("\n## ")[1:]
+    for part in tables:
+        widths = {line.replace("\\|", "").count("|") for line in part.splitlines() if line.startswith("|")}
+        assert len(widths) == 1, part
+
+
+def test_after_a_rollback_the_restored_version_is_watched(quick: ModelConfig, tmp_path: Path) -> None:
+    registry, now = str(tmp_path / "registry"), datetime(2013, 6, 1, tzinfo=UTC)
+    for month in (Month(2013, 2), Month(2013, 4)):
+        judge_and_promote(quick, train_once(quick, month), registry, tmp_path / str(month), run_id=str(month))
+    versions = open_registry("air_time", registry)
+    assert versions.aliases().champion == 2
+    for version in (2, 1):
+        assert watch(quick, versions, Month(2013, 5)).version == version
+        if version == 2:
+            versions.rollback(reason="alarm", who="on-call", now=now)
+    assert versions.aliases().moves[-1].reason == "alarm"
 
 
 @pytest.mark.e2e
