@@ -1,22 +1,25 @@
-"""Every resource type of the schema, in its smallest configuration, through the real Terraform."""
+"""Every resource type of the schema, in its smallest and its fullest configuration, through the real Terraform."""
 
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infra.sandbox.cloud import Cloud
 from infra.sandbox.facts import Facts
+from infra.sandbox.interface import Severity
 from infra.sandbox.lifecycle import GoogleLifecycle
 from infra.sandbox.planner import Planner
 from infra.sandbox.planning.fields import fields_of
 from infra.sandbox.schema import Schema
 from infra.sandbox.server import Running, serving
+from infra.sandbox.wire import conform
 from infra.sandbox.world import World
-from tests.unit.infra.sandbox.minimal import minimal
+from tests.unit.infra.sandbox.minimal import fullest, minimal
 
 pytestmark = pytest.mark.e2e
 PROVIDER = {"project": "demo-proj", "region": "us-central1", "zone": "us-central1-a"}
@@ -27,10 +30,10 @@ def schema() -> Schema:
     return Schema.load(Path("tests/data/google/schema@7.45.0.json.gz"))
 
 
-@pytest.fixture(scope="module")
-def running(schema: Schema, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+@pytest.fixture
+def running(schema: Schema, tmp_path: Path) -> Iterator[Running]:
     facts = Facts.load()
-    world = World(Cloud(tmp_path_factory.mktemp("cloud") / "cloud.sqlite"), schema, facts, established=True)
+    world = World(Cloud(tmp_path / "cloud.sqlite"), schema, facts, established=True)
     with world.cloud, serving(schema, Planner(schema, facts), GoogleLifecycle(world)) as up:
         yield up
 
@@ -43,20 +46,39 @@ def terraform(running: Running, folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_all_types_are_made_planned_empty_and_destroyed(schema: Schema, running: Running, tmp_path: Path) -> None:
+def write(folder: Path, resources: Mapping[str, dict[str, Any]]) -> None:
+    """One resource of each type; what goes with its parent depends on it."""
+    parents = {"bucket": "google_storage_bucket", "cluster": "google_container_cluster"}
+    for config in resources.values():
+        above = [parent for argument, parent in parents.items() if argument in config and parent in resources]
+        config["depends_on"] = [f"{parent}.a" for parent in above]
+    described = {"provider": {"google": PROVIDER}, "resource": {name: {"a": one} for name, one in resources.items()}}
+    (folder / "main.tf.json").write_text(json.dumps(described))
+
+
+def made_and_planned_empty(running: Running, folder: Path, count: int) -> None:
+    terraform(running, folder, "init")
+    assert f"{count} added, 0 changed" in terraform(running, folder, "apply", "-auto-approve")
+    terraform(running, folder, "plan", "-detailed-exitcode")
+
+
+def test_all_types_in_their_smallest_configuration(schema: Schema, running: Running, tmp_path: Path) -> None:
     facts = Facts.load()
-    resources = {name: minimal(fields_of(schema.resource(name).block, facts.type(name))) for name in schema.types}
-    for config in resources.values():  # what goes when its parent goes
-        parents = {"bucket": "google_storage_bucket.a", "cluster": "google_container_cluster.a"}
-        config["depends_on"] = [parent for argument, parent in parents.items() if argument in config]
-    described = {
-        "provider": {"google": PROVIDER},
-        "resource": {name: {"a": config} for name, config in resources.items()},
-    }
-    (tmp_path / "main.tf.json").write_text(json.dumps(described))
-    terraform(running, tmp_path, "init")
-    assert f"{len(schema.types)} added, 0 changed, 0 destroyed" in terraform(
-        running, tmp_path, "apply", "-auto-approve"
-    )
-    terraform(running, tmp_path, "plan", "-detailed-exitcode")
+    write(tmp_path, {name: minimal(fields_of(schema.resource(name).block, facts.type(name))) for name in schema.types})
+    made_and_planned_empty(running, tmp_path, len(schema.types))
     assert f"{len(schema.types)} destroyed" in terraform(running, tmp_path, "destroy", "-auto-approve")
+
+
+def test_types_in_their_fullest_configuration(schema: Schema, running: Running, tmp_path: Path) -> None:
+    facts, planner = Facts.load(), Planner(schema, Facts.load())
+    resources = {}
+    for name in schema.types:
+        block = schema.resource(name).block
+        config = fullest(fields_of(block, facts.type(name)))
+        typed = {key: conform(value, block.type[1][key]) for key, value in config.items()}
+        found = planner.validate(name, {**block.empty(), **typed})
+        if not any(one.severity is Severity.ERROR for one in found):  # numbers that belong together are not told
+            resources[name] = config
+    assert len(resources) > 130
+    write(tmp_path, resources)
+    made_and_planned_empty(running, tmp_path, len(resources))

@@ -1,4 +1,4 @@
-"""The smallest configuration of a resource type that its facts allow: for tests of every type."""
+"""The smallest and the fullest configuration of a resource type that its facts allow: for tests of every type."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ TEXTS = (
     "folder/",
     "-",
 )
+DEPTH = 9
 NUMBERS = (1, 10, 100, 0, 3600000, 64512)
 
 
@@ -88,6 +89,28 @@ class Builder:
                         yield from self._asked(field.children, one, root, f"{key}.{index}.")
 
 
+class Fullest(Builder):
+    """Every argument but those that another excludes, are deprecated or written only."""
+
+    def __init__(self, fields: Mapping[str, Field]) -> None:
+        super().__init__(fields)
+        self._excluded: set[str] = set()
+
+    def build(self) -> dict[str, Any]:
+        return self._object(self._fields, "")
+
+    def _object(self, fields: Mapping[str, Field], at: str) -> dict[str, Any]:
+        made = {}
+        for name, field in fields.items():
+            key, fact = f"{at}{name}", field.fact
+            left_out = fact.write_only or fact.deprecated or name.endswith("_wo_version") or key.count(".") > DEPTH
+            if not field.configurable or key in self._excluded or (left_out and not field.required):
+                continue
+            self._excluded |= {one for one in (*fact.conflicts_with, *fact.exactly_one_of) if one != key}
+            made[name] = self._value(field, key)
+        return made
+
+
 def sample(fact: Fact, kind: Kind, key: str) -> Any:
     """A value that the facts accept."""
     if kind is Kind.BOOL:
@@ -115,4 +138,11 @@ def present(root: Any, key: str) -> bool:
 def minimal(fields: Mapping[str, Field]) -> dict[str, Any]:
     """The smallest configuration of a type with these fields, unprotected."""
     config = Builder(fields).build()
+    return {**config, "deletion_protection": False} if "deletion_protection" in fields else config
+
+
+def fullest(fields: Mapping[str, Field]) -> dict[str, Any]:
+    """The fullest configuration of a type with these fields, unprotected."""
+    config = Fullest(fields).build()
+    config.pop("deletion_policy", None)
     return {**config, "deletion_protection": False} if "deletion_protection" in fields else config

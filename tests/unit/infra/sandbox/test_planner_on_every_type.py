@@ -1,42 +1,54 @@
 """Laws of planning that hold on all types, told from the facts alone."""
 
+import copy
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from infra.sandbox.facts import Facts
-from infra.sandbox.interface import UNKNOWN, ProviderConfig, Severity, State
+from infra.sandbox.interface import UNKNOWN, Path, ProviderConfig, Severity, State
 from infra.sandbox.memory import fill
 from infra.sandbox.planner import Planner
 from infra.sandbox.planning.fields import Field, Kind, fields_of
-from infra.sandbox.schema import Schema
+from infra.sandbox.schema import Block, Schema
 from infra.sandbox.wire import conform
-from tests.unit.infra.sandbox.minimal import minimal
+from tests.unit.infra.sandbox.minimal import fullest, minimal
 
+Build = Callable[[Mapping[str, Field]], dict[str, Any]]
 PROVIDER = ProviderConfig(project="demo-proj", region="us-central1", zone="us-central1-a")
 
 
 class Resource:
-    """A type's smallest configuration, and the state after it was applied."""
+    """A type's smallest or fullest configuration, and the state after it was applied."""
 
-    def __init__(self, schema: Schema, facts: Facts, planner: Planner, type_name: str) -> None:
+    def __init__(self, schema: Schema, facts: Facts, planner: Planner, type_name: str, build: Build = minimal) -> None:
         self.type, self.planner = type_name, planner
         self.block = schema.resource(type_name).block
         self.fields = fields_of(self.block, facts.type(type_name))
-        self.config = {**self.block.empty(), **conform_some(minimal(self.fields), self.block.type)}
+        self.config = {**self.block.empty(), **conform_some(build(self.fields), self.block.type)}
         planned = planner.plan(type_name, None, self.config, self.config, PROVIDER).state
         assert planned is not None
         self.state = planner.kept(type_name, {**fill(planned, self.block.type, ""), "id": "made"})
 
     def proposed(self, config: State) -> State:
         """As Terraform proposes: what is computed and not configured stays."""
-        return {
-            name: self.state[name] if value is None and self._computed(name) else value
-            for name, value in config.items()
-        }
+        return proposed(self.block, config, self.state)
 
-    def _computed(self, name: str) -> bool:
-        return name in self.block.attributes and self.block.attributes[name].computed
+
+def proposed(block: Block, config: Mapping[str, Any], prior: Mapping[str, Any]) -> State:
+    """`config` with what is computed and null from the state, in lists of blocks by their index."""
+    state: State = {}
+    for name, attribute in block.attributes.items():
+        state[name] = prior.get(name) if config[name] is None and attribute.computed else config[name]
+    for name, nested in block.blocks.items():
+        before, state[name] = prior.get(name) or [], config[name]
+        if isinstance(config[name], list):
+            state[name] = [
+                proposed(nested.block, one, before[index] if index < len(before) else {})
+                for index, one in enumerate(config[name])
+            ]
+    return state
 
 
 def conform_some(config: State, type: Any) -> State:
@@ -94,6 +106,47 @@ def test_a_changed_text_forces_replacement_exactly_where_the_facts_say(resources
             assert replaces == field.fact.force_new, (one.type, field.name)
             tried += 1
     assert tried > 150
+
+
+def texts_in_lists(
+    fields: Mapping[str, Field], value: Mapping[str, Any], at: Path = ()
+) -> Iterator[tuple[Path, Field]]:
+    """Texts at any depth of lists of blocks, with their places; those in sets have none."""
+    for name, field in fields.items():
+        inside = value.get(name)
+        if inside is None:
+            continue
+        if field.kind is Kind.STRING and not (field.fact.suppresses or field.fact.normalises):
+            yield (*at, name), field
+        elif field.kind is Kind.LIST and field.children:
+            for index, one in enumerate(inside):
+                yield from texts_in_lists(field.children, one, (*at, name, index))
+
+
+def changed(value: Any, at: Path) -> Any:
+    """A copy with another text at one place."""
+    if not at:
+        return "other"
+    copied = copy.copy(value)
+    copied[at[0]] = changed(value[at[0]], at[1:])
+    return copied
+
+
+def test_a_text_at_any_depth_forces_replacement_exactly_where_the_facts_say(
+    schema: Schema, facts: Facts, planner: Planner
+) -> None:
+    tried = 0
+    for name in schema.types[::3]:
+        one = Resource(schema, facts, planner, name, fullest)
+        if name == "google_storage_bucket" or facts.type(name).framework:
+            continue  # the facts say that its set of locations is normalised: it differs in every plan
+        for place, field in texts_in_lists(one.fields, one.config):
+            config = changed(one.config, place)
+            planned = planner.plan(name, one.state, one.proposed(config), config, PROVIDER)
+            replaces = [path for path in planned.requires_replace if path != ("id",)]
+            assert replaces == ([place] if field.force_new else []), (name, place)
+            tried += 1
+    assert tried > 400
 
 
 def test_a_value_outside_an_enumeration_is_refused_in_the_provider_s_words(resources: list[Resource]) -> None:
