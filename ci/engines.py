@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from fonderie.errors import BadInputError
 from fonderie.google import Access
@@ -13,6 +15,9 @@ from ml.config import load_model
 from ml.data.months import Month
 from pipelines.compile import code_version, compiled
 from pipelines.engines import Engine, Run
+
+if TYPE_CHECKING:
+    from ml.serving.vertex import VertexTraffic
 
 
 class EngineName(StrEnum):
@@ -47,6 +52,14 @@ def open_engine(name: EngineName, env: Environment, model: str, *, host: str = "
         settings = KubeflowSettings(host or "http://127.0.0.1:8080", "pipeline-runner", root, names.POOL_LABEL)
         return KubeflowEngine(settings, load_model(model))
     raise BadInputError("the local engine needs no environment", hint="leave --env out")
+
+
+def open_traffic(env: Environment, model: str) -> VertexTraffic:
+    """The traffic split of a model's endpoint; FONDERIE_GOOGLE_ENDPOINT replaces Google's address."""
+    from ml.serving.vertex import VertexTraffic
+
+    access = Access(env.project_id, env.region, endpoint=os.environ.get("FONDERIE_GOOGLE_ENDPOINT") or None)
+    return VertexTraffic(access, names.endpoint_path(env, load_model(model).name))
 
 
 def run_id(model: str, month: Month) -> str:

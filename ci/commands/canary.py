@@ -79,6 +79,30 @@ def abort(
     _say(canary, as_json)
 
 
+@app.command()
+def split(
+    model: Model,
+    env: Annotated[str, typer.Option(help="The environment whose endpoint is meant.")],
+    to: Annotated[list[str] | None, typer.Option(help="VERSION=PER CENT; may be given more than once.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The traffic of an environment's endpoint on Vertex AI by version; with `--to`, set it.
+
+    Terraform makes the endpoint and leaves its split alone. The shares must come to 100.
+
+        fonderie canary split air_time --env dev
+        fonderie canary split air_time --env dev --to 3=95 --to 4=5
+    """
+    import json
+
+    from ci.engines import environment, open_traffic
+    from ml.serving.trials import shares_of
+
+    traffic = open_traffic(environment(env), model)
+    held = traffic.set(shares_of(to)) if to else traffic.split()
+    print(json.dumps(held) if as_json else ", ".join(f"version {name}: {share} %" for name, share in held.items()))
+
+
 def _say(canary: Canary, as_json: bool) -> None:
     import msgspec
     from rich.console import Console

@@ -111,6 +111,9 @@ def rollback(
     reason: Reason,
     to: Annotated[int | None, typer.Option(help="A version; the previous champion by default.")] = None,
     registry: Location = "",
+    env: Annotated[
+        str, typer.Option(help="On Vertex AI: this environment's registry, and its endpoint's traffic.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Make the previous champion, or a version, champion again; the traffic follows, and a running canary ends.
@@ -119,14 +122,21 @@ def rollback(
 
         fonderie models rollback air_time --reason "alarm of 2 May"
         fonderie models rollback air_time --to 1 --reason "alarm of 2 May"
+        fonderie models rollback air_time --reason "alarm of 2 May" --env prod
     """
     from ml.serving.trials import follow_rollback
 
+    if env:
+        from ci.engines import environment, open_traffic, registry_location
+
+        registry = registry_location(environment(env))
     versions = _open(model, registry)
     before = versions.aliases().champion
     who, now = _signed()
     record = versions.rollback(to, expected_current=before, reason=reason, who=who, now=now)
     follow_rollback(model, f"rolled back to {record.label}: {reason}", now=now)
+    if env:
+        open_traffic(environment(env), model).set({str(record.version): 100})
     _say(record, before, as_json)
 
 

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -51,6 +52,17 @@ def with_steps(margins: Margins, steps: str, min_requests: int | None) -> Margin
     if min_requests is not None and min_requests < 1:
         raise BadInputError(f"{min_requests} must be above 0", where="--min-requests")
     return msgspec.structs.replace(margins, steps=wanted, min_requests=min_requests or margins.min_requests)
+
+
+def shares_of(words: Sequence[str]) -> dict[str, int]:
+    """From "3=95" and "4=5". Raises BadInputError."""
+    shares = {}
+    for word in words:
+        found = re.fullmatch(r"v?0*([1-9][0-9]*)=([0-9]{1,3})", word)
+        if found is None:
+            raise BadInputError(f"{word!r} is no share", where="--to", hint="like 4=5")
+        shares[found[1]] = int(found[2])
+    return shares
 
 
 def read_canary(model: str) -> Canary | None:

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.google.discovery import Call, RejectedError, Service
+from tests.google.endpoints import Endpoints
 from tests.google.jobs import Jobs
 from tests.google.models import Models
 from tests.google.storage import Storage
@@ -29,6 +30,7 @@ class Google:
         self.storage = Storage()
         self.models = Models()
         self.jobs = Jobs()
+        self.endpoints = Endpoints()
         self.calls: list[Call] = []
         self.refused: list[str] = []
         self.failures: list[RejectedError] = []  # the next calls fail with these
@@ -69,6 +71,8 @@ class Google:
             return self.storage.handle(call, media)
         if ".models." in call.method:
             return self.models.handle(call)
+        if ".endpoints." in call.method:
+            return self.endpoints.handle(call)
         if ".pipelineJobs." in call.method:
             return self.jobs.handle(call)
         raise RejectedError(501, "UNIMPLEMENTED", f"the stand-in has no {call.method}")

@@ -1,0 +1,89 @@
+"""The split of an endpoint, over the real client library and an HTTP stand-in that checks every request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from google.oauth2.credentials import Credentials
+
+from fonderie.errors import BadInputError, ConflictError, FonderieError
+from fonderie.google import Access
+from ml.serving.canary import Status, abort, start
+from ml.serving.vertex import VertexTraffic
+from tests.google.discovery import RejectedError
+from tests.google.server import Google, running
+from tests.unit.ml.serving.simulation import MARGINS, NOW, Traffic, run
+
+ENDPOINT = "projects/acme/locations/europe-west1/endpoints/1234567890"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Google]:
+    with running() as google:
+        yield google
+
+
+@pytest.fixture
+def google(server: Google) -> Google:
+    deployed = [{"id": "77", "modelVersionId": "1"}, {"id": "88", "modelVersionId": "2"}]
+    server.endpoints.endpoints = {
+        ENDPOINT: {"name": ENDPOINT, "etag": "e", "deployedModels": deployed, "trafficSplit": {"77": 100}}
+    }
+    server.calls.clear()
+    server.refused.clear()
+    return server
+
+
+@pytest.fixture
+def traffic(google: Google) -> VertexTraffic:
+    access = Access("acme", "europe-west1", endpoint=google.address, credentials=Credentials(token="of-the-test"))
+    return VertexTraffic(access, ENDPOINT)
+
+
+def test_shares_are_set_by_version_and_nothing_else_of_the_endpoint(traffic: VertexTraffic, google: Google) -> None:
+    assert traffic.split() == {"1": 100, "2": 0}
+
+    assert traffic.set({"1": 95, "2": 5}) == {"1": 95, "2": 5}
+
+    patch = next(call for call in google.calls if call.method.endswith("patch"))
+    assert patch.query["updateMask"] == "trafficSplit"
+    assert patch.body["trafficSplit"] == {"77": 95, "88": 5}
+    assert google.refused == []
+
+
+def test_the_split_follows_a_canary(traffic: VertexTraffic) -> None:
+    canary = start("air_time", "1", "2", MARGINS, now=NOW)
+    assert traffic.follow(canary) == {"1": 100, "2": 0}
+
+    promoted = run(Traffic(), seed=1)
+    assert promoted.status is Status.PROMOTED
+    assert traffic.follow(msgspec.structs.replace(promoted, status=Status.RUNNING)) == {"1": 75, "2": 25}
+    assert traffic.follow(promoted) == {"1": 0, "2": 100}
+    assert traffic.follow(abort(canary, "by hand", now=NOW)) == {"1": 100, "2": 0}
+
+
+@pytest.mark.parametrize(("shares", "said"), [({"1": 95}, "not 100"), ({"1": 95, "9": 5}, "9 is not deployed")])
+def test_shares_that_cannot_be_are_refused_before_anything_is_asked_for(
+    traffic: VertexTraffic, google: Google, shares: dict[str, int], said: str
+) -> None:
+    with pytest.raises(BadInputError, match=said):
+        traffic.set(shares)
+
+    assert not [call for call in google.calls if call.method.endswith("patch")]
+
+
+def test_an_endpoint_changed_in_between_is_a_conflict_and_one_that_is_not_there_is_said(
+    traffic: VertexTraffic, google: Google
+) -> None:
+    google.failures.append(RejectedError(404, "NOT_FOUND", f"Endpoint `{ENDPOINT}` is not found."))
+    with pytest.raises(FonderieError, match="not found"):
+        traffic.split()
+
+    traffic.split()
+    stale = traffic._get()
+    google.endpoints.endpoints[ENDPOINT]["etag"] = "changed"
+    traffic._get = lambda: stale  # type: ignore[method-assign]  # what was read before somebody changed it
+    with pytest.raises(ConflictError):
+        traffic.set({"2": 100})
