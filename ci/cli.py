@@ -35,6 +35,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "experiment": ("experiment", "Hyper-parameters side by side; the best one may go before the gate."),
     "simulate": ("simulate", "Replay months: monitor, decide, train, gate; against two baselines."),
     "preview": ("preview", "What a change would do, as one comment: destroys first, no secrets."),
+    "apply": ("apply", "Apply what was reviewed: the plan's hash is compared first."),
+    "drift": ("drift", "What changed in the cloud behind Terraform's back."),
+    "promote": ("promote", "The pull request that moves images and pipelines to the next environment."),
     "policy": ("policy", "Check the synthesised stacks: checkov, our own checks, waivers that expire."),
 }
 

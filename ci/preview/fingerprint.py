@@ -3,7 +3,8 @@
 The hash covers every resource and output that would change: address, type, provider, action, what forces it, and every
 value before and after, sensitive or not. It does not depend on timestamps, the serial of the state, the order of the
 plan, or on resources that stay as they are. Values are hashed with the state's lineage as key, a random id that only
-those know who can read the state, so neither a hash nor a record of digests gives a secret away.
+those know who can read the state (before there is a state: with a fixed key), so neither a hash nor a record of digests
+gives a secret away.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ci.preview.report import Frozen
 UNKNOWN = "?"
 _DIGITS = 20
 # What the provider counts up or stamps by itself; of no meaning in what is there already.
-_VOLATILE = frozenset(
+VOLATILE = frozenset(
     {"etag", "update_time", "updated", "create_time", "creation_time", "creation_timestamp", "last_modified_time",
      "generation", "metageneration", "fingerprint", "label_fingerprint", "metadata_fingerprint", "updated_at"}
 )  # fmt: skip
@@ -53,9 +54,14 @@ class PlanRecord(Frozen):
 def record(environment: str, plans: Iterable[StackPlan], head: str = "") -> PlanRecord:
     """The record of an environment's plans."""
     changes = tuple(sorted((one for plan in plans for one in fingerprints(plan)), key=lambda one: one.key))
+    return PlanRecord(environment=environment, hash=hash_of(environment, changes), head=head, changes=changes)
+
+
+def hash_of(environment: str, changes: Iterable[Fingerprint]) -> str:
+    """The hash of an environment's changes."""
     text = json.dumps([environment, [one.model_dump(mode="json") for one in changes]], sort_keys=True)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return PlanRecord(environment=environment, hash=f"p-{digest[:_DIGITS]}", head=head, changes=changes)
+    return f"p-{digest[:_DIGITS]}"
 
 
 def fingerprints(plan: StackPlan) -> Iterator[Fingerprint]:
@@ -77,12 +83,12 @@ def _values(change: ResourceChange, salt: str) -> dict[str, str]:
     before = {
         path: value
         for path, value in _leaves("-", change.before, None, 0)
-        if not (set(path.split("/")) & _VOLATILE and after.get("+" + path[1:], value) in (value, UNKNOWN))
+        if not (set(path.split("/")) & VOLATILE and after.get("+" + path[1:], value) in (value, UNKNOWN))
     }
     stable = {
         path: value
         for path, value in after.items()
-        if not (change.before is not None and set(path.split("/")) & _VOLATILE and "-" + path[1:] not in before)
+        if not (change.before is not None and set(path.split("/")) & VOLATILE and "-" + path[1:] not in before)
     }
     facts = {
         "provider": change.provider,

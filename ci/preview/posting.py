@@ -42,11 +42,16 @@ def target_of(variables: Mapping[str, str]) -> Target:
         api = gitlab.api(token, variables.get("CI_API_V4_URL") or "https://gitlab.com/api/v4")
         number = _number(variables["CI_MERGE_REQUEST_IID"], "CI_MERGE_REQUEST_IID")
         return Target(gitlab.GitLab(api, project, number), _needed(variables, "CI_COMMIT_SHA"))
+    return Target(github_of(variables, _pull_request(variables)), _needed(variables, "FONDERIE_HEAD"))
+
+
+def github_of(variables: Mapping[str, str], number: int = 0) -> github.GitHub:
+    """A pull request of the repository that the variables name."""
     token, repository = _needed(variables, "GITHUB_TOKEN"), _needed(variables, "GITHUB_REPOSITORY")
     if not re.fullmatch(r"(?!\.)[\w.-]+/(?!\.)[\w.-]+", repository):
         raise BadInputError(f"{repository!r} is not owner/name", where="GITHUB_REPOSITORY")
     api = github.api(token, variables.get("GITHUB_API_URL") or "https://api.github.com")
-    return Target(github.GitHub(api, repository, _pull_request(variables)), _needed(variables, "FONDERIE_HEAD"))
+    return github.GitHub(api, repository, number)
 
 
 def _pull_request(variables: Mapping[str, str]) -> int:

@@ -1,0 +1,60 @@
+"""What changed behind Terraform's back: the state refreshed, and compared with what it said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ci.preview.assemble import clean
+from ci.preview.attributes import attribute_changes
+from ci.preview.fingerprint import VOLATILE
+from ci.preview.plan import Action, StackPlan, read_plan
+from ci.preview.planning import private_folder
+from ci.preview.report import Change, StackPreview
+from ci.preview.secrets import Masker
+from ci.preview.values import Reader
+from fonderie.errors import FonderieError
+from infra.deploy import Deployer, Stack
+
+_AT_ONCE = 6
+
+
+def drift_of(environment: str, stacks: Sequence[Stack], variables: Mapping[str, str]) -> list[StackPreview]:
+    """Per stack, what is not as it was left: attributes before (as it was left) and after (as it is now)."""
+    deployer = Deployer(variables)
+    with private_folder() as folder, ThreadPoolExecutor(_AT_ONCE) as threads:
+        return list(threads.map(lambda stack: _drift(environment, stack, deployer, Path(folder)), stacks))
+
+
+def _drift(environment: str, stack: Stack, deployer: Deployer, folder: Path) -> StackPreview:
+    terraform, file = deployer.terraform(stack), folder / f"{stack.name}.tfplan"
+    try:
+        terraform.init()
+        terraform.plan(file, "-refresh-only")
+        plan = read_plan(json.dumps(terraform.show(file)), environment=environment, stack=stack.name)
+    except FonderieError as error:
+        return StackPreview(environment=environment, name=stack.name, failure=clean(str(error), Masker()))
+    return StackPreview(environment=environment, name=stack.name, changes=tuple(_changes(plan)))
+
+
+def _changes(plan: StackPlan) -> list[Change]:
+    reader = Reader(Masker([plan]))
+    found = []
+    for change in plan.drifted:
+        attributes, more = attribute_changes(change, reader)
+        told = [item for item in attributes if item.path.split(".")[0].split("[")[0] not in VOLATILE]
+        if told or change.action is Action.DESTROY:
+            note = "is gone from the cloud" if change.action is Action.DESTROY else ""
+            found.append(
+                Change(
+                    address=reader.address(change.address),
+                    type=change.type,
+                    action=change.action,
+                    note=note,
+                    attributes=tuple(told),
+                    more_attributes=more,
+                )
+            )
+    return sorted(found, key=lambda change: change.address)
