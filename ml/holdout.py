@@ -9,8 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fonderie.errors import BadDataError
+from ml.config import ModelConfig
+from ml.data.catalogue import CATALOGUE, FeatureKind
 from ml.data.features import day_number
 from ml.data.months import Month
+from ml.registry import Registry, SchemaColumn
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,28 @@ def split(table: pa.Table, month: Month, fraction: float) -> Split:
         raise BadDataError(f"no labelled rows to {side}", where=str(month), hint=f"the tail begins on {first}")
     last = date(1970, 1, 1) + timedelta(days=int(pc.max(training["day_number"]).as_py()))
     return Split(training, holdout, last, first)
+
+
+def with_features(config: ModelConfig, registry: Registry) -> ModelConfig:
+    """The configuration with the features that only the champion reads, so that it can be scored on the same rows.
+
+    A feature that left the catalogue cannot be computed any more; the evaluation says so then.
+    """
+    champion = registry.aliases().champion
+    if champion is None:
+        return config
+    missing = [each for each in registry.get(champion).record.features if each.name not in config.features.names]
+    known = {kind: tuple(each.name for each in missing if _computable(each, kind)) for kind in FeatureKind}
+    if not any(known.values()):
+        return config
+    features = config.features.model_copy(
+        update={
+            "numeric": config.features.numeric + known[FeatureKind.NUMERIC],
+            "categorical": config.features.categorical + known[FeatureKind.CATEGORICAL],
+        }
+    )
+    return config.model_copy(update={"features": features})
+
+
+def _computable(column: SchemaColumn, kind: FeatureKind) -> bool:
+    return column.kind == kind and column.name in CATALOGUE and CATALOGUE[column.name].kind is kind

@@ -38,6 +38,7 @@ def validate(
 def features(
     config: str,
     code_version: str,
+    registry: str,
     partitions: dsl.Input[dsl.Artifact],
     contracts: dsl.Input[dsl.Artifact],
     training: dsl.Output[dsl.Dataset],
@@ -47,7 +48,7 @@ def features(
     """Rows to train on, rows held out, and what both are made of."""
     from pipelines import steps
 
-    steps.features(config, partitions.path, training.path, holdout.path, lineage.path)
+    steps.features(config, partitions.path, training.path, holdout.path, lineage.path, registry)
 
 
 @component

@@ -56,23 +56,33 @@ def validate(config: str, partitions: str, out: str) -> None:
     _write(out, Contracts(partitions=found).model_dump_json(indent=1))
 
 
-def features(config: str, partitions: str, training_out: str, holdout_out: str, lineage_out: str) -> None:
-    """Write the rows to train on, the rows held out, and their Lineage."""
+def features(
+    config: str, partitions: str, training_out: str, holdout_out: str, lineage_out: str, registry: str | None = None
+) -> None:
+    """Write the rows to train on, the rows held out, and their Lineage.
+
+    With a registry the held-out rows have the features of its champion too.
+    """
     from ml.data.features import build
     from ml.data.parquet import content_hash, write_parquet
-    from ml.holdout import split
+    from ml.holdout import split, with_features
+    from ml.registry import open_registry
 
     model, months = read_config(config), _months(partitions)
     built = build(model, months)
     cut = split(built.table(), months[-1], model.data.holdout_fraction)
+    both = model if registry is None else with_features(model, open_registry(model.name, registry))
+    held = cut.holdout
+    if both != model:
+        held = split(build(both, months[-1:]).table(), months[-1], model.data.holdout_fraction).holdout
     write_parquet(cut.training, Path(training_out))
-    write_parquet(cut.holdout, Path(holdout_out))
+    write_parquet(held, Path(holdout_out))
     lineage = Lineage(
         model=model.name,
         month=str(months[-1]),
         training_months=tuple(map(str, months)),
         training_rows=len(cut.training),
-        holdout_rows=len(cut.holdout),
+        holdout_rows=len(held),
         trained_until=cut.trained_until.isoformat(),
         holdout_from=cut.holdout_from.isoformat(),
         data_hash=built.data_hash,

@@ -31,7 +31,7 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
             partitions = extracted.outputs["partitions"]
             validated = set_up(task.validate(partitions=partitions, **about))
             contracts = validated.outputs["contracts"]
-            built = set_up(task.features(partitions=partitions, contracts=contracts, **about))
+            built = set_up(task.features(registry=registry, partitions=partitions, contracts=contracts, **about))
             trained = set_up(task.train(training=built.outputs["training"], **about))
             scored = set_up(
                 task.evaluate(
