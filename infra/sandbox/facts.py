@@ -6,14 +6,14 @@ The keys of the files are explained in docs/sandbox.md; `infra/provider/` holds 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from fonderie.errors import BadInputError
-from infra.sandbox.schema import Schema, attribute_paths
+from infra.sandbox.schema import Schema
 
 PROVIDER = Path(__file__).parents[1] / "provider"
 VERSION = "7.45.0"
@@ -193,6 +193,12 @@ class Facts:
                 ) from problem
         return self._parsed[name]
 
+    def paths(self, name: str) -> Collection[str]:
+        """The paths that the facts know of a resource type, without parsing it. Raises BadInputError as `type` does."""
+        raw = self.raw["types"].get(name)
+        attributes = raw.get("attrs") if isinstance(raw, dict) else None
+        return attributes.keys() if isinstance(attributes, dict) else self.type(name).attributes.keys()
+
     def provider(self) -> TypeFacts:
         """The facts of the provider block."""
         blocks = self.raw.get("provider_block") or {}
@@ -216,9 +222,12 @@ class Facts:
 def check(schema: Schema, facts: Facts) -> None:
     """Hold schema against facts. Raises BadInputError where the schema has a type or attribute the facts know not."""
     for name in schema.types:
-        known = facts.type(name).attributes
-        paths = (path for path, _ in attribute_paths(schema.resource(name).block))
-        unknown = [path for path in paths if path not in known and path != "id" and path.split(".")[0] != "timeouts"]
+        known = facts.paths(name)
+        unknown = [
+            path
+            for path in schema.paths(name)
+            if path not in known and path != "id" and path.split(".")[0] != "timeouts"
+        ]
         if unknown:
             raise BadInputError(
                 f"the schema's {name} has {unknown[0]}, of which the facts know nothing",

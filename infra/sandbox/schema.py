@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import gzip
 import json
 from collections.abc import Iterator, Mapping
@@ -155,6 +156,21 @@ class Schema:
         """A data source. Raises BadInputError for one the schema has not."""
         return self._of("data source", type, self.raw.get("data_source_schemas", {}))
 
+    def paths(self, type: str) -> list[str]:
+        """The paths of all attributes and blocks of a resource type, without parsing it. Raises BadInputError when it
+        is malformed."""
+        try:
+            return list(_paths(self.raw["resource_schemas"][type].get("block", {})))
+        except (KeyError, TypeError, AttributeError) as problem:
+            raise self._malformed("resource type", type, problem) from problem
+
+    def _malformed(self, what: str, name: str, problem: Exception) -> BadInputError:
+        return BadInputError(
+            f"the schema of {what} {name} is malformed: {builtins.type(problem).__name__} {problem}",
+            where=self.source,
+            hint="give the output of `terraform providers schema -json`",
+        )
+
     def _of(self, what: str, name: str, among: Mapping[str, Any]) -> ResourceSchema:
         if (what, name) not in self._parsed:
             if name not in among:
@@ -165,11 +181,7 @@ class Schema:
                 block = Block.of(among[name].get("block", {}))
                 self._parsed[what, name] = ResourceSchema(name, among[name].get("version", 0), block)
             except (KeyError, ValueError, TypeError, AttributeError) as problem:
-                raise BadInputError(
-                    f"the schema of {what} {name} is malformed: {type(problem).__name__} {problem}",
-                    where=self.source,
-                    hint="give the output of `terraform providers schema -json`",
-                ) from problem
+                raise self._malformed(what, name, problem) from problem
         return self._parsed[what, name]
 
 
@@ -182,10 +194,10 @@ def _type(raw: Mapping[str, Any]) -> CtyType:
     return inner if nesting == "single" else [nesting, inner]
 
 
-def attribute_paths(block: Block, prefix: str = "") -> Iterator[tuple[str, Attribute | NestedBlock]]:
-    """Every attribute and block with its path (`a.b.c`, no indexes), as the facts name them."""
-    for name, attribute in block.attributes.items():
-        yield f"{prefix}{name}", attribute
-    for name, nested in block.blocks.items():
-        yield f"{prefix}{name}", nested
-        yield from attribute_paths(nested.block, f"{prefix}{name}.")
+def _paths(block: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Every attribute and block of a schema's JSON with its path (`a.b.c`, no indexes), as the facts name them."""
+    for name in block.get("attributes", {}):
+        yield f"{prefix}{name}"
+    for name, nested in block.get("block_types", {}).items():
+        yield f"{prefix}{name}"
+        yield from _paths(nested.get("block", {}), f"{prefix}{name}.")
