@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from fonderie.errors import BadInputError, ExitCode, FonderieError
+from fonderie.errors import BadInputError, ExitCode, FonderieError, StepFailedError
 from infra.bindings import ROOT, App, require_bindings
 from infra.models import load_workloads
 from infra.settings import Backend, Environment, environment_names, load_environment
 from infra.workloads import Workloads
 
+SYSTEM_ERROR = re.compile(r"(Error: )?E[A-Z]{3,}: .*")  # as Node says it: ENOSPC: no space left on device
 WorkloadsOf = Callable[[Environment], Workloads]
 
 
@@ -80,7 +82,12 @@ def synthesise(
         stacks = [kind(app, env, backend=kept, workloads=running) for kind in STACKS]
         for earlier, later in pairwise(stacks):
             later.add_dependency(earlier)
-    app.synth()
+    try:
+        app.synth()
+    except RuntimeError as error:
+        if not (problem := SYSTEM_ERROR.match(str(error))):
+            raise  # a mistake of ours: its trace is wanted
+        raise StepFailedError(f"the stacks cannot be written: {problem[0]}", where=outdir) from error
 
 
 def main() -> int:

@@ -40,15 +40,18 @@ def _pipeline(env: Environment, model: str, name: PipelineName) -> CompiledPipel
 def parameters(env: Environment, model: str, pipeline: PipelineName, spec: dict[str, Any]) -> dict[str, str]:
     """What a schedule starts a run with: checked against the pipeline's own signature, long before Vertex AI would.
 
-    Raises BadInputError when the pipeline wants something that a schedule has not.
+    What has a default keeps it, but for what only the infrastructure knows. Raises BadInputError when the pipeline
+    wants something that a schedule can't know.
     """
-    given = {"month": LATEST, "run_id": SCHEDULED, "model": model, "topic": names.topic_path(env, names.RETRAIN)}
+    if_wanted = {"topic": names.topic_path(env, names.RETRAIN)} if env.features.continuous_training else {}
+    if_required = {"month": LATEST, "run_id": SCHEDULED, "model": model}
     wanted = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    missing = [name for name, rule in wanted.items() if not rule.get("isOptional") and name not in given]
-    if missing:
+    required = [name for name, rule in wanted.items() if not rule.get("isOptional")]
+    if missing := [name for name in required if name not in if_wanted | if_required]:
         raise BadInputError(
             f"the pipeline wants {', '.join(missing)}, which a schedule can't know",
             where=f"pipelines: {pipeline} of {model}",
             hint="give the parameter a default, or add it to infra/models.py",
         )
+    given = if_wanted | {name: value for name, value in if_required.items() if name in required}
     return {name: value for name, value in given.items() if name in wanted}

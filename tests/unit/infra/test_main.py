@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from fonderie.errors import BadInputError, ExitCode
+from fonderie.errors import BadInputError, ExitCode, StepFailedError
 from infra.bindings import ROOT
 from infra.main import chosen_backend, chosen_environments, main, synthesise
 from infra.settings import environment_names, load_environment
+from tests.unit.infra.workloads import one_model
 
 
 def files_of(outdir: Path) -> dict[str, bytes]:
@@ -71,6 +72,19 @@ def test_a_mistake_is_one_message_and_writes_nothing(
     assert main() == ExitCode.BAD_INPUT
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInputError, match="cannot be written"):
+        synthesise([load_environment("local")], tmp_path / "file" / "out", one_model)
+
+
+def test_a_stack_that_can_not_be_written_is_no_trace(tmp_path: Path) -> None:
+    (tmp_path / "out" / "stacks").mkdir(parents=True)
+    (tmp_path / "out" / "stacks" / "local-data").write_text("in the way")
+    with pytest.raises(StepFailedError, match=r"cannot be written: .*E[A-Z]+:"):
+        synthesise([load_environment("local")], tmp_path / "out", one_model)
 
 
 def under(core: str, folder: Path) -> Path:
