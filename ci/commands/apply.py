@@ -12,6 +12,9 @@ from fonderie.errors import ExitCode
 def command(
     environment: Annotated[str, typer.Argument(help="The environment to change.")],
     plan: Annotated[str | None, typer.Option(help="The reviewed plan's hash, from the preview's last line.")] = None,
+    reviewed: Annotated[
+        bool, typer.Option(help="Take the hash from the preview's comment on the merged pull request.")
+    ] = False,
     allow_destroy: Annotated[
         list[str] | None, typer.Option(help="NAME of a stateful resource that may be lost; repeatable.")
     ] = None,
@@ -24,6 +27,7 @@ def command(
 
         fonderie apply dev
         fonderie apply dev --plan p-0123456789abcdef0123
+        fonderie apply staging --reviewed
         fonderie apply prod --plan p-0123456789abcdef0123 --allow-destroy features
     """
     from rich.console import Console
@@ -34,6 +38,10 @@ def command(
     from infra.settings import load_environment
 
     load_environment(environment)
+    if reviewed and plan is None:
+        from ci.preview.posting import reviewed_plan
+
+        plan = reviewed_plan(environment)
     console = Console(stderr=True)
     with console.status("synthesising") as status:
         applier = Applier(environment, progress=status.update)

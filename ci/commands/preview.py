@@ -62,7 +62,7 @@ def command(
     if post:
         from ci.preview.posting import post_preview
 
-        console.print(post_preview(made), highlight=False, soft_wrap=True)
+        console.print(post_preview(made, env or ()), highlight=False, soft_wrap=True)
     code = ExitCode.ERROR if made.failed else ExitCode.OK if made.empty else ExitCode.CHANGES
     raise typer.Exit(int(code))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ci.preview.comment import MARKER, render
@@ -15,6 +15,7 @@ from ci.preview.report import Preview
 from fonderie.errors import BadInputError
 
 OUTDATED = "<!-- fonderie:preview outdated -->"
+NOTHING_REVIEWED = "p-" + "0" * 20
 _LONGEST = 64_000
 
 
@@ -26,10 +27,34 @@ class Target:
     commit: str
 
 
-def post_preview(preview: Preview, variables: Mapping[str, str] = os.environ) -> str:
-    """Post a preview where the environment says; what was done, in words."""
-    target = target_of(variables)
-    return post(target, render(preview), verdict(preview)[1], failed=preview.failed)
+def marker_of(environments: Sequence[str]) -> str:
+    """What a comment begins with: previews of different environments are posted by different builds."""
+    return MARKER if not environments else f"<!-- fonderie:preview {','.join(sorted(environments))} -->"
+
+
+def post_preview(preview: Preview, environments: Sequence[str] = (), variables: Mapping[str, str] = os.environ) -> str:
+    """Post a preview where the variables say; what was done, in words. `environments` are those it was asked for."""
+    target, marker = target_of(variables), marker_of(environments)
+    body = render(preview, marker=marker)
+    return post(target, body, verdict(preview)[1], failed=preview.failed, marker=marker)
+
+
+def reviewed_plan(environment: str, variables: Mapping[str, str] = os.environ) -> str:
+    """The hash under which the merged pull request's comment showed the environment's plan.
+
+    It says what was reviewed; that it is also what would be applied is for the apply to check. Without a preview of the
+    environment, or when that found nothing to change, it is the hash of nothing: an apply that has to change something
+    then refuses.
+    """
+    commit = _needed(variables, "FONDERIE_HEAD")
+    github = github_of(variables)
+    for number in github.pull_requests_of(commit):
+        for comment in github_of(variables, number).comments():
+            if comment.body.startswith(MARKER.removesuffix(" -->")):
+                found = re.findall(rf"\b{re.escape(environment)} plan `(p-[0-9a-f]{{20}})`", comment.body)
+                if found:
+                    return str(found[-1])
+    return NOTHING_REVIEWED
 
 
 def target_of(variables: Mapping[str, str]) -> Target:
@@ -73,7 +98,7 @@ def _number(text: str, name: str) -> int:
     return int(text)
 
 
-def post(target: Target, body: str, line: str, *, failed: bool) -> str:
+def post(target: Target, body: str, line: str, *, failed: bool, marker: str = MARKER) -> str:
     """Put `body` into the change's one comment and set the commit's status; what was done, in words.
 
     A preview of a commit that the change has left is not posted over a newer one. A comment deleted meanwhile is made
@@ -84,13 +109,17 @@ def post(target: Target, body: str, line: str, *, failed: bool) -> str:
     if now != target.commit:
         return f"not posted: the change has moved on to {now[:9]}, this is the preview of {target.commit[:9]}"
     forge.set_status(target.commit, State.FAILURE if failed else State.SUCCESS, line)
-    mine = _ours(forge)
+    mine = _ours(forge, marker)
     for comment in mine:
         if forge.update(comment, body):
             _fold(forge, [other for other in mine if other.id != comment.id])
             return f"updated {comment.url or f'comment {comment.id}'}"
     created = forge.create(body)
-    rivals = [comment for comment in _ours(forge) if comment.id < created.id and comment.id not in {c.id for c in mine}]
+    rivals = [
+        comment
+        for comment in _ours(forge, marker)
+        if comment.id < created.id and comment.id not in {c.id for c in mine}
+    ]
     for older in rivals:
         if forge.update(older, body):
             _fold(forge, [created])
@@ -98,13 +127,13 @@ def post(target: Target, body: str, line: str, *, failed: bool) -> str:
     return f"created {created.url or f'comment {created.id}'}"
 
 
-def _ours(forge: Forge) -> list[Comment]:
+def _ours(forge: Forge, marker: str) -> list[Comment]:
     """Comments that begin with the marker, oldest first; a quoted one does not begin with it."""
-    return sorted((one for one in forge.comments() if one.body.startswith(MARKER)), key=lambda one: one.id)
+    return sorted((one for one in forge.comments() if one.body.startswith(marker)), key=lambda one: one.id)
 
 
 def _fold(forge: Forge, comments: list[Comment]) -> None:
     for comment in comments:
-        inner = comment.body.removeprefix(MARKER)[: _LONGEST - 500]
+        inner = comment.body.partition("-->")[2][: _LONGEST - 500]
         summary = "An outdated preview"
         forge.update(comment, f"{OUTDATED}\n<details><summary>{summary}</summary>\n\n{inner}\n</details>\n")

@@ -67,6 +67,11 @@ class GitHub:
         body = {"state": state.value, "description": description[:140], "context": CONTEXT}
         self._api.send("POST", f"{self._repository}/statuses/{commit}", body)
 
+    def pull_requests_of(self, commit: str) -> list[int]:
+        """The pull requests that brought a commit."""
+        answer = self._api.send("GET", f"{self._repository}/commits/{commit}/pulls").json()
+        return [int(item["number"]) for item in answer]
+
     def open_pull_request(self, branch: str, base: str, title: str, body: str) -> str:
         """Open a pull request from a branch; its address."""
         sent = {"head": branch, "base": base, "title": title, "body": body}

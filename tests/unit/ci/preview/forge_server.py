@@ -66,6 +66,8 @@ class Server:
             case ["repos", "acme", "ml", "issues", "comments", number] | [
                 "projects", "5", "merge_requests", "7", "notes", number]:  # fmt: skip
                 return self._updated(int(number), body["body"])
+            case ["repos", "acme", "ml", "commits", _, "pulls"]:
+                return JSONResponse([{"number": 7}])
             case ["repos", "acme", "ml", "statuses", _] | ["projects", "5", "statuses", _]:
                 self.statuses.append(body | {"sha": path[-1]})
                 return JSONResponse({}, 201)

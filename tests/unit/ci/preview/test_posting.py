@@ -5,7 +5,7 @@ from starlette.responses import JSONResponse, Response
 
 from ci.preview.comment import MARKER
 from ci.preview.forges import github, gitlab
-from ci.preview.posting import OUTDATED, Target, post, target_of
+from ci.preview.posting import NOTHING_REVIEWED, OUTDATED, Target, marker_of, post, reviewed_plan, target_of
 from fonderie.errors import BadInputError, RefusedError, StepFailedError
 from tests.unit.ci.preview.forge_server import TOKEN, Server, serving
 
@@ -205,3 +205,24 @@ def test_a_missing_variable_is_named(name):
 def test_a_wrong_variable_is_refused(bad):
     with pytest.raises(BadInputError):
         target_of(ACTIONS | bad)
+
+
+def test_the_reviewed_plan_is_read_from_the_merged_pull_requests_comment(server):
+    identity = "p-0123456789abcdef0123"
+    server.add("talk: prod plan `p-ffffffffffffffffffff`")
+    server.add(f"{marker_of(['prod'])}\n\n... staging plan `p-{'1' * 20}` · prod plan `{identity}` · ...")
+    variables = {
+        "GITHUB_TOKEN": TOKEN,
+        "GITHUB_REPOSITORY": "acme/ml",
+        "FONDERIE_HEAD": HEAD,
+        "GITHUB_API_URL": server.url,
+    }
+    assert reviewed_plan("prod", variables) == identity
+    assert reviewed_plan("dev", variables) == NOTHING_REVIEWED
+
+
+def test_previews_of_different_environments_are_different_comments(server, target):
+    for name in ("dev", "prod", "dev"):
+        marker = marker_of([name])
+        post(target, f"{marker} {name}", "", failed=False, marker=marker)
+    assert [body.split()[-1] for body in bodies(server)] == ["dev", "prod"]

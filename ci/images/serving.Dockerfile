@@ -1,0 +1,16 @@
+# The prediction server, as Vertex AI wants a container: told everything by its environment.
+# python:3.11-slim-bookworm, by digest; packages by the hashes of the lock.
+FROM python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b AS packages
+COPY requirements/serving.txt /requirements.txt
+RUN python -m venv /packages && /packages/bin/pip install --no-cache-dir --require-hashes --no-deps --requirement /requirements.txt
+
+FROM python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin fonderie
+COPY --from=packages /packages /packages
+WORKDIR /app
+COPY fonderie fonderie
+COPY ml ml
+ENV PATH=/packages/bin:$PATH PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 FONDERIE_HOME=/tmp/fonderie
+USER 10001:10001
+EXPOSE 8080
+ENTRYPOINT ["python", "-m", "ml.serving"]

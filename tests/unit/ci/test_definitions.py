@@ -1,0 +1,158 @@
+"""The definitions of continuous integration: well-formed, pinned, without secrets, and made of commands that exist."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ci.preview.patterns import without_patterns
+from tests.docs.test_commands import parse
+
+ROOT = Path(__file__).parents[3]
+BUILDS = sorted((ROOT / "ci" / "cloudbuild").glob("*.yaml"))
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+IMAGES = sorted((ROOT / "ci" / "images").glob("*.Dockerfile"))
+NAMES = ["apply", "drift", "images", "preview"]
+DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
+STEP_KEYS = {"id", "name", "script", "env", "secretEnv", "args"}
+BUILD_KEYS = {"steps", "options", "timeout", "availableSecrets", "images"}
+# What a script may do besides make targets and our commands.
+PLUMBING = re.compile(r"sh ci/cloudbuild/tools\.sh|docker (build|push) .*|gcloud auth configure-docker .*")
+
+
+def read(path):
+    return yaml.safe_load(path.read_text())
+
+
+def ids(path):
+    return path.name
+
+
+def scripts(path):
+    """Every command line of a definition."""
+    body = read(path)
+    steps = body["steps"] if "steps" in body else [step for job in body["jobs"].values() for step in job["steps"]]
+    texts = [step.get("script") or step.get("run") or "" for step in steps]
+    return [line for text in texts for line in text.strip().split("\n") if line]
+
+
+def test_each_is_there_for_both_hosts():
+    assert [path.stem for path in BUILDS] == [path.stem for path in WORKFLOWS] == NAMES
+    assert [path.stem for path in IMAGES] == ["serving", "training"]
+
+
+def test_the_triggers_name_files_that_are_there():
+    source = (ROOT / "infra" / "stacks" / "delivery.py").read_text()
+    named = re.findall(r'what="(\w+)",\n\s+description=', source)
+    assert {name for name in named if name in NAMES} == set(NAMES)
+
+
+@pytest.mark.parametrize("path", BUILDS, ids=ids)
+def test_a_build_has_the_shape_that_cloud_build_wants(path):
+    body = read(path)
+    assert set(body) <= BUILD_KEYS
+    assert re.fullmatch(r"\d+s", body["timeout"])
+    assert body["options"]["logging"] == "CLOUD_LOGGING_ONLY"  # a service account of ours has no default log bucket
+    for step in body["steps"]:
+        assert set(step) <= STEP_KEYS
+        assert DIGEST.fullmatch(step["name"])
+        assert ("script" in step) != ("args" in step)
+        if "script" in step and "$_" in step["script"]:
+            assert body["options"]["automapSubstitutions"]
+    known = {entry["env"] for entry in body.get("availableSecrets", {}).get("secretManager", [])}
+    assert {name for step in body["steps"] for name in step.get("secretEnv", [])} == known
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=ids)
+def test_a_workflow_is_pinned_keyless_and_allowed_little(path):
+    body = read(path)
+    assert body["permissions"]["contents"] == "read"
+    assert "write-all" not in path.read_text()
+    for job in body["jobs"].values():
+        assert job["timeout-minutes"] <= 90
+        for step in job["steps"]:
+            if "uses" in step:
+                assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", step["uses"])
+            if "google-github-actions/auth" in step.get("uses", ""):
+                assert set(step["with"]) == {"workload_identity_provider", "service_account"}
+                assert body["permissions"]["id-token"] == "write"
+    assert len(re.findall(r"- uses: \S+@\S+ # v\d", path.read_text())) == path.read_text().count("- uses: ")
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=ids)
+def test_no_workflow_puts_foreign_text_into_a_script(path):
+    for line in scripts(path):
+        assert "${{" not in line
+
+
+def test_a_fork_gets_neither_a_token_nor_credentials():
+    steps = read(ROOT / ".github/workflows/preview.yml")["jobs"]["preview"]["steps"]
+    same = "github.event.pull_request.head.repo.full_name == github.repository"
+    for step in steps:
+        if "google-github-actions" in step.get("uses", "") or "GITHUB_TOKEN" in step.get("env", {}):
+            assert step["if"] == same
+    assert "pull_request_target" not in (ROOT / ".github/workflows/preview.yml").read_text()
+
+
+@pytest.mark.parametrize("path", [*BUILDS, *WORKFLOWS], ids=str)
+def test_every_step_is_a_make_target_or_a_command_that_exists(path):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for line in (text.removesuffix(" || [ $? -eq 2 ]") for text in scripts(path)):
+        if line.startswith("make "):
+            assert line.split()[1] in targets
+        elif line.startswith(".venv/bin/fonderie "):
+            words = [re.sub(r"\$\w+", "dev", word.strip('"')) for word in line.split()[1:]]
+            parse(words)
+        else:
+            assert PLUMBING.fullmatch(line), line
+
+
+@pytest.mark.parametrize("path", [*BUILDS, *WORKFLOWS, *IMAGES, ROOT / "ci/cloudbuild/tools.sh"], ids=str)
+def test_no_secret_is_in_clear(path):
+    text = re.sub(r"\$\{\{[^}]*\}\}", "x", path.read_text().replace("id-token: write", ""))
+    assert without_patterns(text) == text
+
+
+@pytest.mark.parametrize("path", IMAGES, ids=ids)
+def test_an_image_is_pinned_rootless_and_installed_by_hash(path):
+    lines = path.read_text().split("\n")
+    bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    assert all(DIGEST.fullmatch(base) for base in bases)
+    users = [line for line in lines if line.startswith("USER ")]
+    assert users
+    assert not re.search(r"\b(root|0)\b", users[-1].split()[1])
+    assert "--require-hashes" in path.read_text()
+    for line in lines:
+        if line.startswith("COPY ") and "--from" not in line:
+            assert (ROOT / line.split()[1]).exists()
+        assert not line.startswith("ADD ")
+    requirements = (ROOT / "requirements" / f"{path.stem}.txt").read_text()
+    pins = re.split(r"^(?=\S)", requirements, flags=re.MULTILINE)
+    assert all("--hash=sha256:" in pin for pin in pins if "==" in pin.split(" ")[0])
+
+
+def test_the_script_of_tools_is_valid_shell_and_checks_what_it_fetches():
+    path = ROOT / "ci/cloudbuild/tools.sh"
+    subprocess.run(["sh", "-n", path], check=True)
+    text = path.read_text()
+    assert text.count('fetch "http') == text.count("_SHA256=") == 2
+    assert "sha256sum --check" in text
+
+
+def test_the_steps_that_can_run_here_run(tmp_path):
+    """The preview's own step, on this repository, with nothing changed and no credentials."""
+    environment = {
+        "HOME": str(tmp_path),
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "FONDERIE_HOME": str(tmp_path / "home"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "ci.cli", "preview", "--env", "dev", "--base", "HEAD", "--head", "HEAD",
+         "--against", "sandbox", "--no-policy", "--out", str(tmp_path / "summary.md")],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "nothing changes" in (tmp_path / "summary.md").read_text()
