@@ -99,10 +99,6 @@ class _Inputs:
         chosen = [report for report in self.reports if report.partition in wanted]
         return {dataset: [report.clean for report in chosen if report.dataset is dataset] for dataset in Dataset}
 
-    def rows(self, month: Month) -> int:
-        """Flights of the month."""
-        return sum(r.rows for r in self.reports if r.dataset is Dataset.FLIGHTS and r.partition == str(month))
-
     def path(self, config: ModelConfig, month: Month, made: str) -> Path:
         """Where the month's features are, named by everything that they are made from."""
         files = self.files(with_history([month], self.origin))
@@ -112,12 +108,15 @@ class _Inputs:
 
     def batches(self, months: list[Month]) -> Iterator[list[Month]]:
         """`months` in groups of MAX_ROWS flights at most, but one month at least: what one query holds in memory."""
+        rows = {r.partition: r.rows for r in self.reports if r.dataset is Dataset.FLIGHTS}
         batch: list[Month] = []
+        held = 0
         for month in months:
-            if batch and sum(map(self.rows, [*batch, month])) > MAX_ROWS:
+            if batch and held + rows[str(month)] > MAX_ROWS:
                 yield batch
-                batch = []
+                batch, held = [], 0
             batch.append(month)
+            held += rows[str(month)]
         if batch:
             yield batch
 

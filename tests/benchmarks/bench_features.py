@@ -1,20 +1,25 @@
-"""Features of all months that are packaged, and of ten times as many."""
+"""Features of all months that are packaged, and of ten times as many.
+
+Seconds are the best of five and growth is in processor time: the rest says as much about the neighbours as about us.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
 
 from ml.config import ModelConfig, list_models, load_model
 from ml.data.contracts import check_months
-from ml.data.features import day_number, query
+from ml.data.features import build, day_number, query
 from ml.data.months import Month
 from ml.data.schema import Dataset
-from ml.data.sources import source
+from ml.data.sources import Source, source
 from tests.benchmarks.rows import Row, seconds
 
 TIMES = 10
@@ -44,32 +49,46 @@ def _measure(folder: Path) -> Iterator[Row]:
     for name in list_models():
         config = load_model(name)
         rows = query(config, files, _days(months)).num_rows
-        taken = seconds(lambda config=config: query(config, files, _days(months)))
+        taken = min(seconds(lambda config=config: query(config, files, _days(months)), runs=1) for _ in range(5))
         yield Row(f"features of {name}, {rows:,} rows, load included", taken, "s", "<= 2.5 s", taken <= 2.5)
-    yield _ten_times(load_model("air_time"), months, files, folder)
+    yield _ten_times(load_model("air_time"), origin, folder / "more")
 
 
-def _ten_times(config: ModelConfig, months: list[Month], files: dict[Dataset, list[Path]], folder: Path) -> Row:
-    """The same months again in other years: as dense as the real ones, ten times as many."""
-    more = {
-        dataset: [_copy(path, folder / f"{copy}-{path.name}", 20 * copy) for path in paths for copy in range(TIMES)]
-        if dataset is not Dataset.PLANES
-        else paths
-        for dataset, paths in files.items()
-    }
-    last = months[-1].shift(12 * 20 * (TIMES - 1))
-    once = seconds(lambda: query(config, files, _days(months)))
-    taken = seconds(lambda: query(config, more, _days([months[0], last])), runs=1)
+def _ten_times(config: ModelConfig, origin: Source, folder: Path) -> Row:
+    """The same months again in other years: as dense as the real ones, ten times as many; built as `build` does it."""
+    more = _copy(origin, folder)
+    for folders in (origin, more):
+        check_months(folders.months(), 0.02, folders)
+    once = processor_seconds(lambda: build(config, origin.months(), origin))
+    taken = processor_seconds(lambda: build(config, more.months(), more))
     return Row(
-        f"features of {config.name}, {TIMES} times the rows", taken, "s", "no worse than linear",
-        taken <= TIMES * once, TIMES * once, f"{TIMES} times the above",
-    )  # fmt: skip
+        what=f"feature files of {config.name}, {TIMES} times the rows, processor time",
+        value=taken,
+        unit="s",
+        reach="no worse than linear",
+        reached=taken <= TIMES * once,
+        baseline=TIMES * once,
+        baseline_name=f"{TIMES} times the time of the packaged rows",
+    )
 
 
-def _copy(path: Path, target: Path, years: int) -> Path:
-    """The partition, so many years later; 29 February has no place in the packaged years."""
-    duckdb.sql(f"copy (select * replace (year + {years} as year) from '{path}') to '{target}' (format parquet)")
-    return target
+def processor_seconds(call: Callable[[], object]) -> float:
+    """Time that all cores together spent on `call`."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def _copy(origin: Source, folder: Path) -> Source:
+    """Every month again at twenty years' distance; 29 February has no place in the packaged years."""
+    for dataset in (Dataset.FLIGHTS, Dataset.WEATHER):
+        (folder / dataset).mkdir(parents=True)
+        for path in (origin.root / dataset).glob("*.parquet"):
+            for years in range(0, 20 * TIMES, 20):
+                target = folder / dataset / f"{Month.parse(path.stem).shift(12 * years)}.parquet"
+                duckdb.sql(f"copy (select * replace (year + {years} as year) from '{path}') to '{target}'")
+    shutil.copy(origin.path(Dataset.PLANES), folder)
+    return Source(folder)
 
 
 def _days(months: list[Month]) -> tuple[int, int]:
