@@ -144,6 +144,7 @@ def faults(
     rate: Annotated[
         list[str] | None, typer.Option(help="CODE=SHARE of requests that fail: 429=0.05. Repeatable.")
     ] = None,
+    operations: Annotated[float | None, typer.Option(help="Share of creates whose operation fails: 0.1.")] = None,
     latency: Annotated[str | None, typer.Option(help="What every request takes: 200ms, 1s.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same faults.")] = None,
     crash_after: Annotated[
@@ -163,6 +164,7 @@ def faults(
 
     given = {
         "rates": rates_of(rate) if rate else None,
+        "operations": operations,
         "latency_s": seconds_of(latency) if latency else None,
         "seed": seed,
         "crash_after": crash_after,

@@ -38,6 +38,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rates: dict[int, float] = {}
+    operations: float = Field(default=0.0, ge=0, le=1, description="share of creates whose operation fails")
     latency_s: float = Field(default=0.0, ge=0, le=600)
     seed: int = 0
     crash_after: int | None = Field(default=None, ge=0)
@@ -123,6 +124,10 @@ class Faults:
                 raise InjectedError(code)
             self.clock.wait(gaps[code][attempt])
 
+    def operation_fails(self, request: str) -> bool:
+        """Whether the operation that a create has started comes to a bad end."""
+        return bool(self.settings.operations) and self._drawn(f"operation {request}") < self.settings.operations
+
     def write(self) -> None:
         """Before a write: the process dies here when as many as asked have been made."""
         if self.settings.crash_after is None:
@@ -140,13 +145,16 @@ class Faults:
     def _code(self, request: str) -> int | None:
         if not self.settings.rates:
             return None
-        with self._lock:
-            self._calls[request] += 1
-            count = self._calls[request]
-        text = f"{self.settings.seed}/{self.run}/{request}/{count}"
-        drawn = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+        drawn = self._drawn(request)
         for code, rate in sorted(self.settings.rates.items()):
             if drawn < rate:
                 return code
             drawn -= rate
         return None
+
+    def _drawn(self, request: str) -> float:
+        with self._lock:
+            self._calls[request] += 1
+            count = self._calls[request]
+        text = f"{self.settings.seed}/{self.run}/{request}/{count}"
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64

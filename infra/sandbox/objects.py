@@ -12,7 +12,7 @@ from typing import Any
 from infra.sandbox import labels, references, requests
 from infra.sandbox.cloud import Status, Thing
 from infra.sandbox.computed import CHANGES_ON_UPDATE, Filler
-from infra.sandbox.interface import UNKNOWN, ApiError, Applied, Diagnostic, ProviderConfig, State
+from infra.sandbox.interface import UNKNOWN, ApiError, Applied, Diagnostic, ProviderConfig, Severity, State
 from infra.sandbox.names import placeholders
 from infra.sandbox.reading import read_back
 from infra.sandbox.rulebook import Event, obey
@@ -20,6 +20,7 @@ from infra.sandbox.rules import serviceusage
 from infra.sandbox.waves import Change
 from infra.sandbox.world import Request, World, google_error, noun
 
+TAINTED_BY_FAILURE = ("google_container_cluster",)
 _API_PATHS = {"compute": "compute", "storage": "storage", "bigquery": "bigquery"}
 
 
@@ -47,7 +48,18 @@ class Objects:
             change.made.add(request.path)
             obey(Event.CREATED, request)
             change.made |= request.made
+            if self._world.faults.operation_fails(f"{type} {request.path}"):
+                return self._failed_operation(request)
         return Applied(request.state)
+
+    def _failed_operation(self, request: Request) -> Applied:
+        """A create whose operation fails leaves nothing; only a cluster stays, in the state too, and is tainted."""
+        words = (
+            f"Error waiting to create {noun(request.type)}: Error waiting for Creating {noun(request.type)}: internal"
+        )
+        if request.type not in TAINTED_BY_FAILURE:
+            raise ApiError.because(words)
+        return Applied(request.state, [Diagnostic(Severity.ERROR, words)])
 
     def _over_existing(self, request: Request, found: Thing) -> Applied | None:
         """What a create does when the name is known: None means that it goes on."""
