@@ -52,7 +52,7 @@ def server(registry: Registry) -> Iterator[Running]:
         yield up
 
 
-def ask_until(up: Running, condition: Any, *, seconds: float = 30.0) -> set[int]:
+def ask_until(up: Running, condition: Any, *, seconds: float = 100.0) -> set[int]:
     """Traffic until something is true; the statuses seen."""
     end, statuses = time.monotonic() + seconds, set()
     while not condition():
