@@ -86,6 +86,15 @@ def test_a_bad_body_is_refused_with_the_reason(server: Running, body: bytes, sta
     assert server.client.post(GOOD).status == 200
 
 
+def test_a_body_that_does_not_say_how_long_it_is_has_the_same_limit(server: Running) -> None:
+    with server.client.socket() as endless:
+        endless.sendall(b"POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+        for _ in range(3):
+            endless.sendall(b"c350\r\n" + b" " * 50_000 + b"\r\n")
+
+        assert b" 413 " in endless.recv(4096)
+
+
 def test_unknown_routes_methods_and_models_are_refused_as_json(server: Running) -> None:
     replies = [server.client.get("/nope"), server.client.get("/predict"), server.client.post(GOOD, "/models/x/predict")]
 
