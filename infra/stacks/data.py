@@ -19,17 +19,9 @@ class DataStack(EnvironmentStack):
 
     def build(self) -> None:
         """Add the stack's resources."""
-        self.pipelines, self.monitoring, self.serving, self.builder, self.nodes, self.retrain = (
-            names.member(self.env, who)
-            for who in (
-                Identity.PIPELINES,
-                Identity.MONITORING,
-                Identity.SERVING,
-                Identity.BUILDER,
-                Identity.NODES,
-                Identity.RETRAIN,
-            )
-        )
+        self.plan, self.apply, self.builder = self._members(Identity.PLAN, Identity.APPLY, Identity.BUILDER)
+        self.pipelines, self.monitoring = self._members(Identity.PIPELINES, Identity.MONITORING)
+        self.serving, self.nodes, self.retrain = self._members(Identity.SERVING, Identity.NODES, Identity.RETRAIN)
         self._buckets()
         self._datasets()
         ImageRegistry(
@@ -44,8 +36,12 @@ class DataStack(EnvironmentStack):
             "git-token",
             env=self.env,
             which=names.Secret.GIT_TOKEN,
-            readers=[names.agent(self.env, Agent.CLOUD_BUILD)] if self.env.git.connected else [],
+            # The builds of preview, apply and drift speak to the Git host, each as the identity it runs as.
+            readers=[names.agent(self.env, Agent.CLOUD_BUILD), self.plan, self.apply] if self.env.git.connected else [],
         )
+
+    def _members(self, *identities: Identity) -> list[str]:
+        return [names.member(self.env, who) for who in identities]
 
     def _buckets(self) -> None:
         env, retention = self.env, self.env.retention

@@ -76,7 +76,7 @@ class DeliveryStack(EnvironmentStack):
             repository=repository,
             runs_as=Identity.BUILDER,
             on_push=True,
-            paths=["ml/**", "pipelines/**", "requirements/**", "fonderie/**"],
+            paths=["ml/**", "pipelines/**", "requirements/**", "fonderie/**", "ci/images/**"],
             substitutions={"_REGISTRY": names.images_url(env)},
             env=env,
         )

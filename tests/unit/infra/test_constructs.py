@@ -93,7 +93,8 @@ def test_a_secret_has_no_value_and_stays_in_its_region(stacks: Synthesised, prod
     assert replica["location"] == prod.region
     assert replica["customer_managed_encryption"] == {"kms_key_name": names.key_path(prod, Key.SECRETS)}
     readers = members(stacks["prod-data"], "secret_manager_secret_iam_member", "roles/secretmanager.secretAccessor")
-    assert readers == {names.agent(prod, Agent.CLOUD_BUILD)}
+    builds = {names.member(prod, Identity.PLAN), names.member(prod, Identity.APPLY)}
+    assert readers == {names.agent(prod, Agent.CLOUD_BUILD), *builds}
 
 
 def test_nothing_comes_into_the_network_but_through_iap_and_among_nodes(stacks: Synthesised, prod: Environment) -> None:
