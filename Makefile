@@ -14,7 +14,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format bench bindings schema lock clean
+.PHONY: screenshots help setup demo test check lint format bench bindings schema lock clean
 
 help:  ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bindings: $(VENV)/.done node_modules/.done  ## generate the Python classes of th
 
 schema: $(VENV)/.done  ## cut the provider's schema to infra/provider/types.txt: make schema WHOLE=schema.json
 	@$(BIN)/python -m infra.provider.cut < $(WHOLE)
+
+screenshots: setup  ## draw the pictures of docs/preview.md in Chromium
+	@$(BIN)/python -m tests.e2e.screenshots
 
 lock: $(VENV)/.done  ## lock requirements/*.txt anew from pyproject.toml
 	@set -e; compile="$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11"; \

@@ -50,8 +50,15 @@ def _walk(change: ResourceChange, reader: Reader) -> Iterator[AttributeChange]:
         new = reader.tree(after.get(key), masks, unknown.get(key), key)
         if created and (empty(new) or new is UNKNOWN):
             continue
+        if change.action is Action.REPLACE and _unset(old, new):
+            continue
         for item in _differences(old, new, (key,), reader.key(key), reader):
             yield _forced(item, change)
+
+
+def _unset(old: Tree, new: Tree) -> bool:
+    """What the provider had filled with a zero and nobody has set: no change of a resource made anew."""
+    return new is NULL and isinstance(old, Leaf) and not old.hidden and old.raw in ("", 0, False)
 
 
 def _part(mask: object, key: str) -> object:

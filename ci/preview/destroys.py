@@ -53,7 +53,8 @@ def _short_table(losses: list[Loss]) -> str:
 
 def _what(loss: Loss) -> str:
     kind = " · *stateful*" if loss.stateful else ""
-    return f"**{words(loss.environment)}** · {words(loss.stack)} · {code(loss.address)} {loss.action}{kind}"
+    stack = words(loss.stack.removeprefix(f"{loss.environment}-"))
+    return f"**{words(loss.environment)}** · {stack} · {code(loss.address)} {loss.action}{kind}"
 
 
 def _why(loss: Loss) -> str:
@@ -90,7 +91,10 @@ def _groups(losses: list[Loss]) -> Iterator[tuple[str, list[Loss]]]:
 
     for (environment, stack, action), group in groupby(sorted(losses, key=place), key=place):
         members = sorted(group, key=lambda loss: (not loss.stateful, loss.type, loss.address))
-        yield f"**{words(environment)}** · {words(stack)} · {len(members):,} {action}:\n", members
+        yield (
+            f"**{words(environment)}** · {words(stack.removeprefix(f'{environment}-'))} · {len(members):,} {action}:\n",
+            members,
+        )
 
 
 def _by_type(losses: list[Loss]) -> str:

@@ -48,7 +48,10 @@ def _change(model: str, name: str, before: object, after: object, reader: Reader
 
 
 def _value(value: object, name: str, reader: Reader) -> str:
-    return "not set" if value is _ABSENT else shown(reader.tree(value, name=name), 120)
+    if value is _ABSENT:
+        return "not set"
+    text = shown(reader.tree(value, name=name), 120)
+    return text[1:-1] if isinstance(value, str) and len(text) > 2 and text[0] == text[-1] == '"' else text
 
 
 def _listed(items: list[Any], verb: str, reader: Reader) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 _PLAIN = re.compile(r"[^`|\\<>\n]*")
 _PUNCTUATION = re.compile(r"[!-,./:-@\[-`{-~-]")
 _BREAKS = {"@": "&#8203;", "#": "&#8203;"}
+_SPECIAL = re.compile(r"[!\"#$%&'*+/<=>?@\[\\\]^`{|}~]|\b_|_\b|(?<!\w)_|_(?!\w)")
 _FENCES = re.compile(r"`{3,}")
 
 
@@ -35,9 +36,7 @@ def bold(text: str) -> str:
 
 def words(text: str) -> str:
     """Text as words: what Markdown or HTML could read is an entity, and an @ or a # refers to nobody."""
-    return re.sub(
-        r"[!\"#$%&'*+/<=>?@\[\\\]^_`{|}~]", lambda match: _entity(match) + _BREAKS.get(match.group(), ""), text
-    )
+    return _SPECIAL.sub(lambda match: _entity(match) + _BREAKS.get(match.group(), ""), text)
 
 
 def fence(lines: list[str], language: str = "diff") -> str:

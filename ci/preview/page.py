@@ -9,6 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ci.preview import phrases
 from ci.preview.report import Change, Preview, Truth
 
+_SIGNS = {"✅": "✓", "❌": "✗", "⚠️": "⚠"}  # those that every machine has a letter for
+
 
 @cache
 def _environment() -> Environment:
@@ -35,4 +37,4 @@ def _diff(change: Change) -> list[tuple[str, str]]:
 def page(preview: Preview) -> str:
     """The page: HTML with its style inside, no script, nothing fetched."""
     sign, line = phrases.verdict(preview)
-    return _environment().get_template("page.html.j2").render(preview=preview, sign=sign, line=line)
+    return _environment().get_template("page.html.j2").render(preview=preview, sign=_SIGNS[sign], line=line)

@@ -45,6 +45,7 @@ _PATTERNS = (
 )
 _SECRET = re.compile("|".join(_PATTERNS))
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/=_\-])[A-Za-z0-9+/_\-]{32,}={0,2}(?![A-Za-z0-9+/=_\-])")
+_SPEC = ("pipelineInfo", "deploymentSpec", "root")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 # One cheap look decides for nearly every string that none of the patterns can match.
 _HINT = re.compile(
@@ -57,6 +58,11 @@ _HINT = re.compile(
 def is_secret_name(name: str) -> bool:
     """Whether a string under this name is a secret: `password`, `db_password`, `apiKey`, `auth-token` ..."""
     return len(name) < 200 and _NAME.search(name) is not None
+
+
+def is_pipeline_spec(value: object) -> bool:
+    """Whether a document is a compiled Kubeflow pipeline: the provider marks any object's content as sensitive."""
+    return isinstance(value, dict) and all(key in value for key in _SPEC)
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -77,7 +77,7 @@ def _line(preview: Preview, first: str = "", *, with_cost: bool = True) -> str:
     if not parts:
         parts.append("outputs only")
     parts.append(policy_words(preview.policy))
-    if with_cost:
+    if with_cost and not (preview.failed and not preview.counts()):
         parts.append(cost_words(preview.cost))
     return " · ".join(parts)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ci.preview.facts import fact_changes, flat
+from ci.preview.patterns import is_pipeline_spec
 from ci.preview.plan import StackPlan
 from ci.preview.printable import folded, printable
 from ci.preview.report import ModelChange
@@ -43,7 +44,7 @@ def _specs(plans: list[StackPlan], *, new: bool) -> dict[str, dict[str, Any]]:
                 for text in (value.get("content"), value.get("source_contents")):
                     # a second document holds what is only for Kubernetes
                     spec = decoded(text.split("\n---\n")[0]) if isinstance(text, str) else None
-                    if isinstance(spec, dict) and isinstance(spec.get("pipelineInfo"), dict):
+                    if isinstance(spec, dict) and is_pipeline_spec(spec) and isinstance(spec["pipelineInfo"], dict):
                         found[str(spec["pipelineInfo"].get("name"))] = spec
     return found
 
@@ -116,7 +117,7 @@ def image_changes(plans: list[StackPlan]) -> list[ModelChange]:
         for name in sorted(before.keys() & after.keys()):
             gone, come = before[name] - after[name], after[name] - before[name]
             if gone and come:
-                old, new = (", ".join(sorted(digests)) for digests in (gone, come))
+                old, new = (", ".join(f"{digest[:19]}…" for digest in sorted(digests)) for digests in (gone, come))
                 found.append(ModelChange(model=name, what="container image", before=old, after=new, where=environment))
     return found
 

@@ -112,6 +112,7 @@ class _Plan(BaseModel):
     resource_drift: list[_Resource] = []
     output_changes: dict[str, _Change] = {}
     configuration: dict[str, Any] = {}
+    prior_state: dict[str, Any] = {}
     variables: dict[str, Any] = {}
 
 
@@ -136,7 +137,7 @@ def read_plan(
         changes=tuple(_resource(entry) for entry in parsed.resource_changes if entry.mode == "managed"),
         drifted=tuple(_resource(entry) for entry in parsed.resource_drift if entry.mode == "managed"),
         outputs=tuple(_output(name, change) for name, change in sorted(parsed.output_changes.items())),
-        references=dict(_references(parsed.configuration.get("root_module") or {}, "")),
+        references=_all_references(parsed),
         variables=tuple(_sensitive_variables(parsed)),
         terraform_version=parsed.terraform_version,
         serial=serial,
@@ -196,6 +197,19 @@ def _action(entry: _Resource) -> Action:
 
 def _output(name: str, change: _Change) -> ResourceChange:
     return _resource(_Resource(address=f"output.{name}", type="output", change=change))
+
+
+def _all_references(plan: _Plan) -> dict[str, frozenset[str]]:
+    """Of the configuration and, for what is not in it any more, of the state."""
+    prior = (plan.prior_state.get("values") or {}).get("root_module") or {}
+    return {**dict(_remembered(prior)), **dict(_references(plan.configuration.get("root_module") or {}, ""))}
+
+
+def _remembered(module: dict[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
+    for resource in module.get("resources") or []:
+        yield str(resource.get("address")), frozenset(resource.get("depends_on") or [])
+    for child in module.get("child_modules") or []:
+        yield from _remembered(child)
 
 
 def _references(module: dict[str, Any], prefix: str) -> Iterator[tuple[str, frozenset[str]]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from ci.preview.patterns import HIDDEN, without_patterns
+from ci.preview.patterns import HIDDEN, is_pipeline_spec, without_patterns
 from ci.preview.plan import StackPlan
 
 DEPTH = 64
@@ -97,7 +97,8 @@ def _decoded_leaves(value: str, depth: int) -> Iterator[str]:
             inner = json.loads(value)
         except (ValueError, RecursionError):
             return
-        yield from (leaf for leaf in _leaves(inner, depth + 1) if len(leaf) >= 12)
+        if not is_pipeline_spec(inner):
+            yield from (leaf for leaf in _leaves(inner, depth + 1) if len(leaf) >= 12)
 
 
 def _forms(value: str) -> Iterator[str]:
