@@ -72,3 +72,14 @@ def obey(event: Event, request: Request) -> None:
     """Call the rules of an event. Raises ApiError when one of them says no."""
     for one in rules_for(event, request.type):
         one.call(request)
+
+
+def table() -> str:
+    """All rules as a table in Markdown; `docs/fresh-project.md` holds it."""
+    lines = ["| service | rule | source |", "|---|---|---|"]
+    for one in all_rules():
+        source = (
+            f"[{one.source.split('//', 1)[1].split('/', 1)[0]}]({one.source})" if "://" in one.source else one.source
+        )
+        lines.append(f"| {one.service} | {one.words} | {source} |")
+    return "\n".join(lines)

@@ -1,11 +1,12 @@
 """APIs, parents, references, agents, keys: what must exist before."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.sandbox.interface import ApiError
-from infra.sandbox.rulebook import all_rules
+from infra.sandbox.rulebook import all_rules, table
 from tests.unit.infra.sandbox.google import NUMBER, PROJECT, Google
 
 PLACE = {"region": "us-central1"}
@@ -199,3 +200,8 @@ def test_static_addresses_are_counted_by_region(fresh: Google) -> None:
 
 def _empty(google: Google) -> dict[str, Any]:
     return google.world.schema.data_source("google_storage_project_service_account").block.empty()
+
+
+def test_the_documentation_lists_every_rule() -> None:
+    page = Path("docs/fresh-project.md").read_text(encoding="utf-8")
+    assert table() in page, 'run: python -c "from infra.sandbox.rulebook import table; print(table())"'
