@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +104,33 @@ def test_stopped_between_promotion_and_its_record_it_still_ends_the_same(made: P
     promoted = next(month for month in done.months if month.gate == "promote")
     (made.folder / "months" / f"{promoted.month}.json").unlink()
     assert comparable(simulate(made, silent)) == before
+
+
+@pytest.mark.e2e
+def test_killed_it_holds_no_lock_and_goes_on_to_the_same_end(made: Plan, done: Simulation, tmp_path: Path) -> None:
+    shutil.rmtree(made.folder)
+    (tmp_path / "config.json").write_text(made.config.model_dump_json())
+    script = (
+        "import sys; from pathlib import Path; from ml.config import ModelConfig; from ml.data.months import Month;"
+        "from pipelines.simulation.loop import plan, simulate;"
+        "config = ModelConfig.model_validate_json(Path(sys.argv[1]).read_text());"
+        "simulate(plan(config, Month(2013, 1), Month(2013, 6), first_months=2), lambda month, doing: None)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "config.json")])
+    try:
+        wait_for(made.folder / "months" / "2013-03.json", process)
+    finally:
+        process.kill()
+        process.wait()
+    assert comparable(simulate(made, silent)) == comparable(done)
+
+
+def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+    """Until the file is there, or the process has ended."""
+    deadline = time.monotonic() + 120
+    while not path.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert path.exists()
 
 
 def comparable(done: Simulation) -> list[object]:
