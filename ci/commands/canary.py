@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -74,6 +75,39 @@ def abort(
     from ml.serving.trials import stop
 
     canary = stop(load_model(model).name, reason, now=datetime.now(UTC))
+    if canary is None:
+        raise BadInputError(f"{model} has had no canary", hint=f"fonderie canary start {model}")
+    _say(canary, as_json)
+
+
+@app.command()
+def label(
+    model: Model,
+    labels: Annotated[Path, typer.Argument(help="Parquet: request_id, row, label.")],
+    log: Annotated[
+        Path | None, typer.Option(help="The prediction log; the one of `fonderie serve` by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the running canary what really happened: is the challenger further off than the champion?
+
+    Labels are joined with the prediction log by the request's id (`x-request-id`) and the instance's place in it; those
+    of the step going on count. Give each label once. The margin is `max_loss_increase` in the model's file.
+
+        fonderie canary label air_time landed.parquet
+    """
+    from datetime import UTC, datetime
+
+    from fonderie.errors import BadInputError
+    from fonderie.home import home
+    from ml.config import load_model
+    from ml.serving.canary import observe
+    from ml.serving.labels import losses, read_labels
+    from ml.serving.trials import change
+
+    known, folder = read_labels(labels), log or home() / "serving" / "predictions"
+    now = datetime.now(UTC)
+    canary = change(load_model(model).name, lambda running: observe(running, losses(running, folder, known), now=now))
     if canary is None:
         raise BadInputError(f"{model} has had no canary", hint=f"fonderie canary start {model}")
     _say(canary, as_json)

@@ -217,7 +217,7 @@ def _watched(step: Step, requests: Requests) -> Step:
         step,
         tests=tests,
         latency_centre=centre,
-        requests=step.requests + len(requests),
+        requests=step.requests + requests.answered,
         challenger_answers=step.challenger_answers + requests.challenger_answers,
     )
 

@@ -42,6 +42,11 @@ class Requests:
         return len(self.champion_failed)
 
     @property
+    def answered(self) -> int:
+        """Requests somebody answered or failed to answer: rows that only bring labels are none."""
+        return int((~np.isnan(self.champion_failed) | ~np.isnan(self.challenger_failed)).sum())
+
+    @property
     def challenger_answers(self) -> int:
         """Requests the challenger answered or failed to answer."""
         return int((~np.isnan(self.challenger_failed)).sum())
