@@ -107,15 +107,16 @@ class _Block:
             values = [*range(len(self.thresholds) + 1)]
         self.table = np.full((len(values) + 1, self.trees), np.iinfo(self.word).max, dtype=self.word)
         for tree, node, keep, left in self.nodes:
-            right = [*(self._goes_right(node, left, value) for value in values), not node["missing_go_to_left"]]
-            self.table[right, tree] &= self.word(keep)
+            if self.kind is Kind.CATEGORICAL:
+                right = [self._goes_right(node, left, value) for value in values]
+            else:
+                right = (np.arange(len(values)) > np.searchsorted(self.thresholds, node["num_threshold"])).tolist()
+            self.table[[*right, not node["missing_go_to_left"]], tree] &= self.word(keep)
 
-    def _goes_right(self, node: Any, left: NDArray[np.uint32], value: int | None) -> bool:
-        if value is None:  # a category the trees have never seen is read as missing
+    def _goes_right(self, node: Any, left: NDArray[np.uint32], code: int | None) -> bool:
+        if code is None:  # a category the trees have never seen is read as missing
             return not node["missing_go_to_left"]
-        if self.kind is Kind.CATEGORICAL:
-            return not int(left[value // 32]) >> (value % 32) & 1
-        return bool(np.searchsorted(self.thresholds, node["num_threshold"]) < value)
+        return not int(left[code // 32]) >> (code % 32) & 1
 
 
 class _Tree:

@@ -48,14 +48,20 @@ def _overhead(folder: Path) -> Iterator[Row]:
 
 
 def _months() -> Iterator[Row]:
+    """Wall time, and processor time beside it: on a machine that others use, only the second one is the pipeline's."""
     train("air_time", Month(2013, 4))
     for month, says in ((Month(2013, 5), "5 months of history"), (Month(2013, 12), "12 months of history")):
-        start = time.perf_counter()
+        start, used = time.perf_counter(), _processor_s()
         done = train("air_time", month)
-        took = time.perf_counter() - start
-        fit = next(task.seconds for task in done.run.tasks if task.name == "train") or 0.0
+        took, used = time.perf_counter() - start, _processor_s() - used
         what = f"a monthly run, all {len(done.run.tasks)} tasks, {says}"
-        yield Row(what, took, "s", "<= 12 s", took <= 12, baseline=fit, baseline_name="of it train")
+        yield Row(what, took, "s", "<= 12 s", took <= 12, baseline=used, baseline_name="of processor time")
+
+
+def _processor_s() -> float:
+    """Of this process and its children that ended."""
+    now = os.times()
+    return now.user + now.system + now.children_user + now.children_system
 
 
 def _spec() -> Iterator[Row]:
