@@ -209,6 +209,9 @@ def delete(
     from infra.sandbox import behind
 
     with _open(cloud) as opened:
+        if (membership := behind.delete_membership(opened, name)) is not None:
+            print(f"deleted {membership}")
+            return
         for path in behind.delete(opened, behind.found(opened, name)):
             print(f"deleted {path}")
 

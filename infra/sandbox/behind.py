@@ -29,7 +29,8 @@ def found(cloud: Cloud, name: str, *, states: Path | None = None) -> Thing:
     Raises BadInputError when there is none, or more than one.
     """
     things = cloud.things()
-    address = _by_address(name, states or Path.cwd())
+    resource = _by_address(name, states or Path.cwd())
+    address = (resource[0], resource[1].get("id")) if resource else None
     candidates = [one for one in things if name in (one.path, one.attributes.get("id"), one.attributes.get("name"))]
     if address is not None:
         candidates = [one for one in things if (one.type, one.attributes.get("id")) == address]
@@ -41,8 +42,8 @@ def found(cloud: Cloud, name: str, *, states: Path | None = None) -> Thing:
     return candidates[0]
 
 
-def _by_address(name: str, folder: Path) -> tuple[str, str] | None:
-    """Type and id of a resource by its address, from the state files beside us."""
+def _by_address(name: str, folder: Path) -> tuple[str, dict[str, Any]] | None:
+    """Type and attributes of a resource by its address, from the state files beside us."""
     match = re.fullmatch(r"(?:.*\.)?(google_\w+)\.([\w-]+)(?:\[(.+)\])?", name)
     if not match:
         return None
@@ -55,7 +56,7 @@ def _by_address(name: str, folder: Path) -> tuple[str, str] | None:
             if (one.get("type"), one.get("name")) == (match[1], match[2]):
                 for instance in one["instances"]:
                     if match[3] is None or str(instance.get("index_key")) == match[3].strip('"'):
-                        return match[1], str(instance["attributes"].get("id"))
+                        return match[1], dict(instance["attributes"])
     return None
 
 
@@ -133,6 +134,23 @@ def delete(cloud: Cloud, thing: Thing) -> list[str]:
     if thing.type == "google_storage_bucket_object":
         buckets.delete(str(thing.attributes["bucket"]), str(thing.attributes["name"]))
     return [one.path for one in gone]
+
+
+def delete_membership(cloud: Cloud, name: str, *, states: Path | None = None) -> str | None:
+    """Take a member (`google_..._iam_member`, by its address) out of its policy; None for any other name."""
+    type, attributes = _by_address(name, states or Path.cwd()) or ("", {})
+    if not type.endswith("_iam_member"):
+        return None
+    identity, member = str(attributes["id"]), attributes["member"]
+    with cloud.transaction():
+        for path, policy in cloud.policies().items():
+            if identity.startswith((f"{path}/", f"{path.removeprefix('projects/')}/")):
+                for binding in policy["bindings"]:
+                    if binding["role"] == attributes["role"]:
+                        binding["members"] = [one for one in binding["members"] if one != member]
+                kept = [binding for binding in policy["bindings"] if binding["members"]]
+                cloud.set_policy(path, {**policy, "bindings": kept}, version=cloud.policy(path)[0])
+    return identity
 
 
 def undelete(cloud: Cloud, path: str) -> str:

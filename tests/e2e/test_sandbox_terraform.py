@@ -133,6 +133,18 @@ def test_stacks_side_by_side_lose_no_member_of_a_shared_policy(up: StandIn, clou
     Deployer(up.environment).destroy(stacks)
 
 
+def test_a_member_taken_away_outside_is_given_back(folder: Folder) -> None:
+    member = {"project": "demo-proj", "role": "roles/owner", "member": "user:somebody@example.com"}
+    folder.write({"google_project_iam_member": {"m": member}})
+    folder.apply()
+    with Cloud(folder.cloud) as cloud:
+        assert behind.delete_membership(cloud, "google_project_iam_member.m", states=folder.path) is not None
+        assert behind.delete_membership(cloud, "google_pubsub_topic.t", states=folder.path) is None
+    assert folder.actions() == {"google_project_iam_member.m": "create"}
+    folder.apply()
+    folder.run("destroy", "-auto-approve")
+
+
 def test_a_deleted_account_turns_its_memberships_and_comes_back_as_another(folder: Folder) -> None:
     member = {"project": "demo-proj", "role": "roles/viewer", "member": "${google_service_account.a.member}"}
     folder.write(
