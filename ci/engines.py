@@ -30,8 +30,7 @@ class EngineName(StrEnum):
 
 def registry_location(env: Environment) -> str:
     """The registry of an environment, as tasks are told it."""
-    bucket = names.bucket(env, names.Bucket.MODELS)
-    return f"vertex://{env.project_id}/{env.region}/{bucket}?image={env.images.serving}"
+    return names.registry_location(env)
 
 
 def open_engine(name: EngineName, env: Environment, model: str, *, host: str = "", endpoint: str = "") -> Engine:

@@ -285,6 +285,16 @@ def pipeline_root(env: Environment) -> str:
     return f"gs://{bucket(env, Bucket.PIPELINE_ROOT)}/runs"
 
 
+def registry_location(env: Environment) -> str:
+    """The registry of models, as tasks are told it (`ml.registry.open_registry`)."""
+    return f"vertex://{env.project_id}/{env.region}/{bucket(env, Bucket.MODELS)}?image={env.images.serving}"
+
+
+def monitoring_history(env: Environment) -> str:
+    """Folder of the monitor's verdicts and decisions, as Vertex AI mounts the bucket into a task."""
+    return f"/gcs/{bucket(env, Bucket.PIPELINE_ROOT)}/monitoring"
+
+
 def vertex_url(env: Environment, collection: str) -> str:
     """Address of a collection of Vertex AI's REST API, in the environment's region."""
     parent = f"projects/{env.project_id}/locations/{env.region}"

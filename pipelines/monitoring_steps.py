@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fonderie.files import write_text
@@ -27,12 +28,15 @@ def monitor(config: str, month: str, registry: str, history: str, out: str) -> N
 
 
 def judge(config: str, history: str, verdict: str, out: str) -> str:
-    """Write and remember the TriggerDecision, as of the day after the month; say every alarm as a log line."""
+    """Write and remember the TriggerDecision; say every alarm as a log line.
+
+    As of the day after the month, so that a replay decides as the original did; a month that is not over yet waits.
+    """
     from ml.monitoring.signals import lines
 
     model, seen = read_config(config), read_record(Path(verdict), MonthVerdict)
     known = History.of(model.name, history)
-    day = Month.parse(seen.month).next.first_day
+    day = min(Month.parse(seen.month).next.first_day, datetime.now(UTC).date())
     decision = decide(known.verdicts(), known.trainings(), day, model.drift, champion=seen.version)
     known.record_decision(decision)
     write_text(Path(out), decision.model_dump_json(indent=1) + "\n")

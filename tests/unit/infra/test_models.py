@@ -42,12 +42,16 @@ def test_another_image_is_another_spec() -> None:
 
 def test_a_schedule_gives_what_is_required_and_leaves_defaults_alone() -> None:
     env, training, monitoring = load_environment("dev"), PipelineName.TRAINING, PipelineName.MONITORING
-    assert parameters(env, "fuel", training, spec(month=False, run_id=False, registry=True)) == {
+    assert parameters(env, "fuel", training, spec(month=False, run_id=False, commit=True)) == {
         "month": "latest",
         "run_id": "scheduled",
     }
     assert parameters(env, "fuel", monitoring, spec(month=True, topic=True)) == {
         "topic": "projects/acme-ml-dev/topics/dev-retrain"
+    }
+    assert parameters(env, "fuel", monitoring, spec(registry=True, history=True)) == {
+        "registry": f"vertex://acme-ml-dev/europe-west1/acme-ml-dev-models?image={env.images.serving}",
+        "history": "/gcs/acme-ml-dev-pipeline-root/monitoring",
     }
     assert parameters(env, "fuel", training, {"root": {}}) == {}
 
