@@ -27,8 +27,10 @@ class Expected(BaseModel):
     champion_hash: str | None
 
 
-def decide(challenger: Score, champion: Score | None, rules: Gate, expected: Expected) -> Decision:
+def decide(challenger: Score | None, champion: Score | None, rules: Gate, expected: Expected) -> Decision:
     """Judge `challenger` against `champion` (None: no model serves yet, so only the absolute checks apply)."""
+    if challenger is None:
+        return unreadable("the challenger was not scored")
     checks = [Check(name="readable", verdict=Verdict.PASSED)]
     for make in (_identity, _numbers, _slices):
         checks.extend(make(challenger, champion, rules, expected))

@@ -248,6 +248,11 @@ def test_the_record_survives_json_with_its_impossible_numbers() -> None:
     assert (possible["challenger"], possible["champion"]) == ("NaN", "Infinity")
 
 
+def test_a_challenger_that_was_not_scored_is_kept_out() -> None:
+    assert decide(None, champion(), RULES, EXPECTED).outcome is Outcome.KEEP
+    assert decide(None, None, RULES, Expected(holdout_hash="rows", champion_hash=None)).outcome is Outcome.KEEP
+
+
 def test_a_score_that_cannot_be_read_keeps_the_champion() -> None:
     assert unreadable("evaluation.json: not there").outcome is Outcome.KEEP
 
