@@ -99,6 +99,10 @@ def test_the_apply_identity_can_grant_exactly_the_roles_the_stacks_grant(stacks:
     assert granted == GRANTABLE_ROLES
 
 
+def test_no_workload_administers_anything() -> None:
+    assert [role for role in GRANTABLE_ROLES if role.lower().endswith(("admin", "owner", "agent"))] == []
+
+
 def test_the_plan_identity_can_read_every_type_in_use() -> None:
     assert {f"google_{kind}" for kind in READ_PERMISSIONS} == set(types_in_use())
 
