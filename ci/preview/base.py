@@ -8,9 +8,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from ci.preview.revisions import take_place
 from ci.preview.synthesis import Synthesised
 from fonderie.home import home
 from infra.deploy import Deployer, Stack
@@ -46,21 +47,10 @@ def deployed(base: Synthesised, environment: str) -> Path:
         with in_sandbox(draft, base.of(environment)) as (up, stacks):
             Deployer(up.environment).deploy(stacks)
         shutil.rmtree(draft / "out")
-        with suppress(OSError):  # another preview was first: its deployment is as good
-            draft.rename(kept)
+        take_place(draft, kept)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    _forget_old(kept.parent)
     return kept
-
-
-def _forget_old(folder: Path, most: int = 24) -> None:
-    """Keep the deployments used last."""
-    found = sorted(
-        (path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda p: -p.stat().st_mtime
-    )
-    for path in found[most:]:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

@@ -110,7 +110,8 @@ def _leaves(path: str, value: Any, unknown: Any, depth: int) -> Iterator[tuple[s
     elif isinstance(value, dict) or (value is None and isinstance(unknown, dict)):
         inner = unknown if isinstance(unknown, dict) else {}
         for key in sorted((value or {}).keys() | inner.keys()):
-            yield from _leaves(f"{path}/{key}", (value or {}).get(key), inner.get(key), depth + 1)
+            part = key.replace("~", "~0").replace("/", "~1")  # as a JSON pointer: a key is not a path
+            yield from _leaves(f"{path}/{part}", (value or {}).get(key), inner.get(key), depth + 1)
         if not value and not inner:
             yield path, value
     elif isinstance(value, list) and value:
@@ -186,4 +187,4 @@ def _paths(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 
 def _shown(path: str) -> str:
-    return path.lstrip("+-").lstrip("/").replace("/", ".") or "the value"
+    return path.lstrip("+-").lstrip("/").replace("/", ".").replace("~1", "/") or "the value"

@@ -22,7 +22,7 @@ from ci.preview.policy import Scan, compare
 from ci.preview.report import PolicyResult, Preview, Source, Truth
 from ci.preview.scanning import scan
 from ci.preview.secrets import Masker
-from ci.preview.synthesis import Synthesised, synthesise
+from ci.preview.synthesis import Synthesised, synthesise, synthesised_once
 from fonderie.errors import BadInputError, FonderieError
 from fonderie.files import write_text
 from fonderie.home import home
@@ -69,7 +69,7 @@ def make(request: Request) -> Preview:
         head_source = (
             request.root if request.head is None else revisions.lay_out(request.head, work / "head", request.root)
         )
-        base_source = revisions.lay_out(base, work / "base", request.root)
+        base_source = revisions.kept(base, request.root)
         names = _chosen(request.environments, base_source, head_source)
         request.progress("synthesising base and head")
         sides = _sides(base_source, head_source, names, work, truth)
@@ -93,7 +93,9 @@ def _sides(base: Path, head: Path, names: tuple[str, ...], work: Path, truth: Tr
     def side(source: Path, what: str) -> Side:
         there = [name for name in names if name in revisions.environments_in(source)]
         try:
-            return Side(source, synthesise(source, there, work / f"{what}-out" / "out", variables=variables))
+            if what == "base":
+                return Side(source, synthesised_once(source, there, variables))
+            return Side(source, synthesise(source, there, work / "head-out" / "out", variables=variables))
         except FonderieError as error:
             return Side(source, None, f"{what} does not synthesise: {error}")
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import tarfile
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from fonderie.errors import BadInputError, MissingToolError
+from fonderie.home import home
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,10 +69,40 @@ def lay_out(revision: str, folder: Path, root: Path = ROOT) -> Path:
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")
     archive.unlink()
+    _beside(folder, root)
+    return folder
+
+
+def _beside(folder: Path, root: Path) -> None:
+    """The generated parts of the working copy `root`, which no commit holds."""
     generated = folder / "imports"
     if (root / "imports").is_dir() and not generated.exists():
+        generated.unlink(missing_ok=True)  # of a working copy that is gone
         generated.symlink_to((root / "imports").absolute(), target_is_directory=True)
+
+
+def kept(revision: str, root: Path = ROOT) -> Path:
+    """A revision's files, laid out once for each content and kept."""
+    folder = home() / "cache" / "preview" / "trees" / tree(revision, root)
+    if folder.is_dir():
+        os.utime(folder)
+    else:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".laying-out-", dir=folder.parent))
+        lay_out(revision, draft, root)
+        take_place(draft, folder)
+    _beside(folder, root)
     return folder
+
+
+def take_place(draft: Path, folder: Path, most: int = 16) -> None:
+    """Move a finished folder to its place, unless somebody was first, and forget all but the `most` used last."""
+    with suppress(OSError):
+        draft.rename(folder)
+    shutil.rmtree(draft, ignore_errors=True)
+    others = [path for path in folder.parent.iterdir() if not path.name.startswith(".")]
+    for path in sorted(others, key=lambda path: -path.stat().st_mtime)[most:]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def model_files(folder: Path) -> dict[str, str]:

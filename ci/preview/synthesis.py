@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci.preview.revisions import take_place
 from fonderie.errors import StepFailedError
 from fonderie.home import home
 from infra.deploy import Stack, stacks_in
@@ -67,3 +70,20 @@ def synthesise(
         said = done.stderr.strip().split("\n")[-12:]
         raise StepFailedError("\n".join(said) or "the synthesis failed", where=", ".join(environments))
     return Synthesised(outdir, tuple(stacks_in(outdir)))
+
+
+def synthesised_once(source: Path, environments: Sequence[str], variables: Mapping[str, str]) -> Synthesised:
+    """The same for a tree that does not change: `source` is named by its content, and its stacks are kept."""
+    chosen = hashlib.sha256(repr((source.name, sorted(environments), sorted(variables.items()))).encode()).hexdigest()
+    folder = home() / "cache" / "preview" / "synthesised" / chosen[:32]
+    if folder.is_dir():
+        os.utime(folder)
+    else:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".synthesising-", dir=folder.parent))
+        try:
+            synthesise(source, environments, draft / "out", variables=variables)
+            take_place(draft, folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    return Synthesised(folder / "out", tuple(stacks_in(folder / "out")) if environments else ())

@@ -1,0 +1,71 @@
+from ci.preview.assemble import Failed, Material, assemble
+from ci.preview.comment import render
+from ci.preview.report import Source, Truth
+from tests.unit.ci.preview.plans import change, comment, plan
+
+
+def many(number, action="update", size=40):
+    return [change(f"google_thing.x{i:04}", action, {"a": "b" * size}, {"a": "c" * size}) for i in range(number)]
+
+
+def test_nothing_is_one_line():
+    lines = render(assemble(Material((plan(),)))).split("\n")
+    assert lines[2] == "### ✅ Preview: nothing changes · policy not checked"
+
+
+def test_details_are_cut_before_anything_else_and_it_is_said():
+    written = comment(*many(3_000), change("google_storage_bucket.raw", "delete", {"name": "acme-raw"}))
+    assert len(written) < 60_000
+    assert "google_storage_bucket.raw" in written.split("<details>")[0]
+    assert "more changes: `fonderie preview --html` has them" in written
+
+
+def test_a_small_stack_keeps_its_details_beside_a_large_one():
+    large = plan(*many(3_000), stack="prod-data")
+    small = plan(change("google_thing.small", "update", {"a": 1}, {"a": 2}), stack="prod-runtime")
+    written = render(assemble(Material((large, small))))
+    assert "!   a   1 → 2" in written
+
+
+def test_public_grants_are_kept_however_much_is_destroyed():
+    door = change(
+        "google_storage_bucket_iam_member.all", "create", None, {"bucket": "b", "member": "allUsers", "role": "r/x"}
+    )
+    written = comment(*many(2_500, "delete"), door)
+    assert len(written) < 60_000
+    assert "PUBLIC" in written
+
+
+def test_a_stack_that_failed_does_not_hide_the_others():
+    failed = Failed("prod", "prod-runtime", "Error: \x1b[31mno\x1b[0m\nsecond line")
+    written = render(assemble(Material((plan(change("google_thing.x", "create", None, {"a": 1})),), (failed,))))
+    assert "**prod-runtime** could not be planned" in written
+    assert "Error: no\nsecond line" in written
+    assert "google_thing.x" in written
+    assert "❌" in written.split("\n")[2]
+
+
+def test_ten_thousand_destroys_end_in_a_number_by_type():
+    written = comment(*[change(f"google_thing.{i * 7919 % 10**8:08}{'y' * 40}", "delete", {}) for i in range(10_000)])
+    assert len(written) < 60_000
+    assert "10,000" in written
+    assert "more do not fit into a comment" in written
+
+
+def test_one_enormous_address_is_shortened_and_listed():
+    written = comment(change(f'google_thing.x["{"k" * 100_000}"]', "delete", {}))
+    assert len(written) < 60_000
+    assert "google_thing.x[" in written
+
+
+def test_the_footer_says_what_it_was_planned_against():
+    source = Source(truth=Truth.STATE, identity="plan@acme", head="abc", base="def", plans=(("prod", "p-1"),))
+    written = render(assemble(Material((plan(),), source=source)))
+    assert "planned against real state" in written
+    assert "`fonderie apply prod --plan p-1`" in written
+
+
+def test_a_hundred_environments_and_stacks_still_fit():
+    plans = [plan(*many(5), environment=f"env{i}", stack=f"env{i}-data") for i in range(100)]
+    failed = [Failed(f"bad{i}", f"bad{i}-data", "x" * 9_000) for i in range(100)]
+    assert len(render(assemble(Material(tuple(plans), tuple(failed))))) < 60_000

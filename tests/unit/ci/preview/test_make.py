@@ -1,0 +1,127 @@
+"""The whole way from two revisions to a preview, on a small repository of its own: real git, Terraform, sandbox."""
+
+import json
+import subprocess
+
+import pytest
+
+from ci.preview.comment import render
+from ci.preview.make import Request, make
+from ci.preview.report import Truth
+from fonderie.errors import BadInputError
+
+APP = """
+import json, os, pathlib, sys
+out = pathlib.Path(os.environ["CDKTF_OUTDIR"])
+here = pathlib.Path(__file__).parent
+stacks = {}
+for environment in sys.argv[2].split(","):
+    for name, resources in json.loads((here / "stacks.json").read_text()).items():
+        stack = f"{environment}-{name}"
+        folder = out / "stacks" / stack
+        folder.mkdir(parents=True, exist_ok=True)
+        backend = {"local": {"path": f"../../../.fonderie/state/{stack}.tfstate"}}
+        body = {"terraform": {"backend": backend}, "resource": {"terraform_data": resources}}
+        (folder / "cdk.tf.json").write_text(json.dumps(body))
+        stacks[stack] = {"workingDirectory": f"stacks/{stack}", "dependencies": []}
+(out / "manifest.json").write_text(json.dumps({"stacks": stacks}))
+"""
+BASE = {"data": {"bucket": {"input": "one"}}, "runtime": {"cluster": {"input": "x"}}}
+
+
+class Repository:
+    """A repository whose app makes stacks of what `stacks.json` says."""
+
+    def __init__(self, root):
+        self.root = root
+        self.git("init", "-q", "-b", "main")
+        self.git("config", "user.email", "a@b.c")
+        self.git("config", "user.name", "a")
+        self.write("infra/__init__.py", "")
+        self.write("infra/main.py", APP)
+        self.write("infra/environments/dev.toml", "")
+        self.stacks(BASE)
+        self.commit()
+
+    def git(self, *arguments):
+        subprocess.run(["git", "-C", self.root, *arguments], check=True, capture_output=True)
+
+    def write(self, file, text):
+        (self.root / file).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / file).write_text(text)
+
+    def stacks(self, stacks):
+        self.write("infra/stacks.json", json.dumps(stacks))
+
+    def commit(self):
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "a commit")
+
+    def preview(self, **more):
+        return make(Request(("dev",), "main", truth=Truth.SANDBOX, policy=False, root=self.root, **more))
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    monkeypatch.setenv("FONDERIE_HOME", str(tmp_path / "home"))
+    (tmp_path / "repository").mkdir()
+    return Repository(tmp_path / "repository")
+
+
+def test_a_change_of_the_working_copy_is_planned_on_base_and_twice_the_same(repository, tmp_path):
+    repository.stacks({**BASE, "data": {"bucket": {"input": "two"}}})
+    first = render(repository.preview())
+    assert '!   input   "one" → "two"' in first
+    assert "Unchanged: dev-runtime" in first
+    deployed = tmp_path / "home" / "cache" / "preview" / "deployed"
+    assert len(list(deployed.iterdir())) == 1
+    assert render(repository.preview()) == first
+    assert len(list(deployed.iterdir())) == 1
+
+
+def test_a_revision_without_changes_changes_nothing(repository):
+    assert repository.preview(head="main").empty
+
+
+def test_a_stack_whose_plan_fails_does_not_hide_the_other(repository):
+    repository.stacks({"data": {"bucket": {"no_such_argument": 1}}, "runtime": {"cluster": {"input": "y"}}})
+    made = repository.preview()
+    assert made.failed
+    assert [stack.name for stack in made.stacks if stack.failure] == ["dev-data"]
+    assert '"x" → "y"' in render(made)
+
+
+def test_a_head_that_does_not_synthesise_says_so(repository):
+    repository.write("infra/main.py", "raise SystemExit('error: region is wrong')")
+    made = repository.preview()
+    assert made.failed
+    assert "head does not synthesise" in made.failures[0]
+    assert "region is wrong" in render(made)
+
+
+def test_a_base_that_does_not_synthesise_says_so_and_shows_the_models(repository):
+    repository.write("infra/main.py", "raise SystemExit('error: region is wrong')")
+    repository.write("ml/models/m.toml", "a = 1")
+    repository.commit()
+    repository.write("infra/main.py", APP)
+    repository.write("ml/models/m.toml", "a = 2")
+    made = repository.preview()
+    assert "base does not synthesise" in made.failures[0]
+    assert [change.after for change in made.models] == ["2"]
+
+
+def test_an_environment_that_is_new_is_added_whole(repository):
+    repository.write("infra/environments/prod.toml", "")
+    made = make(Request(("prod",), "main", truth=Truth.SANDBOX, policy=False, root=repository.root))
+    assert [stack.name for stack in made.stacks if stack.changes] == ["prod-data", "prod-runtime"]
+
+
+@pytest.mark.parametrize("wrong", [{"head": "no-such-branch"}, {"head": "--output=x"}])
+def test_a_revision_that_does_not_exist_is_refused(repository, wrong):
+    with pytest.raises(BadInputError, match="revision"):
+        repository.preview(**wrong)
+
+
+def test_an_environment_that_does_not_exist_is_refused(repository):
+    with pytest.raises(BadInputError, match="no environment 'nowhere'"):
+        make(Request(("nowhere",), "main", truth=Truth.SANDBOX, policy=False, root=repository.root))
