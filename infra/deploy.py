@@ -135,6 +135,7 @@ class Deployer:
         def apply(stack: Stack) -> None:
             self.terraform(stack).apply()
 
+        self._prepare(stacks)
         _walk(stacks, {one.name: set(one.after) for one in stacks}, apply, done)
 
     def destroy(self, stacks: Sequence[Stack], *, done: Callable[[Stack], None] | None = None) -> None:
@@ -143,8 +144,14 @@ class Deployer:
         def destroy(stack: Stack) -> None:
             self.terraform(stack).destroy()
 
+        self._prepare(stacks)
         waits = {one.name: {other.name for other in stacks if one.name in other.after} for one in stacks}
         _walk(stacks, waits, destroy, done)
+
+    def _prepare(self, stacks: Sequence[Stack]) -> None:
+        """Every folder at once: then the stacks wait for each other's applies only."""
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            list(threads.map(self.terraform, stacks))
 
 
 def _walk(
