@@ -9,6 +9,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from fonderie.errors import BadDataError
 from fonderie.files import write_text
 from ml.config import ModelConfig
 from ml.data.months import Month
@@ -28,9 +29,18 @@ def extract(config: str, month: str, out: str) -> None:
     from ml.data.sources import source
 
     model = read_config(config)
-    last = source().months()[-1] if month == LATEST else Month.parse(month)
+    last = _latest_month() if month == LATEST else Month.parse(month)
     months = tuple(str(each) for each in source().latest(last, model.training.window_months))
     _write(out, Partitions(model=model.name, month=str(last), months=months).model_dump_json(indent=1))
+
+
+def _latest_month() -> Month:
+    """The newest month with flights. Raises BadDataError: there is none."""
+    from ml.data.sources import source
+
+    if months := source().months():
+        return months[-1]
+    raise BadDataError("there is no month with flights yet", where=LATEST, hint="see docs/data.md: bring months")
 
 
 def validate(config: str, partitions: str, out: str) -> None:

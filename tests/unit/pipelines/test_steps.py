@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fonderie.errors import BadDataError
 from ml.config import load_model
 from ml.data.parquet import read_parquet
 from ml.decision import Decision, Outcome
@@ -132,3 +133,13 @@ def test_the_report_says_what_was_decided_and_of_what(place: Place, tmp_path: Pa
         record.model_hash,
     ):
         assert part in text, part
+
+
+def test_the_latest_month_of_no_months_is_said_not_raised_as_an_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data" / "flights").mkdir(parents=True)
+    monkeypatch.setenv("FONDERIE_DATA", str(tmp_path / "data"))
+
+    with pytest.raises(BadDataError, match="no month"):
+        steps.extract(load_model("air_time").model_dump_json(), steps.LATEST, str(tmp_path / "out"))
