@@ -17,8 +17,9 @@ _NAME = re.compile(
     r"|cookie|signing_?key|encryption_?key|db_?pass|connection_?string|webhook_?secret)$",
     re.IGNORECASE,
 )
+# The keyword only: what stands before it in a name stays as it is, and looking for it would take quadratic time.
 _ASSIGNED = (
-    r"(?i:[\w.\-]*(?:password|passwd|passphrase|secret[_-]?key|client[_-]?secret|secret[_-]?data|api[_-]?key"
+    r"(?i:(?:password|passwd|passphrase|secret[_-]?key|client[_-]?secret|secret[_-]?data|api[_-]?key"
     r"|access[_-]?(?:key|token)|auth[_-]?token|account[_-]?key|private[_-]?key|(?<![a-z])token|(?<![a-z])pwd))"
 )
 _PATTERNS = (

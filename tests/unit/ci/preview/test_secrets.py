@@ -1,5 +1,6 @@
 import base64
 import json
+import time
 
 import pytest
 
@@ -166,3 +167,14 @@ def test_a_pair_of_name_and_value_is_read_as_one():
 def test_a_number_marked_sensitive_is_hidden_as_well():
     entry = change("terraform_data.x", "update", {"pin": 90417523}, {"pin": 90417524}, sensitive={"pin": True})
     assert "9041752" not in everything(entry, change("terraform_data.y", "create", None, {"note": "pin 90417523"}))
+
+
+def test_a_long_word_beside_a_password_is_looked_through_in_linear_time() -> None:
+    text = "a" * 300_000 + '.password = "hunter2hunter2"'
+
+    start = time.process_time()
+    shown = without_patterns(text)
+
+    assert "hunter2" not in shown
+    assert shown.startswith("aaaa")
+    assert time.process_time() - start < 2.0
