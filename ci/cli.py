@@ -7,38 +7,45 @@ import importlib
 import json
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from typer.exceptions import TyperException
 
-from fonderie.errors import ExitCode, FonderieError, StepFailedError
+from fonderie.errors import BadInputError, ExitCode, FonderieError, StepFailedError
 
-# name -> (module under ci.commands, its line in `fonderie --help`). The module holds `app`, a typer.Typer, for a group
-# of commands, or `command`, a function, for a single one.
+PLATFORM = "Platform: deploy, recreate, look at"
+CHANGES = "Changes: review and apply"
+MODELS = "Models: train, decide, watch"
+SERVING = "Serving"
+CHECKS = "Checks"
+
+# name -> (panel and line in `fonderie --help`). The module of the same name under ci.commands holds `app`, a
+# typer.Typer, for a group of commands, or `command`, a function, for a single one.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("demo", "The main job, end to end, on this machine; ends with a report."),
-    "serve": ("serve", "Answer predictions over HTTP with the champions."),
-    "canary": ("canary", "Put a challenger beside the champion, step by step."),
-    "predict": ("predict", "Predict a month of flights into files, all by one version."),
-    "load": ("load", "Ask a running server as fast as it answers, and report."),
-    "recreate": ("recreate", "Destroy an environment and deploy it again, with an empty plan at the end."),
-    "sandbox": ("sandbox", "An offline stand-in for Google: run Terraform and cdktf without an account."),
-    "bootstrap": ("bootstrap", "Make what an environment stands on: state bucket, keys, identities, service agents."),
-    "run": ("run", "Run a pipeline: train a challenger and let the gate decide."),
-    "runs": ("runs", "Look at runs: tasks, logs, decisions."),
-    "models": ("models", "Look at models and their versions; promote, roll back."),
-    "report": ("report", "Write the runs of a model as one HTML file."),
-    "check": ("check", "Check every configuration offline: environments, models, and their pipelines' parameters."),
-    "doctor": ("doctor", "Look at an environment's project: what is wrong, and the command that mends it."),
-    "infra": ("infra", "Look at an environment: its stacks and resources, and who may do what."),
-    "experiment": ("experiment", "Hyper-parameters side by side; the best one may go before the gate."),
-    "simulate": ("simulate", "Replay months: monitor, decide, train, gate; against two baselines."),
-    "preview": ("preview", "What a change would do, as one comment: destroys first, no secrets."),
-    "apply": ("apply", "Apply what was reviewed: the plan's hash is compared first."),
-    "drift": ("drift", "What changed in the cloud behind Terraform's back."),
-    "promote": ("promote", "The pull request that moves images and pipelines to the next environment."),
-    "policy": ("policy", "Check the synthesised stacks: checkov, our own checks, waivers that expire."),
+    "demo": ("", "The main job, end to end, on this machine; ends with a report."),
+    "bootstrap": (PLATFORM, "Make what an environment stands on: state bucket, keys, identities, service agents."),
+    "infra": (PLATFORM, "Look at an environment: its stacks and resources, and who may do what."),
+    "recreate": (PLATFORM, "Destroy an environment and deploy it again, with an empty plan at the end."),
+    "sandbox": (PLATFORM, "An offline stand-in for Google: run Terraform and cdktf without an account."),
+    "preview": (CHANGES, "What a change would do, as one comment: destroys first, no secrets."),
+    "apply": (CHANGES, "Apply what was reviewed: the plan's hash is compared first."),
+    "drift": (CHANGES, "What changed in the cloud behind Terraform's back."),
+    "promote": (CHANGES, "The pull request that moves images and pipelines to the next environment."),
+    "run": (MODELS, "Run a pipeline: train a challenger and let the gate decide."),
+    "runs": (MODELS, "Look at runs: tasks, logs, decisions."),
+    "models": (MODELS, "Look at models and their versions; promote, roll back."),
+    "experiment": (MODELS, "Hyper-parameters side by side; the best one may go before the gate."),
+    "simulate": (MODELS, "Replay months: monitor, decide, train, gate; against two baselines."),
+    "report": (MODELS, "Write the runs of a model as one HTML file."),
+    "serve": (SERVING, "Answer predictions over HTTP with the champions."),
+    "canary": (SERVING, "Put a challenger beside the champion, step by step."),
+    "predict": (SERVING, "Predict a month of flights into files, all by one version."),
+    "load": (SERVING, "Ask a running server as fast as it answers, and report."),
+    "check": (CHECKS, "Check every configuration offline: environments, models, and their pipelines' parameters."),
+    "policy": (CHECKS, "Check the synthesised stacks: checkov, our own checks, waivers that expire."),
+    "doctor": (CHECKS, "Look at an environment's project: what is wrong, and the command that mends it."),
 }
 
 
@@ -52,20 +59,33 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     )
 
     @app.callback()
-    def fonderie() -> None:
+    def fonderie(
+        version: Annotated[
+            bool, typer.Option("--version", help="Say which version this is.", callback=_say_version, is_eager=True)
+        ] = False,
+    ) -> None:
         """An ML platform on Google Cloud and its models: deploy, preview and recreate them together."""
 
     chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
-    for name, (module_name, line) in COMMANDS.items():
+    for name, (panel, line) in COMMANDS.items():
+        placed: dict[str, Any] = {"rich_help_panel": panel} if panel else {}
         if name != chosen:
-            app.command(name, help=line)(lambda: None)
+            app.command(name, help=line, **placed)(lambda: None)
             continue
-        module = importlib.import_module(f"ci.commands.{module_name}")
+        module = importlib.import_module(f"ci.commands.{name}")
         if hasattr(module, "app"):
-            app.add_typer(module.app, name=name, help=line, no_args_is_help=True)
+            app.add_typer(module.app, name=name, help=line, no_args_is_help=True, **placed)
         else:
-            app.command(name, **getattr(module, "SETTINGS", {}))(module.command)
+            app.command(name, **placed, **getattr(module, "SETTINGS", {}))(module.command)
     return app
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"fonderie {version('fonderie')}")
+        raise typer.Exit
 
 
 def fail(error: FonderieError) -> NoReturn:
@@ -83,12 +103,26 @@ def fail(error: FonderieError) -> NoReturn:
     raise SystemExit(int(error.exit_code))
 
 
+def _wrong_usage(error: TyperException) -> FonderieError:
+    """What the parser says, as an error of ours: 2 is its code for it, and means "there are changes" here."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "fonderie"
+    if not (what := error.format_message()):  # no arguments: the help is printed already
+        raise SystemExit(int(ExitCode.BAD_INPUT))
+    return BadInputError(what, hint=f"{path} --help")
+
+
 def main() -> None:
     """Run the command line; a `FonderieError` becomes its message and its exit code."""
     try:
-        build(sys.argv[1:])()
+        sys.exit(build(sys.argv[1:])(standalone_mode=False))
     except FonderieError as error:
         fail(error)
+    except TyperException as error:
+        fail(_wrong_usage(error))
+    except typer.Abort:
+        print("nothing was done", file=sys.stderr)
+        raise SystemExit(int(ExitCode.ERROR)) from None
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise

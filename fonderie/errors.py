@@ -11,8 +11,8 @@ class ExitCode(IntEnum):
 
     OK = 0
     ERROR = 1
-    CHANGES = 2  # `preview`, `drift`: as `terraform plan -detailed-exitcode`; also click's code for wrong usage
-    BAD_INPUT = 3  # a file, key or value of the user's is wrong
+    CHANGES = 2  # `preview`, `drift`: as `terraform plan -detailed-exitcode`
+    BAD_INPUT = 3  # wrong usage, or a file, key or value of the user's is wrong
     BAD_DATA = 4  # the data broke its contract, or there is none
     STEP_FAILED = 5  # a pipeline task, a Terraform command or a server failed
     CONFLICT = 6  # somebody else got there first, or what was reviewed is not what would happen

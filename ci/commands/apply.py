@@ -25,10 +25,12 @@ def command(
     Without `--plan` nothing is applied: it shows what would be, and the hash to review it under (exit code 2).
     An apply that failed half-way goes on when it is called again with the same hash.
 
-        fonderie apply dev
-        fonderie apply dev --plan p-0123456789abcdef0123
-        fonderie apply staging --reviewed
-        fonderie apply prod --plan p-0123456789abcdef0123 --allow-destroy features
+    ```console
+    fonderie apply dev
+    fonderie apply dev --plan p-0123456789abcdef0123
+    fonderie apply staging --reviewed
+    fonderie apply prod --plan p-0123456789abcdef0123 --allow-destroy features
+    ```
     """
     from rich.console import Console
 

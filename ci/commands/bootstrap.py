@@ -18,9 +18,10 @@ def command(
     only, and moves the state into the bucket it has made. Run it again whenever you like: what is there stays, and an
     interrupted run goes on where it was.
 
-    `fonderie bootstrap --env dev`
-
-    `fonderie sandbox run -- fonderie bootstrap --env dev`
+    ```console
+    fonderie bootstrap --env dev
+    fonderie sandbox run -- fonderie bootstrap --env dev
+    ```
     """
     from rich.console import Console
 

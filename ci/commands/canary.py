@@ -29,8 +29,10 @@ def start(
 
     Margins and steps are in [serving] of the model's file. Leaves with 7 while another canary of the model runs.
 
-        fonderie canary start air_time
-        fonderie canary start air_time --challenger 4 --steps 5,25,100
+    ```console
+    fonderie canary start air_time
+    fonderie canary start air_time --challenger 4 --steps 5,25,100
+    ```
     """
     from datetime import UTC, datetime
 
@@ -46,7 +48,9 @@ def start(
 def status(model: Model, as_json: AsJson = False) -> None:
     """How the latest canary stands: every step, what was measured, and why it was decided so.
 
+    ```console
     fonderie canary status air_time
+    ```
     """
     from fonderie.errors import BadInputError
     from ml.config import load_model
@@ -66,7 +70,9 @@ def abort(
 ) -> None:
     """Give all traffic back to the champion.
 
+    ```console
     fonderie canary abort air_time --reason "the dashboards look odd"
+    ```
     """
     from datetime import UTC, datetime
 
@@ -94,7 +100,9 @@ def label(
     Labels are joined with the prediction log by the request's id (`x-request-id`) and the instance's place in it; those
     of the step going on count. Give each label once. The margin is `max_loss_increase` in the model's file.
 
-        fonderie canary label air_time landed.parquet
+    ```console
+    fonderie canary label air_time landed.parquet
+    ```
     """
     from datetime import UTC, datetime
 
@@ -124,8 +132,10 @@ def split(
 
     Terraform makes the endpoint and leaves its split alone. The shares must come to 100.
 
-        fonderie canary split air_time --env dev
-        fonderie canary split air_time --env dev --to 3=95 --to 4=5
+    ```console
+    fonderie canary split air_time --env dev
+    fonderie canary split air_time --env dev --to 3=95 --to 4=5
+    ```
     """
     import json
 

@@ -22,7 +22,9 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print the find
     parameters that a submission gives it, and names its images by digest where it runs in the cloud. All problems are
     named, not only the first. Leaves with 3 if there is one.
 
-        fonderie check
+    ```console
+    fonderie check
+    ```
     """
     from rich.console import Console
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 def command() -> None:
     """The main job, end to end, on this machine: no account, no credentials. Ends with the path of a report.
 
+    ```console
     fonderie demo
+    ```
     """
     import shutil
 

@@ -25,7 +25,9 @@ def command(
     Reads only. What could not be looked at is said and never counted as well. Leaves with 7 if something is wrong, with
     1 if nothing is wrong but something could not be seen.
 
-        fonderie doctor --env dev
+    ```console
+    fonderie doctor --env dev
+    ```
     """
     from rich.console import Console
 

@@ -17,7 +17,9 @@ def command(
 
     Ends with 0 when it is as it was left, 2 when something changed, 1 when a stack could not be looked at.
 
-        fonderie drift --env dev
+    ```console
+    fonderie drift --env dev
+    ```
     """
     import json
     import os

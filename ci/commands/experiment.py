@@ -29,7 +29,9 @@ def command(
     Every combination is a run like any other. The same combination on the same data by the same code is not trained
     again. `--promote` compares a run with the champion and makes it champion if the gate lets it in.
 
-        fonderie experiment air_time --month 2013-06 --set learning_rate=0.05,0.1 --set max_iter=100,200
+    ```console
+    fonderie experiment air_time --month 2013-06 --set learning_rate=0.05,0.1 --set max_iter=100,200
+    ```
     """
     from ml.config import load_model
 

@@ -41,7 +41,9 @@ def show(
 ) -> None:
     """Stacks, resources and counts.
 
+    ```console
     fonderie infra show --env dev
+    ```
     """
     from rich.console import Console
     from rich.table import Table
@@ -76,9 +78,10 @@ def access(
 ) -> None:
     """Who may do what on which resource.
 
+    ```console
     fonderie infra access --env prod --identity pipelines
-
     fonderie infra access --env prod --html access.html
+    ```
     """
     from rich.console import Console
     from rich.table import Table

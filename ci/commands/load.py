@@ -26,8 +26,10 @@ def command(
 
     It asks the champion's probes: rows it was checked with when it was registered. Leaves with 5 when an answer failed.
 
-        fonderie load air_time
-        fonderie load air_time --seconds 30 --rate 500 --instances 100
+    ```console
+    fonderie load air_time
+    fonderie load air_time --seconds 30 --rate 500 --instances 100
+    ```
     """
     from fonderie.errors import ExitCode
     from fonderie.files import write_text

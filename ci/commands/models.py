@@ -29,8 +29,10 @@ def list_models(
 ) -> None:
     """Every version of every model, with its aliases.
 
+    ```console
     fonderie models list
     fonderie models list air_time --json
+    ```
     """
     from rich.console import Console
     from rich.table import Table
@@ -67,8 +69,10 @@ def show(
 ) -> None:
     """One version's record: data, code, parameters, metrics, the gate's decision.
 
+    ```console
     fonderie models show air_time
     fonderie models show air_time --version previous-champion --json
+    ```
     """
     from rich.console import Console
 
@@ -95,7 +99,9 @@ def promote(
 
     Leaves with 6 when somebody else moves the champion at the same time.
 
-        fonderie models promote air_time 2 --reason "holiday timetable"
+    ```console
+    fonderie models promote air_time 2 --reason "holiday timetable"
+    ```
     """
     versions = _open(model, registry)
     before = versions.aliases().champion
@@ -120,9 +126,11 @@ def rollback(
 
     Leaves with 7 when there is none to go back to, with 6 when somebody else moves the champion at the same time.
 
-        fonderie models rollback air_time --reason "alarm of 2 May"
-        fonderie models rollback air_time --to 1 --reason "alarm of 2 May"
-        fonderie models rollback air_time --reason "alarm of 2 May" --env prod
+    ```console
+    fonderie models rollback air_time --reason "alarm of 2 May"
+    fonderie models rollback air_time --to 1 --reason "alarm of 2 May"
+    fonderie models rollback air_time --reason "alarm of 2 May" --env prod
+    ```
     """
     from ml.serving.trials import follow_rollback
 
@@ -144,7 +152,9 @@ def rollback(
 def log(model: Model, registry: Location = "", as_json: AsJson = False) -> None:
     """Every move of an alias: when, who and why.
 
+    ```console
     fonderie models log air_time
+    ```
     """
     from rich.console import Console
     from rich.table import Table
@@ -170,7 +180,9 @@ def card(
 ) -> None:
     """Write a version's model card: purpose, data, metrics by slice, the gate's decision, drift since, lineage.
 
+    ```console
     fonderie models card air_time
+    ```
     """
     from fonderie.files import write_text
     from fonderie.home import home

@@ -35,8 +35,10 @@ def command(
     Leaves with 0 when every check passes or is waived, with 7 when one does not, or when a waiver has expired or covers
     nothing any more. Waivers are in `infra/policy/waivers.toml`.
 
-        fonderie policy
-        fonderie policy --env prod --sarif policy.sarif
+    ```console
+    fonderie policy
+    fonderie policy --env prod --sarif policy.sarif
+    ```
     """
     from rich.console import Console
 

@@ -22,8 +22,10 @@ def command(
     Features and contracts are those of training. A run that broke off goes on where it was, with the version it began
     with, also when another is champion by now.
 
-        fonderie predict --model air_time --month 2013-05
-        fonderie predict --model air_time --month 2013-05 --version previous-champion --out may
+    ```console
+    fonderie predict --model air_time --month 2013-05
+    fonderie predict --model air_time --month 2013-05 --version previous-champion --out may
+    ```
     """
     from rich.console import Console
 

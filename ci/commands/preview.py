@@ -34,9 +34,11 @@ def command(
     Without credentials it deploys base in the sandbox and plans head on it; with them it plans against the real state.
     Ends with 0 when nothing changes, 2 when something does, 1 when something could not be planned.
 
-        fonderie preview --env dev
-        fonderie preview --base main --head my-branch --html --out preview.html
-        fonderie preview --post
+    ```console
+    fonderie preview --env dev
+    fonderie preview --base main --head my-branch --html --out preview.html
+    fonderie preview --post
+    ```
     """
     from rich.console import Console
 

@@ -17,8 +17,10 @@ def command(
 
     The working copy is not touched. The pull request's preview shows exactly what changes.
 
-        fonderie promote dev staging --dry-run
-        fonderie promote staging prod --post
+    ```console
+    fonderie promote dev staging --dry-run
+    fonderie promote staging prod --post
+    ```
     """
     import os
 

@@ -26,7 +26,9 @@ def command(
     outlives a destroy, keeps the values of secrets in memory meanwhile, and ends with a plan that must be empty. When
     it fails it says at which step; run it again and it goes on from there.
 
-    `fonderie recreate --env local --sandbox`
+    ```console
+    fonderie recreate --env local --sandbox
+    ```
     """
     from rich.console import Console
 

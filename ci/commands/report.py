@@ -19,7 +19,9 @@ def command(
 ) -> None:
     """Write every training run of a model and the latest one in full as one HTML file that needs no network.
 
+    ```console
     fonderie report --model air_time
+    ```
     """
     from datetime import UTC, datetime
 

@@ -39,9 +39,10 @@ def training(
     Leaves with 0 whether the gate promotes or keeps; 3 for a model that is not there, 4 for a month without data,
     5 when a task fails.
 
-        fonderie run training --model air_time --month 2013-04
-
-        fonderie run training --model air_time --month 2013-04 --engine vertex --env dev --wait
+    ```console
+    fonderie run training --model air_time --month 2013-04
+    fonderie run training --model air_time --month 2013-04 --engine vertex --env dev --wait
+    ```
     """
     if engine != "local":
         remote_training(model, month, engine, env, host, wait=wait, as_json=as_json)
@@ -66,7 +67,9 @@ def batch(
 ) -> None:
     """Predict a month in a pipeline, as it runs on Vertex AI; `fonderie predict` does the same without one.
 
+    ```console
     fonderie run batch --model air_time --month 2013-05
+    ```
     """
     from pipelines.batching import run_batch
 
@@ -113,8 +116,10 @@ def monitoring(
     Leaves with 0 whatever is decided; 3 without a champion, 4 for a month without data, 5 when a task fails, 6 while
     another loop is at work.
 
-        fonderie run monitoring --model air_time --month 2013-05
-        fonderie run monitoring --model air_time --month 2013-05 --retrain
+    ```console
+    fonderie run monitoring --model air_time --month 2013-05
+    fonderie run monitoring --model air_time --month 2013-05 --retrain
+    ```
     """
     from ml.data.months import Month
     from pipelines.watching import turn

@@ -21,7 +21,9 @@ def list_runs(
 ) -> None:
     """Every run, oldest first. A run whose process is gone is marked as interrupted.
 
+    ```console
     fonderie runs list --model air_time
+    ```
     """
     from rich.console import Console
     from rich.table import Table
@@ -49,8 +51,10 @@ def show(
 ) -> None:
     """One run: its tasks, its decision, where its artefacts are.
 
+    ```console
     fonderie runs show air_time-2013-04-20261122T230102123
     fonderie runs show air_time-2013-04-20261122T230102123 --log --task train
+    ```
     """
     from rich.console import Console
 

@@ -71,9 +71,10 @@ def run(
 
     Terraform, OpenTofu and cdktf find the stand-in by themselves. Examples:
 
-    `fonderie sandbox run -- cdktf deploy 'local-*'`
-
-    `fonderie sandbox run --cloud /tmp/c.sqlite -- terraform -chdir=here plan`
+    ```console
+    fonderie sandbox run -- cdktf deploy 'local-*'
+    fonderie sandbox run --cloud /tmp/c.sqlite -- terraform -chdir=here plan
+    ```
     """
     from infra.sandbox.running import run as run_command
 
@@ -89,7 +90,12 @@ def shell(
     project: Projects = None,
     quota: Quotas = None,
 ) -> None:
-    """Open a shell in which Terraform talks to the stand-in; leaving it stops the stand-in."""
+    """Open a shell in which Terraform talks to the stand-in; leaving it stops the stand-in.
+
+    ```console
+    fonderie sandbox shell --established
+    ```
+    """
     from infra.sandbox.running import run as run_command
 
     program = os.environ.get("SHELL", "/bin/sh")
@@ -102,7 +108,13 @@ def show(
     cloud: CloudFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what there is in the cloud: objects, policies, faults. Example: `fonderie sandbox show topics`"""
+    """Show what there is in the cloud: objects, policies, faults.
+
+    ```console
+    fonderie sandbox show
+    fonderie sandbox show topics
+    ```
+    """
     from infra.sandbox.behind import as_dict, found
 
     with _open(cloud) as opened:
@@ -130,7 +142,12 @@ def _table(things: list[Thing], opened: Cloud) -> None:
 
 @app.command()
 def reset(cloud: CloudFile = None, yes: Yes = False) -> None:
-    """Forget the cloud: its file and its buckets. Terraform's states are not touched."""
+    """Forget the cloud: its file and its buckets. Terraform's states are not touched.
+
+    ```console
+    fonderie sandbox reset --yes
+    ```
+    """
     from infra.sandbox.behind import forget
 
     file = _options(cloud).cloud
@@ -157,7 +174,9 @@ def faults(
 ) -> None:
     """Let things go wrong in every run from now on; without options, show what does.
 
-    Example: `fonderie sandbox faults --rate 429=0.05 --rate 503=0.02 --latency 200ms --seed 7 --crash-after 12`
+    ```console
+    fonderie sandbox faults --rate 429=0.05 --rate 503=0.02 --latency 200ms --seed 7 --crash-after 12
+    ```
     """
     from infra.sandbox.cloud import Cloud
     from infra.sandbox.faults import Settings, rates_of, seconds_of
@@ -192,7 +211,12 @@ def edit(
     ],
     cloud: CloudFile = None,
 ) -> None:
-    """Change an object behind Terraform's back. Example: `fonderie sandbox edit events labels.team=other`"""
+    """Change an object behind Terraform's back.
+
+    ```console
+    fonderie sandbox edit events labels.team=other
+    ```
+    """
     from infra.sandbox import behind
 
     with _open(cloud) as opened:
@@ -205,7 +229,12 @@ def edit(
 def delete(
     name: Annotated[str, typer.Argument(help="A Terraform address, an id, or a path.")], cloud: CloudFile = None
 ) -> None:
-    """Delete an object behind Terraform's back, with what lies within it."""
+    """Delete an object behind Terraform's back, with what lies within it.
+
+    ```console
+    fonderie sandbox delete google_pubsub_topic.events
+    ```
+    """
     from infra.sandbox import behind
 
     with _open(cloud) as opened:
@@ -218,7 +247,12 @@ def delete(
 
 @app.command()
 def undelete(name: Annotated[str, typer.Argument(help="A path.")], cloud: CloudFile = None) -> None:
-    """Bring back what is soft-deleted (a federation pool, a custom role), as a person would with gcloud."""
+    """Bring back what is soft-deleted (a federation pool, a custom role), as a person would with gcloud.
+
+    ```console
+    fonderie sandbox undelete github
+    ```
+    """
     from infra.sandbox import behind
 
     with _open(cloud) as opened:
@@ -231,7 +265,12 @@ def agent(
     project: Annotated[str, typer.Option(help="The project's id.")],
     cloud: CloudFile = None,
 ) -> None:
-    """Make a service's agent, as `gcloud beta services identity create` does."""
+    """Make a service's agent, as `gcloud beta services identity create` does.
+
+    ```console
+    fonderie sandbox agent pubsub.googleapis.com --project demo-proj
+    ```
+    """
     from infra.sandbox import behind
 
     with _open(cloud) as opened:
@@ -244,7 +283,12 @@ def secret(
     value: Annotated[str, typer.Argument(help="The value.")],
     cloud: CloudFile = None,
 ) -> None:
-    """Put a value into a secret, as `gcloud secrets versions add` does."""
+    """Put a value into a secret, as `gcloud secrets versions add` does.
+
+    ```console
+    fonderie sandbox secret dev-git-token the-token
+    ```
+    """
     from infra.sandbox import behind
 
     with _open(cloud) as opened:

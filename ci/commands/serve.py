@@ -19,8 +19,10 @@ def command(
     Promotions, rollbacks and canaries are followed while it runs. The same server runs in the container
     (`python -m ml.serving`), where its environment says what to serve.
 
-        fonderie serve air_time
-        fonderie serve air_time late_arrival --port 8090
+    ```console
+    fonderie serve air_time
+    fonderie serve air_time late_arrival --port 8090
+    ```
 
     Then: `/predict`, `/models/late_arrival/predict`, `/health`, `/live`, `/metrics`, `/models`.
     """

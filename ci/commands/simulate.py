@@ -24,7 +24,9 @@ def command(
     Two baselines run beside it, one that retrains every month and one that never does. Interrupted, it goes on where
     it was when it is started again.
 
-    Example: `fonderie simulate --model air_time --from 2013-01 --to 2013-08`
+    ```console
+    fonderie simulate --model air_time --from 2013-01 --to 2013-08
+    ```
     """
     from fonderie.files import write_text
     from ml.config import load_model

@@ -3,6 +3,7 @@
 A block that needs an account or minutes is marked `sh`; one that can run here and now is marked `sh run`.
 """
 
+import itertools
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -100,6 +102,37 @@ def test_a_block_marked_run_runs_as_it_stands(place: str, text: str, tmp_path: P
         check=False,
     )
     assert done.returncode == 0, f"{place}:\n{text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+def leaves(command: Any, path: list[str]) -> Iterator[tuple[list[str], Any]]:
+    """Every command below `command` that does something, with the words that call it."""
+    if hasattr(command, "commands"):
+        for name, child in command.commands.items():
+            yield from leaves(child, [*path, name])
+    else:
+        yield path, command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_commands_help_has_an_example_that_the_command_line_takes(name: str) -> None:
+    root = typer.main.get_command(build([name]))
+    assert hasattr(root, "commands")
+    for path, command in leaves(root.commands[name], [name]):
+        examples = [
+            token.content.splitlines()
+            for token in MarkdownIt().parse(command.help or "")
+            if token.type == "fence" and token.info == "console"
+        ]
+        assert examples, f"fonderie {shlex.join(path)} --help has no example"
+        for words in map(shlex.split, itertools.chain.from_iterable(examples)):
+            assert words[0] == "fonderie", words
+            parse(words[1:])
+        own = [
+            words
+            for words in map(shlex.split, itertools.chain.from_iterable(examples))
+            if words[1 : len(path) + 1] == path
+        ]
+        assert own, f"fonderie {shlex.join(path)} --help has no example of itself"
 
 
 def test_every_command_says_what_it_does() -> None:
