@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": (CHANGES, "Apply what was reviewed: the plan's hash is compared first."),
     "drift": (CHANGES, "What changed in the cloud behind Terraform's back."),
     "promote": (CHANGES, "The pull request that moves images and pipelines to the next environment."),
+    "data": (MODELS, "Months of flights, here and in BigQuery: list, load, what a query would read."),
     "run": (MODELS, "Run a pipeline: train a challenger and let the gate decide."),
     "runs": (MODELS, "Look at runs: tasks, logs, decisions."),
     "models": (MODELS, "Look at models and their versions; promote, roll back."),

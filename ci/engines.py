@@ -73,6 +73,7 @@ def training_parameters(env: Environment, model: str, month: Month, commit: str)
         "month": str(month),
         "run_id": run_id(model, month),
         "registry": registry_location(env),
+        "data": names.data_location(env),
         "commit": commit,
     }
 

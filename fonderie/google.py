@@ -14,7 +14,8 @@ from fonderie.errors import BadInputError, ConflictError, FonderieError, Missing
 class Access:
     """How Google is reached. Without an endpoint it is Google itself, with the credentials of the environment.
 
-    `endpoint` (`http://host:port`, every API on it) and `credentials` are for a private gateway, or a stand-in.
+    `endpoint` (`http://host:port`, every API on it) and `credentials` are for a private gateway, or a stand-in. What
+    is asked over plain http is asked by nobody: a token never goes over an open line.
     """
 
     project: str
@@ -29,7 +30,7 @@ class Access:
 
             endpoint = self.endpoint or f"{self.region}-aiplatform.googleapis.com"
             return getattr(aiplatform_v1, client)(
-                transport="rest", credentials=self.credentials, client_options={"api_endpoint": endpoint}
+                transport="rest", credentials=self.who, client_options={"api_endpoint": endpoint}
             )
 
     def storage(self) -> Any:
@@ -38,7 +39,26 @@ class Access:
             from google.cloud import storage
 
             options = {"api_endpoint": self.endpoint} if self.endpoint else None
-            return storage.Client(project=self.project, credentials=self.credentials, client_options=options)
+            return storage.Client(project=self.project, credentials=self.who, client_options=options)
+
+    def bigquery(self) -> Any:
+        """A client of BigQuery whose jobs run in the region."""
+        with words(f"BigQuery in {self.region}"):
+            from google.cloud import bigquery
+
+            options = {"api_endpoint": self.endpoint} if self.endpoint else None
+            return bigquery.Client(
+                project=self.project, location=self.region, credentials=self.who, client_options=options
+            )
+
+    @property
+    def who(self) -> Any:
+        """Credentials for a client; None lets it find those of the environment."""
+        if self.credentials is None and self.endpoint and self.endpoint.startswith("http://"):
+            from google.auth.credentials import AnonymousCredentials
+
+            return AnonymousCredentials()
+        return self.credentials
 
     @property
     def parent(self) -> str:
@@ -84,6 +104,8 @@ def _ours(error: Any, where: str) -> FonderieError:
             return RefusedError(what, where=where, hint="log in again: the credentials have expired")
         case 403 if "SERVICE_DISABLED" in what or "has not been used" in what:
             return RefusedError(what, where=where, hint="enable the API: deploy the foundation stack")
+        case 403 if _reason(error) in {"quotaExceeded", "rateLimitExceeded"}:
+            return RefusedError(what, where=where, hint="a quota is used up: wait, or ask for more")
         case 403:
             return RefusedError(what, where=where, hint="this identity lacks a role: `fonderie doctor` names it")
         case 404:
@@ -94,3 +116,8 @@ def _ours(error: Any, where: str) -> FonderieError:
             return RefusedError(what, where=where, hint="a quota is used up: wait, or ask for more")
         case _:
             return StepFailedError(what, where=where, hint="run it again")
+
+
+def _reason(error: Any) -> str:
+    """BigQuery's and Cloud Storage's own word for what is wrong; empty where an API has none."""
+    return next((str(one.get("reason", "")) for one in error.errors if isinstance(one, dict)), "")

@@ -43,7 +43,11 @@ def parameters(env: Environment, model: str, pipeline: PipelineName, spec: dict[
     What has a default keeps it, but for what only the infrastructure knows. Raises BadInputError when the pipeline
     wants something that a schedule can't know.
     """
-    if_wanted = {"registry": names.registry_location(env), "history": names.monitoring_history(env)}
+    if_wanted = {
+        "registry": names.registry_location(env),
+        "history": names.monitoring_history(env),
+        "data": names.data_location(env),
+    }
     if env.features.continuous_training:
         if_wanted["topic"] = names.topic_path(env, names.RETRAIN)
     if_required = {"month": LATEST, "run_id": SCHEDULED, "model": model}

@@ -102,6 +102,7 @@ class Bucket(StrEnum):
 class Dataset(StrEnum):
     """BigQuery datasets."""
 
+    FLIGHTS = "flights"
     FEATURES = "features"
     MONITORING = "monitoring"
 
@@ -288,6 +289,11 @@ def pipeline_root(env: Environment) -> str:
 def registry_location(env: Environment) -> str:
     """The registry of models, as tasks are told it (`ml.registry.open_registry`)."""
     return f"vertex://{env.project_id}/{env.region}/{bucket(env, Bucket.MODELS)}?image={env.images.serving}"
+
+
+def data_location(env: Environment) -> str:
+    """The months of flights, as tasks are told them (`ml.data.origins.open_origin`)."""
+    return f"bigquery://{env.project_id}/{env.region}/{dataset(env, Dataset.FLIGHTS)}"
 
 
 def monitoring_history(env: Environment) -> str:

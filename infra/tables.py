@@ -8,6 +8,36 @@ from infra.constructs.dataset import Table
 from infra.names import ENTITY_COLUMN
 from infra.workloads import Feature
 
+PARTITION_MONTH = "partition_month"
+"""The first day of a row's month. Terraform makes the column, `fonderie data load` fills it."""
+
+_CALENDAR = {"year": "INTEGER", "month": "INTEGER", "day": "INTEGER", "hour": "INTEGER"}
+
+
+def months_tables() -> dict[str, Table]:
+    """What features are made of: flights and weather by month, and the register of planes.
+
+    The columns are those of `ml.data.schema`, which a test holds against these.
+    """
+    clock = dict.fromkeys(("dep_time", "sched_dep_time", "arr_time", "sched_arr_time", "flight", "minute"), "INTEGER")
+    delays = dict.fromkeys(("dep_delay", "arr_delay", "air_time", "distance"), "FLOAT")
+    flight = _CALENDAR | clock | delays | dict.fromkeys(("carrier", "tailnum", "origin", "dest"), "STRING")
+    measures = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
+    observation = {"origin": "STRING"} | _CALENDAR | dict.fromkeys(measures, "FLOAT")
+    plane = {"tailnum": "STRING", **dict.fromkeys(("year", "engines", "seats", "as_of_year"), "INTEGER")}
+    plane |= {"speed": "FLOAT", **dict.fromkeys(("type", "manufacturer", "model", "engine"), "STRING")}
+    return {
+        "flights": _monthly("Scheduled flights, one row each", flight, clustering=("origin", "carrier")),
+        "weather": _monthly("Observations, one row an airport and hour", observation, clustering=("origin",)),
+        "planes": Table("The register of planes, one row a plane and year of the register", plane),
+    }
+
+
+def _monthly(description: str, columns: dict[str, str], *, clustering: tuple[str, ...]) -> Table:
+    columns = {PARTITION_MONTH: "DATE"} | columns | {"time_hour": "TIMESTAMP"}
+    return Table(description, columns, partition=PARTITION_MONTH, by="MONTH", clustering=clustering)
+
+
 BIGQUERY_TYPES = {"float64": "FLOAT", "string": "STRING"}
 
 

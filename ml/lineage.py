@@ -16,6 +16,7 @@ class Partitions(BaseModel):
     model: str
     month: str
     months: tuple[str, ...]  # oldest first; the last one is `month`
+    data: str = ""  # where they come from (ml.data.origins.open_origin)
 
 
 class Contract(BaseModel):

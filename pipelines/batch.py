@@ -21,18 +21,20 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
         month: str,
         run_id: str,
         registry: str = "",
+        data: str = "",
         version: str = "",
         code_version: str = code,
         config: str = config_json,
     ) -> None:
         about: dict[str, Any] = {"config": config, "code_version": code_version}
         with dsl.ExitHandler(task.conclude(run_id=run_id, code_version=code_version)):
-            extracted = set_up(task.extract(month=month, **about))
+            extracted = set_up(task.extract(month=month, data=data, **about))
             validated = set_up(task.validate(partitions=extracted.outputs["partitions"], **about))
             set_up(
                 task.predict(
                     registry=registry,
                     month=month,
+                    data=data,
                     version=version,
                     contracts=validated.outputs["contracts"],
                     **about,

@@ -17,11 +17,11 @@ component = functools.partial(dsl.component, base_image=IMAGE, install_kfp_packa
 
 
 @component
-def extract(config: str, month: str, code_version: str, partitions: dsl.Output[dsl.Artifact]) -> None:
+def extract(config: str, month: str, data: str, code_version: str, partitions: dsl.Output[dsl.Artifact]) -> None:
     """Which months of data the run is made of."""
     from pipelines import steps
 
-    steps.extract(config, month, partitions.path)
+    steps.extract(config, month, data, partitions.path)
 
 
 @component
@@ -148,6 +148,7 @@ def predict(
     code_version: str,
     registry: str,
     month: str,
+    data: str,
     version: str,
     contracts: dsl.Input[dsl.Artifact],
     predictions: dsl.Output[dsl.Dataset],
@@ -155,7 +156,7 @@ def predict(
     """Predictions of the month, a file a day; the version that made them all."""
     from pipelines import batching
 
-    return batching.predict(config, registry, month, version, predictions.path)
+    return batching.predict(config, registry, month, data, version, predictions.path)
 
 
 @component

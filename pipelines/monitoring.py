@@ -23,13 +23,14 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
         month: str = "",
         registry: str = "",
         history: str = "",
+        data: str = "",
         topic: str = "",
         code_version: str = code,
         config: str = config_json,
     ) -> None:
         about: dict[str, Any] = {"config": config, "code_version": code_version}
         with dsl.ExitHandler(components.conclude(run_id=run_id, code_version=code_version)):
-            watched = set_up(task.monitor(month=month, registry=registry, history=history, **about))
+            watched = set_up(task.monitor(month=month, data=data, registry=registry, history=history, **about))
             verdict = watched.outputs["verdict"]
             judged = set_up(task.judge(history=history, verdict=verdict, **about))
             decision = judged.outputs["decision"]

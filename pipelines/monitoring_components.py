@@ -9,12 +9,18 @@ from pipelines.components import component
 
 @component
 def monitor(
-    config: str, month: str, code_version: str, registry: str, history: str, verdict: dsl.Output[dsl.Artifact]
+    config: str,
+    month: str,
+    data: str,
+    code_version: str,
+    registry: str,
+    history: str,
+    verdict: dsl.Output[dsl.Artifact],
 ) -> None:
     """The month against the champion's reference."""
     from pipelines import monitoring_steps as steps
 
-    steps.monitor(config, month, registry, history, verdict.path)
+    steps.monitor(config, month, data, registry, history, verdict.path)
 
 
 @component

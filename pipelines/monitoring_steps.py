@@ -11,18 +11,18 @@ from ml.monitoring.history import History, read_record
 from ml.monitoring.request import RetrainRequest
 from ml.monitoring.trigger import TrainingEvent, TrainingOutcome, TriggerDecision, decide
 from ml.monitoring.verdict import MonthVerdict
-from pipelines.steps import read_config
+from pipelines.steps import latest_month, read_config
 
 
-def monitor(config: str, month: str, registry: str, history: str, out: str) -> None:
+def monitor(config: str, month: str, data: str, registry: str, history: str, out: str) -> None:
     """Write the MonthVerdict of `month` (the latest there is if empty) under the champion, and remember it."""
-    from ml.data.sources import available_months
+    from ml.data.origins import open_origin
     from ml.monitoring.watch import watch
     from ml.registry import open_registry
 
-    model = read_config(config)
-    wanted = Month.parse(month) if month else available_months()[-1]
-    verdict = watch(model, open_registry(model.name, registry), wanted)
+    model, origin = read_config(config), open_origin(data)
+    wanted = Month.parse(month) if month else latest_month(origin)
+    verdict = watch(model, open_registry(model.name, registry), wanted, origin)
     History.of(model.name, history).record_verdict(verdict)
     write_text(Path(out), verdict.model_dump_json(indent=1) + "\n")
 

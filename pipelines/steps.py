@@ -12,7 +12,7 @@ from pathlib import Path
 from fonderie.errors import BadDataError
 from fonderie.files import write_text
 from ml.config import ModelConfig
-from ml.data.months import Month
+from ml.data.months import Calendar, Month
 from ml.lineage import Contract, Contracts, Lineage, Made, Origin, Partitions, RunFiles
 
 LATEST = "latest"  # a schedule can't name a month
@@ -24,33 +24,32 @@ def read_config(text: str) -> ModelConfig:
     return ModelConfig.model_validate_json(text)
 
 
-def extract(config: str, month: str, out: str) -> None:
+def extract(config: str, month: str, data: str, out: str) -> None:
     """Write Partitions: the month and those before it, as many as the model's window and the data allow."""
-    from ml.data.sources import source
+    from ml.data.origins import open_origin
 
-    model = read_config(config)
-    last = _latest_month() if month == LATEST else Month.parse(month)
-    months = tuple(str(each) for each in source().latest(last, model.training.window_months))
-    _write(out, Partitions(model=model.name, month=str(last), months=months).model_dump_json(indent=1))
+    model, origin = read_config(config), open_origin(data)
+    last = latest_month(origin) if month == LATEST else Month.parse(month)
+    months = tuple(str(each) for each in origin.latest(last, model.training.window_months))
+    _write(out, Partitions(model=model.name, month=str(last), months=months, data=data).model_dump_json(indent=1))
 
 
-def _latest_month() -> Month:
+def latest_month(origin: Calendar) -> Month:
     """The newest month with flights. Raises BadDataError: there is none."""
-    from ml.data.sources import source
-
-    if months := source().months():
+    if months := origin.months():
         return months[-1]
     raise BadDataError("there is no month with flights yet", where=LATEST, hint="see docs/data.md: bring months")
 
 
 def validate(config: str, partitions: str, out: str) -> None:
     """Write Contracts: counts and reasons of what is quarantined. Raises BadDataError above the model's limit."""
-    from ml.data.contracts import check_months
+    from ml.data.contracts import CheckedFile
     from ml.data.features import with_history
-    from ml.data.sources import source
+    from ml.data.origins import open_origin
 
-    model, months = read_config(config), _months(partitions)
-    reports = check_months(with_history(months, source()), model.data.max_quarantined_fraction)
+    model, (months, data) = read_config(config), _partitions(partitions)
+    origin = open_origin(data)
+    reports = origin.check(model, with_history(months, origin))
     found = tuple(
         Contract(
             dataset=str(report.dataset),
@@ -59,7 +58,7 @@ def validate(config: str, partitions: str, out: str) -> None:
             quarantined=report.quarantined,
             reasons=report.reasons,
             source_hash=report.source_hash,
-            quarantine=str(report.quarantine) if report.quarantine else None,
+            quarantine=str(report.quarantine) if isinstance(report, CheckedFile) and report.quarantine else None,
         )
         for report in reports
     )
@@ -73,18 +72,19 @@ def features(
 
     With a registry the held-out rows have the features of its champion too.
     """
-    from ml.data.features import build
+    from ml.data.origins import open_origin
     from ml.data.parquet import content_hash, write_parquet
     from ml.holdout import split, with_features
     from ml.registry import open_registry
 
-    model, months = read_config(config), _months(partitions)
-    built = build(model, months)
+    model, (months, data) = read_config(config), _partitions(partitions)
+    origin = open_origin(data)
+    built = origin.build(model, months)
     cut = split(built.table(), months[-1], model.data.holdout_fraction)
     both = model if registry is None else with_features(model, open_registry(model.name, registry))
     held = cut.holdout
     if both != model:
-        held = split(build(both, months[-1:]).table(), months[-1], model.data.holdout_fraction).holdout
+        held = split(origin.build(both, months[-1:]).table(), months[-1], model.data.holdout_fraction).holdout
     write_parquet(cut.training, Path(training_out))
     write_parquet(held, Path(holdout_out))
     lineage = Lineage(
@@ -196,9 +196,10 @@ def conclude(run_id: str, state: str, problem: str | None) -> None:
     print(json.dumps({"event": "run-finished", "run_id": run_id, "state": state, "problem": problem or None}))
 
 
-def _months(partitions: str) -> list[Month]:
-    read = Partitions.model_validate_json(Path(partitions).read_text())
-    return [Month.parse(month) for month in read.months]
+def _partitions(path: str) -> tuple[list[Month], str]:
+    """The months of a run, and where they come from."""
+    read = Partitions.model_validate_json(Path(path).read_text())
+    return [Month.parse(month) for month in read.months], read.data
 
 
 def _lineage(path: str) -> Lineage:

@@ -21,13 +21,14 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
         month: str,
         run_id: str,
         registry: str = "",
+        data: str = "",
         commit: str = "unknown",
         code_version: str = code,
         config: str = config_json,
     ) -> None:
         about: dict[str, Any] = {"config": config, "code_version": code_version}
         with dsl.ExitHandler(task.conclude(run_id=run_id, code_version=code_version)):
-            extracted = set_up(task.extract(month=month, **about))
+            extracted = set_up(task.extract(month=month, data=data, **about))
             partitions = extracted.outputs["partitions"]
             validated = set_up(task.validate(partitions=partitions, **about))
             contracts = validated.outputs["contracts"]

@@ -100,7 +100,7 @@ def _train(config: ModelConfig, month: Month, folder: Path) -> None:
     start = time.perf_counter()
     made, text = Trained(folder), config.model_dump_json()
     partitions, training = folder / "partitions.json", folder / "training.parquet"
-    steps.extract(text, str(month), str(partitions))
+    steps.extract(text, str(month), "", str(partitions))
     steps.features(text, str(partitions), str(training), str(made.holdout), str(made.lineage))
     steps.train(text, str(training), str(made.challenger))
     training.unlink()

@@ -20,11 +20,12 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True)
 class Table:
-    """A table partitioned by day. `columns` are name -> BigQuery type; those of `repeated` hold arrays."""
+    """A table partitioned `by` DAY or MONTH. `columns` are name -> BigQuery type; those of `repeated` hold arrays."""
 
     description: str
     columns: Mapping[str, str]
-    partition: str
+    partition: str | None = None
+    by: str = "DAY"
     clustering: tuple[str, ...] = ()
     repeated: frozenset[str] = frozenset()
     expire_after_days: int | None = None
@@ -86,13 +87,19 @@ class Dataset(Construct):
             table_id=name,
             description=table.description,
             schema=table.schema,
-            time_partitioning=BigqueryTableTimePartitioning(
-                type="DAY",
-                field=table.partition,
-                expiration_ms=table.expire_after_days * DAY_MS if table.expire_after_days else None,
-            ),
+            time_partitioning=self._partitioning(table),
             clustering=list(table.clustering) or None,
-            require_partition_filter=True,
+            require_partition_filter=True if table.partition else None,
             deletion_protection=env.protected,
             **on,
+        )
+
+    @staticmethod
+    def _partitioning(table: Table) -> BigqueryTableTimePartitioning | None:
+        if table.partition is None:
+            return None
+        return BigqueryTableTimePartitioning(
+            type=table.by,
+            field=table.partition,
+            expiration_ms=table.expire_after_days * DAY_MS if table.expire_after_days else None,
         )

@@ -9,7 +9,7 @@ from infra.constructs.registry import ImageRegistry
 from infra.constructs.secret import Secret
 from infra.names import Agent, Identity, Stack
 from infra.stacks.base import EnvironmentStack
-from infra.tables import drift_table, features_table, predictions_table
+from infra.tables import drift_table, features_table, months_tables, predictions_table
 
 
 class DataStack(EnvironmentStack):
@@ -74,6 +74,15 @@ class DataStack(EnvironmentStack):
 
     def _datasets(self) -> None:
         env = self.env
+        Dataset(
+            self,
+            "flights",
+            env=env,
+            which=names.Dataset.FLIGHTS,
+            description="Flights and weather by month, and the register of planes",
+            tables=months_tables(),
+            readers=[self.pipelines, self.monitoring],
+        )
         Dataset(
             self,
             "features",

@@ -1,6 +1,7 @@
 """Flights by month: sources, contracts, features.
 
     Month.parse("2013-04")                        months    value type; shift, next, previous, holdout_from
+    open_origin(address)                          origins   a folder, or bigquery://PROJECT/REGION/DATASET
     source(), available_months()                  sources   FONDERIE_DATA's folder, or the two packaged years
     source().latest(month, 12)                    sources   a training window, as far as there is data
     check_months(months, limit) -> reports        contracts clean rows, quarantine, counts by reason

@@ -15,8 +15,8 @@ import pyarrow as pa
 from fonderie.errors import StepFailedError
 from fonderie.home import home
 from ml.config import ModelConfig
-from ml.data.contracts import ContractReport, check_months
-from ml.data.months import Month
+from ml.data.contracts import CheckedFile, ContractReport, check_months
+from ml.data.months import Calendar, Month
 from ml.data.parquet import read_parquet, write_parquet
 from ml.data.schema import SCHEMAS, Dataset
 from ml.data.sources import Source, source
@@ -60,7 +60,7 @@ def build(config: ModelConfig, months: Iterable[Month], origin: Source | None = 
     made = feature_hash(config)
     inputs = _Inputs(origin, reports)
     paths = {month: inputs.path(config, month, made) for month in wanted}
-    for batch in inputs.batches([month for month in wanted if not paths[month].exists()]):
+    for batch in batches([month for month in wanted if not paths[month].exists()], inputs.rows):
         _compute(config, batch, paths, inputs)
     return FeatureSet(
         tuple(wanted),
@@ -73,7 +73,7 @@ def build(config: ModelConfig, months: Iterable[Month], origin: Source | None = 
     )
 
 
-def with_history(months: Sequence[Month], origin: Source) -> list[Month]:
+def with_history(months: Sequence[Month], origin: Calendar) -> list[Month]:
     """`months` and those before each of them that its windows reach into, as far as there is data."""
     origin.require(months)
     there = set(origin.months())
@@ -91,7 +91,7 @@ class _Inputs:
     """The clean partitions that a build reads."""
 
     origin: Source
-    reports: list[ContractReport]
+    reports: list[CheckedFile]
 
     def files(self, months: list[Month]) -> dict[Dataset, list[Path]]:
         """Of these months, and the planes."""
@@ -106,25 +106,34 @@ class _Inputs:
         key = hashlib.sha256("\n".join([made, *parts]).encode()).hexdigest()[:16]
         return home() / "cache" / "features" / config.name / f"{month}-{key}.parquet"
 
-    def batches(self, months: list[Month]) -> Iterator[list[Month]]:
-        """`months` in groups of MAX_ROWS flights at most, but one month at least: what one query holds in memory."""
-        rows = {r.partition: r.rows for r in self.reports if r.dataset is Dataset.FLIGHTS}
-        batch: list[Month] = []
-        held = 0
-        for month in months:
-            if batch and held + rows[str(month)] > MAX_ROWS:
-                yield batch
-                batch, held = [], 0
-            batch.append(month)
-            held += rows[str(month)]
-        if batch:
+    @property
+    def rows(self) -> dict[str, int]:
+        """Flights by month."""
+        return {report.partition: report.rows for report in self.reports if report.dataset is Dataset.FLIGHTS}
+
+
+def batches(months: Sequence[Month], rows: Mapping[str, int]) -> Iterator[list[Month]]:
+    """`months` in groups of MAX_ROWS flights at most, but one month at least: what one query holds in memory."""
+    batch: list[Month] = []
+    held = 0
+    for month in months:
+        if batch and held + rows[str(month)] > MAX_ROWS:
             yield batch
+            batch, held = [], 0
+        batch.append(month)
+        held += rows[str(month)]
+    if batch:
+        yield batch
 
 
 def _compute(config: ModelConfig, months: list[Month], paths: dict[Month, Path], inputs: _Inputs) -> None:
     """One query over all `months`; each month's rows into its own file."""
     files = inputs.files(with_history(months, inputs.origin))
-    table = query(config, files, (day_number(months[0].first_day), day_number(months[-1].last_day)))
+    by_month(query(config, files, (day_number(months[0].first_day), day_number(months[-1].last_day))), months, paths)
+
+
+def by_month(table: pa.Table, months: Sequence[Month], paths: Mapping[Month, Path]) -> None:
+    """Write the rows of each month, sorted by departure, into its own file."""
     days = table["day_number"].to_numpy()
     for month in months:
         start = int(days.searchsorted(day_number(month.first_day), "left"))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 from fonderie.errors import BadInputError
 
@@ -74,3 +75,13 @@ def months_between(first: Month, last: Month) -> Iterator[Month]:
     while first <= last:
         yield first
         first = first.next
+
+
+class Calendar(Protocol):
+    """Whatever knows which months there are."""
+
+    def months(self) -> list[Month]:
+        """In order."""
+
+    def require(self, months: Iterable[Month]) -> None:
+        """Raises BadDataError unless there are all of them."""

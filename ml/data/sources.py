@@ -34,19 +34,12 @@ class Source:
 
     def require(self, months: Iterable[Month]) -> None:
         """Raises BadDataError naming the months there are, unless all of `months` are among them."""
-        there = self.months()
-        missing = sorted(set(months) - set(there))
-        if missing:
-            raise BadDataError(
-                f"no flights for {', '.join(map(str, missing))}",
-                where=self.root,
-                hint=f"there are {spans(there)}" if there else "put flights/YYYY-MM.parquet into the folder",
-            )
+        require_in(self.months(), months, self.root, empty="put flights/YYYY-MM.parquet into the folder")
 
     def latest(self, month: Month, count: int) -> list[Month]:
         """`month` and the months with data before it, `count` in all at most, in order. Raises BadDataError."""
         self.require([month])
-        return [known for known in self.months() if known <= month][-count:]
+        return latest_of(self.months(), month, count)
 
     def data_hash(self, months: Iterable[Month]) -> str:
         """sha256 over the contents of everything that these months are made from: flights, weather, planes."""
@@ -57,6 +50,18 @@ class Source:
                 digest.update(f"{dataset} {month} {content_hash(path) if path.exists() else 'none'}\n".encode())
         digest.update(f"planes {content_hash(self.path(Dataset.PLANES))}\n".encode())
         return digest.hexdigest()
+
+
+def require_in(there: list[Month], months: Iterable[Month], where: str | Path, *, empty: str) -> None:
+    """Raises BadDataError naming the months that are `there`, unless all of `months` are; `empty` helps without any."""
+    if missing := sorted(set(months) - set(there)):
+        hint = f"there are {spans(there)}" if there else empty
+        raise BadDataError(f"no flights for {', '.join(map(str, missing))}", where=where, hint=hint)
+
+
+def latest_of(there: list[Month], month: Month, count: int) -> list[Month]:
+    """Of the months that are `there`, the last `count` up to `month`."""
+    return [known for known in there if known <= month][-count:]
 
 
 def source() -> Source:

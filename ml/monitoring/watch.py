@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fonderie.errors import BadDataError
 from ml.config import ModelConfig
 from ml.data.catalogue import CATALOGUE
@@ -12,22 +14,25 @@ from ml.monitoring.monitor import Champion, monitor_month
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
 from ml.registry import Registry
 
+if TYPE_CHECKING:
+    from ml.data.origins import Origin
 
-def watch(config: ModelConfig, registry: Registry, month: Month) -> MonthVerdict:
+
+def watch(config: ModelConfig, registry: Registry, month: Month, origin: Origin | None = None) -> MonthVerdict:
     """Monitor one month. Raises BadInputError without a champion, BadDataError if it is damaged."""
     watched, champion = load_champion(config, champion_version(registry))
-    return watch_month(watched, champion, month)
+    return watch_month(watched, champion, month, origin)
 
 
-def watch_month(config: ModelConfig, champion: Champion, month: Month) -> MonthVerdict:
+def watch_month(config: ModelConfig, champion: Champion, month: Month, origin: Origin | None = None) -> MonthVerdict:
     """The same with a champion at hand. A month that cannot be read gives a verdict that says so."""
-    from ml.data.features import build
+    from ml.data.origins import open_origin
 
     if gone := [name for name in config.features.names if name not in CATALOGUE]:
         reason = f"the champion reads {', '.join(gone)}, which no feature of the catalogue is called any more"
         return unreadable(config, champion, month, reason)
     try:
-        table = build(config, [month]).table().to_pandas()
+        table = (origin or open_origin()).build(config, [month]).table().to_pandas()
     except BadDataError as error:
         return unreadable(config, champion, month, str(error))
     return monitor_month(config, champion, month, table)

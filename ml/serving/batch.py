@@ -22,8 +22,9 @@ from fonderie.errors import BadDataError, BadInputError, ConflictError
 from fonderie.files import write_text
 from fonderie.home import home
 from ml.config import ModelConfig
-from ml.data.features import FeatureSet, build
+from ml.data.features import FeatureSet
 from ml.data.months import Month
+from ml.data.origins import Origin, open_origin
 from ml.data.parquet import write_parquet
 from ml.registry import Registry
 from ml.serving.artefact import Served, load_version
@@ -77,6 +78,7 @@ def predict_month(
     out: Path | None = None,
     fresh: bool = False,
     progress: Callable[[Day], None] = lambda _: None,
+    origin: Origin | None = None,
 ) -> BatchDone:
     """Predict every flight of the month with one version (the champion by default); a run that broke off goes on.
 
@@ -86,7 +88,7 @@ def predict_month(
     folder = out or home() / "predictions" / config.name / str(month)
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
-    features = build(config, [month])
+    features = (origin or open_origin()).build(config, [month])
     run = _run(config, month, registry, features, version, folder)
     served = load_version(registry.get(run.version).folder, version=str(run.version), model=config.name)
     days = [_predict_day(day, rows, served, folder, progress) for day, rows in _days(_rows(features, served))]

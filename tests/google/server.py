@@ -16,11 +16,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tests.google.bigquery import BigQuery
 from tests.google.discovery import Call, RejectedError, Service
 from tests.google.endpoints import Endpoints
 from tests.google.jobs import Jobs
 from tests.google.models import Models
 from tests.google.storage import Storage
+
+SERVICES = {
+    "storage/v1/": Service("storage", "v1"),
+    "bigquery/v2/": Service("bigquery", "v2"),
+    "/": Service("aiplatform", "v1"),
+}
+"""By a part of their paths, the first that fits."""
 
 
 class Google:
@@ -28,6 +36,7 @@ class Google:
 
     def __init__(self) -> None:
         self.storage = Storage()
+        self.bigquery = BigQuery()
         self.models = Models()
         self.jobs = Jobs()
         self.endpoints = Endpoints()
@@ -35,6 +44,12 @@ class Google:
         self.refused: list[str] = []
         self.failures: list[RejectedError] = []  # the next calls fail with these
         self.address = ""
+
+    def start_anew(self) -> None:
+        """Forget everything but the address."""
+        address = self.address
+        self.__init__()  # type: ignore[misc]  # the same object: the server answers through it
+        self.address = address
 
     async def answer(self, request: Request) -> Response:
         """Check one request against the discovery documents and let its API answer."""
@@ -46,7 +61,10 @@ class Google:
             answered = self._dispatch(call, media)
         except RejectedError as error:
             self.refused.append(error.message)
-            body = {"error": {"code": error.status, "message": error.message, "status": error.reason}}
+            reasons = [{"reason": error.reason, "message": error.message, "domain": "global"}]
+            body = {
+                "error": {"code": error.status, "message": error.message, "status": error.reason, "errors": reasons}
+            }
             return JSONResponse(body, status_code=error.status)
         if isinstance(answered, bytes):
             return Response(answered, media_type="application/octet-stream")
@@ -54,8 +72,7 @@ class Google:
 
     @staticmethod
     def _parse(request: Request, body: bytes) -> tuple[Call, bytes]:
-        storage = "storage/v1/" in request.url.path
-        service = Service("storage", "v1") if storage else Service("aiplatform", "v1")
+        service = next(service for prefix, service in SERVICES.items() if prefix in request.url.path)
         media = b""
         kind = request.headers.get("content-type", "")
         if kind.startswith("multipart/related"):
@@ -67,6 +84,8 @@ class Google:
         return service.match(request.method, path, dict(request.query_params), document), media
 
     def _dispatch(self, call: Call, media: bytes) -> dict[str, Any] | bytes:
+        if call.method.startswith("bigquery."):
+            return self.bigquery.handle(call, media)
         if call.method.startswith("storage."):
             return self.storage.handle(call, media)
         if ".models." in call.method:

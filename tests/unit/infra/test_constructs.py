@@ -14,8 +14,12 @@ from infra.constructs.grants import label_of
 from infra.names import Agent, Identity, Key
 from infra.settings import Environment, load_environment
 from infra.stacks.foundation import USERS
+from ml.data.bigquery.tables import PARTITION
+from ml.data.schema import SCHEMAS, Dataset
 from tests.unit.infra.conftest import Synthesised
 from tests.unit.infra.synthesised import one, resources
+
+FEATURES = "${google_bigquery_dataset.features.dataset_id}"
 
 
 @pytest.fixture(scope="module")
@@ -76,15 +80,27 @@ def test_tags_of_images_never_move_and_only_the_builder_pushes(stacks: Synthesis
     assert writers == {names.member(prod, Identity.BUILDER)}
 
 
-def test_tables_are_partitioned_by_day_and_can_not_be_scanned_whole(stacks: Synthesised) -> None:
+def test_tables_are_partitioned_and_can_not_be_scanned_whole(stacks: Synthesised) -> None:
     for kind, id, table in resources(stacks["prod-data"]):
-        if kind == "google_bigquery_table":
+        if kind == "google_bigquery_table" and table["table_id"] != "planes":  # 10,000 rows in all
             assert table["require_partition_filter"] is True, id
             partition = table["time_partitioning"]["field"]
             modes = {column["name"]: column["mode"] for column in json.loads(table["schema"])}
             assert modes[partition] == "REQUIRED"
     predictions = one(stacks["prod-data"], "bigquery_table", table_id=names.PREDICTIONS_TABLE)
     assert predictions["time_partitioning"]["expiration_ms"] == 400 * 86_400_000
+
+
+def test_months_have_the_columns_that_features_are_made_of_and_a_partition_each(stacks: Synthesised) -> None:
+    types = {"int64": "INTEGER", "double": "FLOAT", "string": "STRING", "timestamp[us, tz=UTC]": "TIMESTAMP"}
+    for dataset, columns in SCHEMAS.items():
+        owner = "${google_bigquery_dataset.flights.dataset_id}"
+        table = one(stacks["dev-data"], "bigquery_table", table_id=str(dataset), dataset_id=owner)
+        found = {column["name"]: column["type"] for column in json.loads(table["schema"])}
+        if dataset is not Dataset.PLANES:
+            assert table["time_partitioning"] == {"field": PARTITION, "type": "MONTH"}
+            assert found.pop(PARTITION) == "DATE"
+        assert found == {field.name: types[str(field.type)] for field in columns}
 
 
 def test_a_secret_has_no_value_and_stays_in_its_region(stacks: Synthesised, prod: Environment) -> None:
@@ -224,7 +240,9 @@ def test_features_are_registered_with_the_words_of_ml(stacks: Synthesised) -> No
         feature_group="${google_vertex_ai_feature_group.air_time-features.name}",
     )  # fmt: skip
     assert len(feature["description"]) > 10
-    columns = json.loads(one(stacks["prod-data"], "bigquery_table", table_id=names.FLIGHTS_TABLE)["schema"])
+    columns = json.loads(
+        one(stacks["prod-data"], "bigquery_table", table_id=names.FLIGHTS_TABLE, dataset_id=FEATURES)["schema"]
+    )
     assert {"flight_id", "feature_timestamp", "distance"} <= {column["name"] for column in columns}
 
 

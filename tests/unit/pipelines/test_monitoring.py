@@ -88,7 +88,7 @@ def run_steps(quick: ModelConfig, folder: Path, month: str = "2013-04") -> tuple
     """monitor, then judge; the action and the two artefacts."""
     text, history = quick.model_dump_json(), str(folder / "history")
     verdict, decision = folder / "verdict.json", folder / "decision.json"
-    steps.monitor(text, month, "", history, str(verdict))
+    steps.monitor(text, month, "", "", history, str(verdict))
     return steps.judge(text, history, str(verdict), str(decision)), verdict, decision
 
 

@@ -31,7 +31,7 @@ class Walk:
         folder.mkdir(parents=True)
         at = {name: str(folder / name) for name in ARTEFACTS}
         self.at, self.registry = at, str(registry)
-        steps.extract(config, month, at["partitions"])
+        steps.extract(config, month, "", at["partitions"])
         steps.validate(config, at["partitions"], at["contracts"])
         steps.features(config, at["partitions"], at["training"], at["holdout"], at["lineage"], self.registry)
         steps.train(config, at["training"], at["challenger"])
@@ -142,4 +142,4 @@ def test_the_latest_month_of_no_months_is_said_not_raised_as_an_index(
     monkeypatch.setenv("FONDERIE_DATA", str(tmp_path / "data"))
 
     with pytest.raises(BadDataError, match="no month"):
-        steps.extract(load_model("air_time").model_dump_json(), steps.LATEST, str(tmp_path / "out"))
+        steps.extract(load_model("air_time").model_dump_json(), steps.LATEST, "", str(tmp_path / "out"))
