@@ -18,6 +18,7 @@ from pipelines.engines import Engine, Run
 
 if TYPE_CHECKING:
     from ml.serving.vertex import VertexTraffic
+    from pipelines.vertex_experiments import VertexExperiments
 
 
 class EngineName(StrEnum):
@@ -59,6 +60,14 @@ def open_traffic(env: Environment, model: str) -> VertexTraffic:
 
     access = Access(env.project_id, env.region, endpoint=os.environ.get("FONDERIE_GOOGLE_ENDPOINT") or None)
     return VertexTraffic(access, names.endpoint_path(env, load_model(model).name))
+
+
+def open_experiments(env: Environment) -> VertexExperiments:
+    """Vertex AI Experiments of `env`; FONDERIE_GOOGLE_ENDPOINT replaces Google's address."""
+    from pipelines.vertex_experiments import VertexExperiments
+
+    access = Access(env.project_id, env.region, endpoint=os.environ.get("FONDERIE_GOOGLE_ENDPOINT") or None)
+    return VertexExperiments(access, dict(env.all_labels))
 
 
 def run_id(model: str, month: Month) -> str:

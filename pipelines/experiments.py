@@ -28,6 +28,7 @@ from pipelines.engines.folder import RunFolder
 from pipelines.judged import judge_and_promote
 from pipelines.running import commit
 from pipelines.trainings import Trained, train_once
+from pipelines.vertex_experiments import ExperimentRun
 
 PIPELINE = "experiment"
 
@@ -151,6 +152,18 @@ def _record(
         seconds=trained.seconds,
     )
     write_text(folder.path / "tried.json", made.model_dump_json(indent=1) + "\n")
+
+
+def as_recorded(tried: Sequence[Tried]) -> list[ExperimentRun]:
+    """What Vertex AI Experiments is told of each run; named by everything that it is made from, as here."""
+    return [
+        ExperimentRun(
+            name=each.run_id.rpartition("-")[2],
+            parameters={**each.settings, "run_id": each.run_id, "data_hash": each.data_hash},
+            metrics={each.score.name: each.score.metric, **each.score.others, "rows": float(each.score.rows)},
+        )
+        for each in tried
+    ]
 
 
 def promote(run_id: str, registry: str) -> Decision:

@@ -22,15 +22,18 @@ def command(
     month: Annotated[str | None, typer.Option(help="The month to train for; the latest one by default.")] = None,
     promote: Annotated[str | None, typer.Option(help="A run of an experiment, to put before the gate.")] = None,
     registry: Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")] = "",
+    env: Annotated[str, typer.Option(help="Record them in this environment's Vertex AI Experiments as well.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train every combination, score all on the same held-out rows, and show them side by side.
 
     Every combination is a run like any other. The same combination on the same data by the same code is not trained
-    again. `--promote` compares a run with the champion and makes it champion if the gate lets it in.
+    again. `--promote` compares a run with the champion and makes it champion if the gate lets it in. With `--env` they
+    are recorded in Vertex AI Experiments too, once however often this is called; when that fails nothing is lost here.
 
     ```console
     fonderie experiment air_time --month 2013-06 --set learning_rate=0.05,0.1 --set max_iter=100,200
+    fonderie experiment air_time --month 2013-06 --set max_iter=100,200 --env dev
     ```
     """
     from ml.config import load_model
@@ -51,11 +54,25 @@ def command(
             config, chosen, parse_grid(settings or []), registry, lambda doing: status.update(f"{model} {doing}")
         )
     page = _write(config, str(chosen), tried)
+    if not as_json:
+        _show(config, tried)
+        Console(highlight=False, soft_wrap=True).print(f"report  {page}")
+    recorded = _record(env, config, str(chosen), tried) if env else None
     if as_json:
-        print(json.dumps({"report": str(page), "runs": [each.model_dump(mode="json") for each in tried]}, indent=2))
-        return
-    _show(config, tried)
-    Console(highlight=False, soft_wrap=True).print(f"report  {page}")
+        runs = [each.model_dump(mode="json") for each in tried]
+        print(json.dumps({"report": str(page), "runs": runs, "recorded": recorded}, indent=2))
+    elif recorded:
+        print(f"in Vertex AI Experiments as {recorded['experiment']}: {recorded['new']} new of {len(tried)}")
+
+
+def _record(env: str, config: ModelConfig, month: str, tried: list[Tried]) -> dict[str, str | int]:
+    """Put the runs into Vertex AI Experiments; how many were not there yet."""
+    from ci.engines import environment, open_experiments
+    from pipelines.experiments import as_recorded
+
+    name = f"{config.name.replace('_', '-')}-{month}"
+    new = open_experiments(environment(env)).record(name, as_recorded(tried), f"{config.description} {month}")
+    return {"experiment": name, "new": len(new)}
 
 
 def _promote(run_id: str, registry: str, as_json: bool) -> None:

@@ -133,3 +133,6 @@ LOOKUPS: dict[str, Callable[[Table, Tables], Lookup]] = {
     lookup.__name__: lookup for lookup in (weather, planes, traffic, carrier_traffic, route_history, carrier_history)
 }
 """By the name a feature `needs` it by; joined in this order."""
+
+HISTORIES = frozenset({route_history.__name__, carrier_history.__name__})
+"""Those that look at flights of the days before; the others are asked of the flights wanted alone."""

@@ -10,7 +10,7 @@ import ibis
 
 from ml.config import ModelConfig, TaskKind
 from ml.data.catalogue import CATALOGUE, Column, Table
-from ml.data.lookups import LOOK_BACK_DAYS, LOOKUPS, Tables, timed
+from ml.data.lookups import HISTORIES, LOOK_BACK_DAYS, LOOKUPS, Tables, timed
 from ml.data.schema import KEYS, SCHEMAS, Dataset
 
 __all__ = ["KEYS", "ORDER", "compile_sql", "feature_hash", "feature_names", "feature_query", "unbound_tables"]
@@ -38,9 +38,14 @@ def feature_query(config: ModelConfig, tables: Tables, days: tuple[int, int] | N
     if days:
         flights = flights.filter(flights.day_number >= days[0] - LOOK_BACK_DAYS, flights.day_number <= days[1])
     needs = {need for name in names for need in CATALOGUE[name].needs}
-    lookups = {name: lookup(flights, tables) for name, lookup in LOOKUPS.items() if name in needs}
+    history = flights
     if days:
         flights = flights.filter(flights.day_number >= days[0])
+    lookups = {
+        name: lookup(history if name in HISTORIES else flights, tables)
+        for name, lookup in LOOKUPS.items()
+        if name in needs
+    }
     for need, lookup in lookups.items():
         flights = flights.left_join(lookup.table, lookup.keys, rname=f"{{name}}_{need}")
     return flights.select(

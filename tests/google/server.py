@@ -20,6 +20,7 @@ from tests.google.bigquery import BigQuery
 from tests.google.discovery import Call, RejectedError, Service
 from tests.google.endpoints import Endpoints
 from tests.google.jobs import Jobs
+from tests.google.metadata import Metadata
 from tests.google.models import Models
 from tests.google.storage import Storage
 
@@ -39,6 +40,7 @@ class Google:
         self.bigquery = BigQuery()
         self.models = Models()
         self.jobs = Jobs()
+        self.metadata = Metadata()
         self.endpoints = Endpoints()
         self.calls: list[Call] = []
         self.refused: list[str] = []
@@ -92,6 +94,8 @@ class Google:
             return self.models.handle(call)
         if ".endpoints." in call.method:
             return self.endpoints.handle(call)
+        if ".metadataStores." in call.method:
+            return self.metadata.handle(call)
         if ".pipelineJobs." in call.method:
             return self.jobs.handle(call)
         raise RejectedError(501, "UNIMPLEMENTED", f"the stand-in has no {call.method}")
