@@ -28,6 +28,11 @@ def predict(config: str, registry: str, month: str, data: str, version: str, out
     return f"v{done.version:03d}"
 
 
+def batch_parameters(month: str, run_id: str, *, registry: str = "", version: str = "") -> dict[str, str]:
+    """What a run of the batch pipeline is given."""
+    return {"month": month, "run_id": run_id, "registry": registry, "version": version}
+
+
 def run_batch(
     model: str, month: str, *, version: str = "", registry: str = "", progress: Progress | None = None
 ) -> Path:
@@ -46,7 +51,7 @@ def run_batch(
     source().require([Month.parse(month)])
     engine = LocalEngine()
     run_id = new_run_id(f"batch-{model}", Month.parse(month), datetime.now(UTC))
-    parameters = {"month": month, "run_id": run_id, "registry": registry, "version": version}
+    parameters = batch_parameters(month, run_id, registry=registry, version=version)
     engine.submit(compiled(model, "batch", IMAGE), run_id, parameters)
     engine.wait(run_id, progress)
     return engine.artefacts(run_id)["predict/predictions"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fonderie.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from infra.settings import Environment
 
@@ -19,8 +19,8 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print the find
     """Check environments, models and pipelines offline.
 
     Every environment's settings load; every model's file loads; every pipeline of every model compiles, takes the
-    parameters that a submission gives it, and names its images by digest where it runs in the cloud. All problems are
-    named, not only the first. Leaves with 3 if there is one.
+    parameters that a person, a schedule or a retraining gives it, and names its images by digest in the cloud. All
+    problems are named, not only the first. Leaves with 3 if there is one.
 
     ```console
     fonderie check
@@ -65,9 +65,7 @@ def _findings() -> Iterator[tuple[str, str]]:
 
 
 def _pipelines(model: str, env: Environment) -> Iterator[tuple[str, str]]:
-    from ci.engines import training_parameters
     from fonderie.errors import FonderieError
-    from ml.data.months import Month
     from pipelines.compile import PIPELINES, compiled
     from pipelines.engines.vertex import check_images, check_parameters
 
@@ -77,9 +75,28 @@ def _pipelines(model: str, env: Environment) -> Iterator[tuple[str, str]]:
             spec = compiled(model, pipeline, str(env.images.pipelines))
             document = spec.read()
             check_images(document, spec.path)
-            if pipeline == "training":
-                parameters = training_parameters(env, model, Month.parse("2013-04"), "commit")
+            for parameters in _submissions(model, env, pipeline, document):
                 check_parameters(document, parameters, where=spec.name)
             yield what, ""
         except FonderieError as error:
             yield what, str(error)
+
+
+def _submissions(
+    model: str, env: Environment, pipeline: str, document: dict[str, Any]
+) -> Iterator[Mapping[str, str | int | float | bool]]:
+    """What everybody who starts the pipeline gives it: a person, a schedule, a request for a retraining."""
+    from ci.engines import training_parameters
+    from infra.models import parameters
+    from infra.workloads import PipelineName
+    from ml.data.months import Month
+    from pipelines.batching import batch_parameters
+
+    if pipeline in set(PipelineName):
+        scheduled = parameters(env, model, PipelineName(pipeline), document)
+        yield scheduled
+    if pipeline == PipelineName.TRAINING:
+        yield training_parameters(env, model, Month.parse("2013-04"), "commit")
+        yield {**scheduled, "month": "2013-04", "run_id": "retrain"}  # infra/workflows/retrain.yaml
+    if pipeline == "batch":
+        yield batch_parameters("2013-04", "batch")

@@ -30,7 +30,7 @@ from tests.grown import grow
 TIMES = (1, 10, 50)
 TASKS = ("extract", "validate", "features", "train", "evaluate")
 MONTHS = [Month(2013, month) for month in (1, 2, 3, 4)]
-MEMORY_MB = 3500  # of the features, whatever the number of months: ml.data.features.MAX_ROWS
+MEMORY_MB = 4000  # of the features, whatever the number of months: ml.data.features.MAX_ROWS
 FONDERIE = Path(sys.executable).with_name("fonderie")
 
 

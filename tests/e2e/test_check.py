@@ -54,3 +54,20 @@ def test_every_problem_is_named_at_once_and_nothing_else(copy: Path) -> None:
     assert "gates" in problems.pop("model late_arrival")
     assert set(problems) == {f"pipeline training of air_time in {env}" for env in ("local", "staging", "prod")}
     assert all("the pipeline has no commit" in problem for problem in problems.values())
+
+
+@pytest.mark.e2e
+def test_a_parameter_that_a_schedule_or_a_batch_can_not_give_is_named(copy: Path) -> None:
+    run_id = '        run_id: str = "scheduled",'
+    replace(copy / "pipelines/monitoring.py", run_id, f"        window: str,\n{run_id}")
+    replace(copy / "pipelines/batch.py", '        version: str = "",', '        which: str = "",')
+    replace(copy / "pipelines/batch.py", "version=version,", "version=which,")
+
+    code, problems = check(copy)
+
+    assert code == 3
+    assert {what.split(" of ")[0] for what in problems} == {"pipeline monitoring", "pipeline batch"}
+    assert len(problems) == 2 * 2 * 4  # pipelines, models, environments
+    monitoring = problems["pipeline monitoring of air_time in dev"]
+    assert "the pipeline wants window, which a schedule can't know" in monitoring
+    assert "the pipeline has no version" in problems["pipeline batch of air_time in prod"]
