@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -234,7 +234,9 @@ def check_images(document: dict[str, Any], where: Path) -> None:
             )
 
 
-def check_parameters(document: dict[str, Any], parameters: dict[str, str], *, where: str) -> None:
+def check_parameters(
+    document: dict[str, Any], parameters: Mapping[str, str | int | float | bool], *, where: str
+) -> None:
     """Hold parameters to the pipeline's own signature, before anything is submitted. Raises BadInputError."""
     known = document.get("root", {}).get("inputDefinitions", {}).get("parameters", {})
     if unknown := sorted(set(parameters) - set(known)):
