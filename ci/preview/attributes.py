@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from ci.preview.plan import Action, ResourceChange
+from ci.preview.printable import WHOLE, apart
 from ci.preview.report import AttributeChange
 from ci.preview.values import NULL, UNKNOWN, Leaf, Reader, Tree, empty, same, shown
 
@@ -135,11 +136,11 @@ def _leaf_differences(
         for one in (old, new):
             document = before if one is old else after
             if document is not None and old is not UNKNOWN and new is not UNKNOWN:
-                one.text = shown(document)
+                one.text = shown(document, WHOLE)
         if lines := _text_difference(old.raw, new.raw, reader):
             yield path, AttributeChange(path=label, lines=lines)
             return
-    before_text, after_text = shown(old), shown(new)
+    before_text, after_text = apart(shown(old, WHOLE), shown(new, WHOLE))
     if before_text == after_text:
         after_text += " (changed)"
     absent = old is NULL or (isinstance(old, list | dict) and not old)

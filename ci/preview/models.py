@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ci.preview.facts import fact_changes, flat
-from ci.preview.pipelines import image_changes, pipeline_changes, schedule_changes
+from ci.preview.facts import fact_change
+from ci.preview.pipelines import configurations, image_changes, pairs, pipeline_changes
 from ci.preview.plan import StackPlan
 from ci.preview.printable import printable
 from ci.preview.report import ModelChange
+from ci.preview.schedules import schedule_changes
 from ci.preview.secrets import Masker
+from ci.preview.settings import Setting, in_file, in_pipelines, told_once
 from ci.preview.values import Reader, shown
 
 # The first key of a model file that fits gives the words; `{}` is the rest of the path.
@@ -50,37 +52,44 @@ def model_changes(
     """
     changes: list[ModelChange] = []
     problems: list[str] = []
-    for name in sorted(base.keys() | head.keys()):
+    reader = Reader(masker)
+    compiled = pairs(plans)
+    configured = configurations(compiled)
+    for name in sorted(base.keys() | head.keys() | configured.keys()):
+        carried = in_pipelines(configured.get(name, ()))
         try:
             old = tomllib.loads(base[name]) if name in base else None
             new = tomllib.loads(head[name]) if name in head else None
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             problems.append(masker.message(printable(f"model file {name}.toml: {error}")))
-            continue
-        changes += _file_changes(name, old, new, Reader(masker))
-    changes += pipeline_changes(plans, masker) + image_changes(plans) + schedule_changes(plans, masker)
+            old = new = {}
+        if (old is None) != (new is None):
+            changes.append(_come_or_gone(name, old, new, reader))
+        else:
+            changes += [_row(name, one, reader) for one in told_once(in_file(old or {}, new or {}), carried)]
+    changes += pipeline_changes(compiled, masker) + image_changes(plans) + schedule_changes(plans, masker)
     return list(dict.fromkeys(changes)), problems
 
 
-def _file_changes(
-    name: str, old: dict[str, Any] | None, new: dict[str, Any] | None, reader: Reader
-) -> Iterator[ModelChange]:
-    name = printable(name)
-    if old is None or new is None:
-        what = "the model" if new is None else "new model"
-        described = new if old is None else old
-        task = shown(reader.tree((described or {}).get("task", "")))
-        yield ModelChange(
-            model=name, what=what, before="—" if old is None else task, after="removed" if new is None else task
-        )
-        return
-    for path, change in fact_changes(name, flat(old), flat(new), reader):
-        yield change.model_copy(update={"what": printable(words(path))})
+def _come_or_gone(name: str, old: dict[str, Any] | None, new: dict[str, Any] | None, reader: Reader) -> ModelChange:
+    what = "the model" if new is None else "new model"
+    task = shown(reader.tree((new or old or {}).get("task", "")))
+    before, after = ("—", task) if old is None else (task, "removed")
+    return ModelChange(model=printable(name), what=what, before=before, after=after)
+
+
+def _row(name: str, setting: Setting, reader: Reader) -> ModelChange:
+    row = fact_change(printable(name), setting.path, setting.before, setting.after, reader, setting.where)
+    before, after = (
+        f"{text} (default)" if default else text
+        for text, default in zip((row.before, row.after), setting.defaults, strict=True)
+    )
+    return row.model_copy(update={"what": printable(words(setting.path)), "before": before, "after": after})
 
 
 def words(path: str) -> str:
     """A path of a model file as a person would say it."""
     for start, phrase in _WORDS:
         if path.startswith(start):
-            return phrase.format(path.removeprefix(start).replace("_", " ").replace(".", " ")).strip()
+            return phrase.format(path.removeprefix(start).replace("_", " ").replace(".", ": ")).strip()
     return path.replace("_", " ").replace(".", ": ", 1)

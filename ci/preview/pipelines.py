@@ -1,10 +1,11 @@
-"""What changes in the pipelines, images and schedules that the plans carry, in words."""
+"""What changes in the compiled pipelines and images that the plans carry, in words."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ci.preview.facts import fact_changes, flat
@@ -13,26 +14,57 @@ from ci.preview.plan import StackPlan
 from ci.preview.printable import folded, printable
 from ci.preview.report import ModelChange
 from ci.preview.secrets import Masker
-from ci.preview.values import Reader, decoded, same
+from ci.preview.settings import Place
+from ci.preview.values import Reader, decoded
 
 _IMAGE = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]{0,120})(?::[\w.-]{1,128})?@(?P<digest>sha256:[0-9a-f]{64})")
 _DEEPEST = 30
+CONFIGURATION = "config"  # the parameter that holds the model's settings as JSON (pipelines/training.py)
 
 
-def pipeline_changes(plans: list[StackPlan], masker: Masker) -> list[ModelChange]:
-    """What changes in the compiled pipelines that the plans upload as bucket objects.
+@dataclass(frozen=True)
+class Pair:
+    """A pipeline of an environment, as base and as head compile it; None on the side where it is not."""
+
+    environment: str
+    name: str
+    old: dict[str, Any] | None
+    new: dict[str, Any] | None
+
+
+def pairs(plans: list[StackPlan]) -> list[Pair]:
+    """The compiled pipelines that the plans upload as bucket objects.
 
     An object is named by its content's hash, so a changed pipeline is one object gone and one new: they are paired by
     environment and by the pipeline's own name.
     """
-    changes: list[ModelChange] = []
+    found = []
     for environment in sorted({plan.environment for plan in plans}):
         of_it = [plan for plan in plans if plan.environment == environment]
         before, after = _specs(of_it, new=False), _specs(of_it, new=True)
-        for key in sorted(before.keys() | after.keys()):
-            old, new = before.get(key), after.get(key)
-            changes += _spec_changes(key, old, new, environment, Reader(masker))
-    return changes
+        found += [
+            Pair(environment, key, before.get(key), after.get(key)) for key in sorted(before.keys() | after.keys())
+        ]
+    return found
+
+
+def pipeline_changes(found: list[Pair], masker: Masker) -> list[ModelChange]:
+    """What changes in the pipelines themselves: components, images, code, parameters, machines."""
+    reader = Reader(masker)
+    return [change for pair in found for change in _spec_changes(pair, reader)]
+
+
+def configurations(found: list[Pair]) -> dict[str, list[tuple[Place, dict[str, Any], dict[str, Any]]]]:
+    """By model: the configurations that its pipelines were and will be compiled with."""
+    models: dict[str, list[tuple[Place, dict[str, Any], dict[str, Any]]]] = {}
+    for pair in found:
+        if pair.old is not None and pair.new is not None:
+            old, new = _configuration(pair.old), _configuration(pair.new)
+            if old and new:
+                model = str(new.get("name"))
+                place = (pair.environment, pair.name.removesuffix(f"-{model.replace('_', '-')}"))
+                models.setdefault(model, []).append((place, old, new))
+    return models
 
 
 def _specs(plans: list[StackPlan], *, new: bool) -> dict[str, dict[str, Any]]:
@@ -49,20 +81,19 @@ def _specs(plans: list[StackPlan], *, new: bool) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _spec_changes(
-    pipeline: str, old: dict[str, Any] | None, new: dict[str, Any] | None, environment: str, reader: Reader
-) -> Iterator[ModelChange]:
-    name = printable(pipeline)
-    if old is None or new is None:
+def _spec_changes(pair: Pair, reader: Reader) -> Iterator[ModelChange]:
+    name = printable(pair.name)
+    if pair.old is None or pair.new is None:
         yield ModelChange(
             model=name,
             what="pipeline",
-            before="—" if old is None else "compiled",
-            after="new" if old is None else "removed",
-            where=environment,
+            before="—" if pair.old is None else "compiled",
+            after="new" if pair.old is None else "removed",
+            where=pair.environment,
         )
         return
-    yield from (change for _, change in fact_changes(name, described(old), described(new), reader, environment))
+    changes = fact_changes(name, described(pair.old), described(pair.new), reader, pair.environment)
+    yield from (change for _, change in changes)
 
 
 def described(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,15 +111,36 @@ def described(spec: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in flat(_dict(container.get("resources"))).items():
             facts[f"machine of {component}: {key}"] = value
     root = _dict(spec.get("root"))
-    for name, parameter in _dict(_dict(root.get("inputDefinitions")).get("parameters")).items():
-        facts[f"parameter {name}"] = _dict(parameter).get("defaultValue")
+    settings = _configuration(spec)
+    for name, value in _defaults(spec).items():
+        if not (settings and name == CONFIGURATION):
+            facts.update(_opened(f"parameter {name}", value))
     for name, task in _dict(_dict(root.get("dag")).get("tasks")).items():
         facts[f"task {name} waits for"] = sorted(_list(_dict(task).get("dependentTasks")))
         facts[f"task {name} is cached"] = _dict(_dict(task).get("cachingOptions")).get("enableCache", False)
         for key, value in flat(_dict(_dict(_dict(task).get("inputs")).get("parameters"))).items():
             if key.endswith(("runtimeValue.constant", "runtimeValue.constantValue")):
-                facts[f"{name}: {key.split('.')[0]}"] = value
+                facts.update(_opened(f"{name}: {key.split('.')[0]}", value))
     return {key: value for key, value in facts.items() if value is not None}
+
+
+def _opened(name: str, value: object) -> dict[str, Any]:
+    """A parameter; one that holds a JSON object by its keys, so that only those that differ are told."""
+    document = decoded(value) if isinstance(value, str) and value.lstrip()[:1] == "{" else value
+    return flat(document, f"{name}: ") if isinstance(document, dict) and document else {name: value}
+
+
+def _defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A pipeline's parameters and their defaults."""
+    parameters = _dict(_dict(_dict(spec.get("root")).get("inputDefinitions")).get("parameters"))
+    return {name: _dict(parameter).get("defaultValue") for name, parameter in parameters.items()}
+
+
+def _configuration(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's settings that a pipeline is compiled with; nothing for a pipeline that has none."""
+    value = _defaults(spec).get(CONFIGURATION)
+    found = decoded(value) if isinstance(value, str) else None
+    return found if isinstance(found, dict) and "name" in found else {}
 
 
 def _code(container: Mapping[str, Any]) -> str:
@@ -139,36 +191,3 @@ def _texts(value: Any, depth: int) -> Iterator[str]:
     elif isinstance(value, dict | list) and depth < _DEEPEST:
         for item in value.values() if isinstance(value, dict) else value:
             yield from _texts(item, depth + 1)
-
-
-def schedule_changes(plans: list[StackPlan], masker: Masker) -> list[ModelChange]:
-    """Schedules that move: Cloud Scheduler's jobs, in words where the expression is a simple one."""
-    reader = Reader(masker)
-    found = []
-    for plan in plans:
-        for change in plan.changes:
-            before, after = _dict(change.before), _dict(change.after)
-            if change.type == "google_cloud_scheduler_job" and before and after:
-                old, new = (_schedule(value) for value in (before, after))
-                if not same(old, new):
-                    name = printable(masker.text(str(after.get("name") or change.address)))
-                    pair = fact_changes(name, {"schedule": old}, {"schedule": new}, reader, plan.environment)
-                    found += [item for _, item in pair]
-    return found
-
-
-def _schedule(job: Mapping[str, Any]) -> str:
-    zone = str(job.get("time_zone") or "")
-    return f"{in_words(str(job.get('schedule') or ''))}{f' {zone}' if zone else ''}"
-
-
-def in_words(cron: str) -> str:
-    """`0 5 * * *` -> `daily 05:00`; an expression that is not that simple stays as it is."""
-    match cron.split():
-        case [minute, hour, day, "*", weekday] if minute.isdigit() and hour.replace(",", "").isdigit():
-            times = " and ".join(f"{int(part):02d}:{int(minute):02d}" for part in hour.split(",") if part)
-            if day == weekday == "*":
-                return f"daily {times}"
-            if weekday == "*" and day.isdigit():
-                return f"monthly on day {day}, {times}"
-    return cron

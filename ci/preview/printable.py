@@ -14,6 +14,7 @@ _NAMES = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _MARKS = re.compile("([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3})"
                     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")  # fmt: skip
 LONGEST = 160
+WHOLE = 1_000_000  # for a text that is folded later
 
 
 def printable(text: str) -> str:
@@ -39,3 +40,25 @@ def folded(text: str, longest: int = LONGEST) -> str:
         return text
     tail = longest // 5
     return f"{text[: longest - tail - 24]} … {text[-tail:]} ({len(text):,} characters)"
+
+
+def apart(one: str, other: str, longest: int = LONGEST) -> tuple[str, str]:
+    """Two texts, each at most about `longest` characters, folded so that where they first differ is to be seen.
+
+    Two that are the same when folded by their ends are cut around their first difference instead.
+    """
+    short = folded(one, longest), folded(other, longest)
+    if one == other or max(len(one), len(other)) <= longest:
+        return short
+    where = next(
+        (index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+    if where < longest - longest // 5 - 24:
+        return short
+    start = where - longest // 4
+    return _around(one, start, longest), _around(other, start, longest)
+
+
+def _around(text: str, start: int, longest: int) -> str:
+    end = start + longest - 24
+    return f"… {text[start:end]}{' …' if end < len(text) else ''} ({len(text):,} characters)"

@@ -15,6 +15,7 @@ from ci.preview.secrets import Masker
 
 DEEPEST = 40
 LARGEST_DOCUMENT = 200_000
+DEEPEST_DOCUMENT = 100
 Tree = Any  # Leaf | dict[str, Tree] | list[Tree]
 _UNKNOWN = object()
 _STRINGS = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every scalar a string: no dates, no objects, no surprises
@@ -150,9 +151,25 @@ def decoded(text: str) -> dict[str, Any] | list[Any] | None:
             value = yaml.load(text, _STRINGS)
     except (ValueError, RecursionError, yaml.YAMLError, AttributeError):
         return None
+    if _deep(value):
+        return None
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return value
     return value if isinstance(value, list) and any(isinstance(item, dict) for item in value) else None
+
+
+def _deep(value: object) -> bool:
+    """Whether a document is nested too deeply to walk."""
+    level, depth = [value], 0
+    while level and depth <= DEEPEST_DOCUMENT:
+        level = [
+            item
+            for one in level
+            if isinstance(one, dict | list)
+            for item in (one.values() if isinstance(one, dict) else one)
+        ]
+        depth += 1
+    return bool(level)
 
 
 def shown(tree: Tree, longest: int = LONGEST) -> str:

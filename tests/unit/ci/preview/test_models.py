@@ -1,7 +1,8 @@
+import base64
 import json
 
 from ci.preview.assemble import Material, assemble
-from ci.preview.pipelines import in_words
+from ci.preview.schedules import in_words
 from tests.unit.ci.preview.plans import change, plan, preview
 
 BASE = """
@@ -54,13 +55,14 @@ def test_a_model_file_that_is_not_toml_is_a_failure_and_the_others_are_shown():
     assert [item.model for item in made.models] == ["b"]
 
 
-def spec(image="training@sha256:" + "a" * 64, rate=0.1, cached=True):
+def spec(image="training@sha256:" + "a" * 64, rate=0.1, cached=True, pipeline="training", **parameters):
+    given = {"rate": rate, **parameters}
     return json.dumps(
         {
-            "pipelineInfo": {"name": "training-air-time"},
+            "pipelineInfo": {"name": f"{pipeline}-air-time"},
             "deploymentSpec": {"executors": {"exec-train": {"container": {"image": image, "command": ["python"]}}}},
             "root": {
-                "inputDefinitions": {"parameters": {"rate": {"defaultValue": rate}}},
+                "inputDefinitions": {"parameters": {key: {"defaultValue": value} for key, value in given.items()}},
                 "dag": {"tasks": {"train": {"cachingOptions": {"enableCache": cached}, "dependentTasks": ["prepare"]}}},
             },
         }
@@ -77,6 +79,100 @@ def test_a_pipeline_that_is_a_new_object_is_compared_with_the_one_it_replaces():
         ("training-air-time", "parameter rate", "0.1", "0.2"),
         ("training-air-time", "task train is cached", "true", "false"),
     ]
+
+
+def template(pipeline, old, new, environment):
+    entries = (
+        change(f'google_storage_bucket_object.{pipeline}["{old}"]', "delete", {"content": old}),
+        change(f'google_storage_bucket_object.{pipeline}["{new}"]', "create", None, {"content": new}),
+    )
+    return plan(*entries, environment=environment, stack=f"{environment}-{pipeline}")
+
+
+def settings(gain, rows=2_000):
+    return json.dumps({"name": "air_time", "gate": {"min_gain": gain, "min_rows": rows}, "text": "x" * 2_000})
+
+
+def compiled(old, new, environments=("dev", "prod"), pipelines=("monitoring", "training")):
+    """Plans of pipelines that are compiled with one configuration and then another."""
+    return tuple(
+        template(pipeline, spec(pipeline=pipeline, config=old), spec(pipeline=pipeline, config=new), environment)
+        for environment in environments
+        for pipeline in pipelines
+    )
+
+
+def rows(base, head, plans):
+    made = assemble(Material(plans, base_models={"air_time": base}, head_models={"air_time": head}))
+    return [(item.model, item.where, item.what, item.before, item.after) for item in made.models]
+
+
+def test_a_setting_that_the_pipelines_carry_is_one_row_that_names_them():
+    found = rows("[gate]\nmin_gain = 0.01", "[gate]\nmin_gain = 0.002", compiled(settings(0.01), settings(0.002)))
+    where = "dev, prod: monitoring, training"
+    assert found == [("air_time", where, "gate: smallest gain to promote", "0.01", "0.002")]
+
+
+def test_a_setting_that_only_one_environment_carries_says_which():
+    plans = (*compiled(settings(0.01), settings(0.002), environments=("dev",)),)
+    plans += compiled(settings(0.01), settings(0.002), environments=("prod",), pipelines=("training",))
+    ((_, where, *_),) = rows("[gate]\nmin_gain = 0.01", "[gate]\nmin_gain = 0.002", plans)
+    assert where == "dev: monitoring, training; prod: training"
+
+
+def test_a_default_that_changes_in_the_code_is_told_though_no_file_changes():
+    found = rows("name = 'air_time'", "name = 'air_time'", compiled(settings(0.01), settings(0.01, rows=500)))
+    assert found == [("air_time", "dev, prod: monitoring, training", "gate: min rows", "2000", "500")]
+
+
+def test_a_setting_that_had_its_default_says_what_that_was():
+    found = rows("[gate]", "[gate]\nmin_gain = 0.002", compiled(settings(0.01), settings(0.002)))
+    assert [(before, after) for *_, before, after in found] == [("0.01 (default)", "0.002")]
+
+
+def test_a_file_and_a_pipeline_that_say_different_things_are_both_told():
+    found = rows("[gate]\nmin_gain = 0.01", "[gate]\nmin_gain = 0.002", compiled(settings(0.01), settings(0.9)))
+    assert [(bool(where), after) for _, where, _, _, after in found] == [(False, "0.002"), (True, "0.9")]
+
+
+def test_any_parameter_that_holds_json_is_told_by_its_keys():
+    old, new = ({"machine": {"cpu": 2, "note": "x" * 900}, "kind": kind} for kind in ("batch", "stream"))
+    (item,) = assemble(Material((template("serving", spec(options=json.dumps(old)), spec(options=json.dumps(new)),
+                                          "dev"),))).models  # fmt: skip
+    assert (item.what, item.before, item.after) == ("parameter options: kind", "batch", "stream")
+
+
+def test_long_values_are_cut_where_they_differ():
+    old, new = (f"{'a' * 700}{letter}{'b' * 700}" for letter in "xy")
+    ((_, _, before, after),) = said({"m": f'note = "{old}"'}, {"m": f'note = "{new}"'})
+    assert "ax" in before
+    assert "ay" in after
+    assert max(len(before), len(after)) < 160
+
+
+def job(**more):
+    body = {"displayName": "training", "runtimeConfig": {"parameterValues": {"month": "2023-01"}}, "pipelineSpec": {}}
+    body |= more
+    text = base64.b64encode(json.dumps(body).encode()).decode()
+    return {"name": "prod-training", "schedule": "0 5 * * *", "http_target": [{"uri": "https://x", "body": text}]}
+
+
+def test_what_a_scheduled_request_asks_for_is_read_out_of_its_body():
+    entry = change(
+        "google_cloud_scheduler_job.j",
+        "update",
+        job(serviceAccount="a@x"),
+        job(serviceAccount="b@x", pipelineSpec={"a": 1}),
+    )
+    (item,) = preview(entry).models
+    assert (item.model, item.what, item.before, item.after) == ("prod-training", "run's serviceAccount", "a@x", "b@x")
+
+
+def test_a_scheduled_request_that_is_marked_as_secret_is_not_read():
+    pair = job(serviceAccount="agent-one@x"), job(serviceAccount="agent-two@x")
+    made = preview(change("google_cloud_scheduler_job.j", "update", *pair, sensitive={"http_target": [{"body": True}]}))
+    assert made.models == ()
+    assert "agent-two" not in made.model_dump_json()
 
 
 def test_an_image_whose_digest_moves_is_said_once():
