@@ -9,6 +9,9 @@ from typing import Any
 
 from fonderie.errors import BadInputError, ConflictError, FonderieError, MissingToolError, RefusedError, StepFailedError
 
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+PAGE, TIMEOUT_S = 100, 30
+
 
 @dataclass(frozen=True)
 class Access:
@@ -51,6 +54,28 @@ class Access:
                 project=self.project, location=self.region, credentials=self.who, client_options=options
             )
 
+    def read(self, host: str, path: str, collection: str) -> Iterator[dict[str, Any]]:
+        """What is in a collection of an API that has no client library here, over all its pages.
+
+        `host` is `NAME.googleapis.com`, `path` below it. Errors are those of Google's libraries: read inside `words`.
+        """
+        from google.api_core.exceptions import from_http_response
+        from google.auth import default
+        from google.auth.transport.requests import AuthorizedSession
+
+        who = self.who or default(scopes=[CLOUD_PLATFORM])[0]
+        query: dict[str, str] = {"pageSize": str(PAGE)}
+        with AuthorizedSession(who) as session:
+            while True:
+                answer = session.get(f"{self.endpoint or f'https://{host}'}/{path}", params=query, timeout=TIMEOUT_S)
+                if not answer.ok:
+                    raise from_http_response(answer)
+                document = answer.json()
+                yield from document.get(collection, [])
+                if not (token := document.get("nextPageToken")):
+                    return
+                query["pageToken"] = token
+
     @property
     def who(self) -> Any:
         """Credentials for a client; None lets it find those of the environment."""
@@ -83,7 +108,11 @@ def words(where: str) -> Iterator[None]:
         raise RefusedError(
             "there are no credentials", where=where, hint="run `gcloud auth application-default login`"
         ) from error
-    except (auth.RefreshError, auth.TransportError) as error:
+    except auth.TransportError as error:
+        raise StepFailedError(
+            f"Google's log-in could not be reached: {error}", where=where, hint="is the network up? run it again"
+        ) from error
+    except auth.RefreshError as error:
         raise RefusedError(
             f"the credentials do not work: {error}", where=where, hint="log in again, or look at the federation"
         ) from error

@@ -13,7 +13,7 @@ from ml.config import ModelConfig, list_models, load_model
 from ml.data.catalogue import feature_definitions
 from pipelines.compile import PIPELINES, compiled
 
-LATEST, SCHEDULED = "latest", "scheduled"
+LATEST = "latest"
 
 
 def load_workloads(env: Environment) -> Workloads:
@@ -50,7 +50,7 @@ def parameters(env: Environment, model: str, pipeline: PipelineName, spec: dict[
     }
     if env.features.continuous_training:
         if_wanted["topic"] = names.topic_path(env, names.RETRAIN)
-    if_required = {"month": LATEST, "run_id": SCHEDULED, "model": model}
+    if_required = {"month": LATEST, "model": model}
     wanted = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     required = [name for name, rule in wanted.items() if not rule.get("isOptional")]
     if missing := [name for name in required if name not in if_wanted | if_required]:

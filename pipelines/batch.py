@@ -19,7 +19,7 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
     @dsl.pipeline(name=f"batch-{config.name.replace('_', '-')}", description=f"Predictions: {config.description}")
     def batch(
         month: str,
-        run_id: str,
+        run_id: str = "",
         registry: str = "",
         data: str = "",
         version: str = "",
@@ -27,7 +27,8 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
         config: str = config_json,
     ) -> None:
         about: dict[str, Any] = {"config": config, "code_version": code_version}
-        with dsl.ExitHandler(task.conclude(run_id=run_id, code_version=code_version)):
+        run: dict[str, Any] = {"run_id": run_id, "job": dsl.PIPELINE_JOB_NAME_PLACEHOLDER}
+        with dsl.ExitHandler(set_up(task.conclude(code_version=code_version, **run))):
             extracted = set_up(task.extract(month=month, data=data, **about))
             validated = set_up(task.validate(partitions=extracted.outputs["partitions"], **about))
             set_up(

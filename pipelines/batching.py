@@ -29,7 +29,7 @@ def predict(config: str, registry: str, month: str, data: str, version: str, out
 
 
 def batch_parameters(month: str, run_id: str, *, registry: str = "", version: str = "") -> dict[str, str]:
-    """What a run of the batch pipeline is given."""
+    """What a run of the batch pipeline is given here; its data are this machine's."""
     return {"month": month, "run_id": run_id, "registry": registry, "version": version}
 
 

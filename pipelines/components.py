@@ -4,6 +4,8 @@ Only `artifact.path` is used, so that a body means the same on a laptop, on Vert
 in when the pipeline is compiled (`pipelines.compile`). The word `python` in its place-holder keeps Kubeflow's local
 runner from warning. `code_version` is an argument of every task: their caches look at arguments, not at the packages in
 the image.
+
+`job` is the engine's own name of the run: what a run is called that was started without a `run_id`, by a schedule.
 """
 
 # Annotations are read by kfp: no `from __future__ import annotations` here.
@@ -101,6 +103,7 @@ def promote(
     code_version: str,
     registry: str,
     run_id: str,
+    job: str,
     commit: str,
     challenger: dsl.Input[dsl.Model],
     lineage: dsl.Input[dsl.Artifact],
@@ -111,7 +114,7 @@ def promote(
     from pipelines import steps
 
     made = steps.made(challenger.path, lineage.path, evaluation.path, decision.path)
-    return steps.promote(config, registry, steps.origin(run_id, commit, code_version), made)
+    return steps.promote(config, registry, steps.origin(run_id or job, commit, code_version), made)
 
 
 @component
@@ -128,6 +131,7 @@ def report(
     code_version: str,
     registry: str,
     run_id: str,
+    job: str,
     version: str,
     contracts: dsl.Input[dsl.Artifact],
     lineage: dsl.Input[dsl.Artifact],
@@ -139,7 +143,7 @@ def report(
     from pipelines import steps
 
     seen = steps.seen(contracts.path, lineage.path, evaluation.path, decision.path)
-    steps.report(config, registry, run_id, version, seen, page.path)
+    steps.report(config, registry, run_id or job, version, seen, page.path)
 
 
 @component
@@ -160,8 +164,8 @@ def predict(
 
 
 @component
-def conclude(run_id: str, code_version: str, status: dsl.PipelineTaskFinalStatus) -> None:
+def conclude(run_id: str, job: str, code_version: str, status: dsl.PipelineTaskFinalStatus) -> None:
     """One structured line in the log, whatever happened: alerts count it."""
     from pipelines import steps
 
-    steps.conclude(run_id, status.state, status.error_message)
+    steps.conclude(run_id or job, status.state, status.error_message)

@@ -19,7 +19,7 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
 
     @dsl.pipeline(name=f"monitoring-{config.name.replace('_', '-')}", description=config.description)
     def monitoring(
-        run_id: str = "scheduled",
+        run_id: str = "",
         month: str = "",
         registry: str = "",
         history: str = "",
@@ -29,7 +29,8 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
         config: str = config_json,
     ) -> None:
         about: dict[str, Any] = {"config": config, "code_version": code_version}
-        with dsl.ExitHandler(components.conclude(run_id=run_id, code_version=code_version)):
+        run: dict[str, Any] = {"run_id": run_id, "job": dsl.PIPELINE_JOB_NAME_PLACEHOLDER}
+        with dsl.ExitHandler(set_up(components.conclude(code_version=code_version, **run))):
             watched = set_up(task.monitor(month=month, data=data, registry=registry, history=history, **about))
             verdict = watched.outputs["verdict"]
             judged = set_up(task.judge(history=history, verdict=verdict, **about))

@@ -19,7 +19,7 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
     @dsl.pipeline(name=f"training-{config.name.replace('_', '-')}", description=config.description)
     def training(
         month: str,
-        run_id: str,
+        run_id: str = "",
         registry: str = "",
         data: str = "",
         commit: str = "unknown",
@@ -27,7 +27,8 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
         config: str = config_json,
     ) -> None:
         about: dict[str, Any] = {"config": config, "code_version": code_version}
-        with dsl.ExitHandler(task.conclude(run_id=run_id, code_version=code_version)):
+        run: dict[str, Any] = {"run_id": run_id, "job": dsl.PIPELINE_JOB_NAME_PLACEHOLDER}
+        with dsl.ExitHandler(set_up(task.conclude(code_version=code_version, **run))):
             extracted = set_up(task.extract(month=month, data=data, **about))
             partitions = extracted.outputs["partitions"]
             validated = set_up(task.validate(partitions=partitions, **about))
@@ -51,7 +52,7 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
                 promoted = set_up(
                     task.promote(
                         registry=registry,
-                        run_id=run_id,
+                        **run,
                         commit=commit,
                         challenger=trained.outputs["challenger"],
                         **seen,
@@ -63,7 +64,7 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
             set_up(
                 task.report(
                     registry=registry,
-                    run_id=run_id,
+                    **run,
                     version=dsl.OneOf(promoted.output, kept.output),
                     contracts=contracts,
                     **seen,

@@ -67,7 +67,7 @@ def _findings() -> Iterator[tuple[str, str]]:
 def _pipelines(model: str, env: Environment) -> Iterator[tuple[str, str]]:
     from fonderie.errors import FonderieError
     from pipelines.compile import PIPELINES, compiled
-    from pipelines.engines.vertex import check_images, check_parameters
+    from pipelines.engines.signature import check_images, check_parameters
 
     for pipeline in sorted(PIPELINES):
         what = f"pipeline {pipeline} of {model} in {env.name}"
@@ -86,17 +86,23 @@ def _submissions(
     model: str, env: Environment, pipeline: str, document: dict[str, Any]
 ) -> Iterator[Mapping[str, str | int | float | bool]]:
     """What everybody who starts the pipeline gives it: a person, a schedule, a request for a retraining."""
-    from ci.engines import training_parameters
+    from datetime import UTC, datetime
+
+    from ci import submissions
     from infra.models import parameters
     from infra.workloads import PipelineName
     from ml.data.months import Month
     from pipelines.batching import batch_parameters
 
+    month, now = Month.parse("2013-04"), datetime.now(UTC)
     if pipeline in set(PipelineName):
         scheduled = parameters(env, model, PipelineName(pipeline), document)
         yield scheduled
     if pipeline == PipelineName.TRAINING:
-        yield training_parameters(env, model, Month.parse("2013-04"), "commit")
-        yield {**scheduled, "month": "2013-04", "run_id": "retrain"}  # infra/workflows/retrain.yaml
+        yield submissions.training(env, model, month, "commit").parameters
+        yield {**scheduled, "month": str(month), "run_id": "retrain"}  # infra/workflows/retrain.yaml
     if pipeline == "batch":
-        yield batch_parameters("2013-04", "batch")
+        yield batch_parameters(str(month), "batch")
+        yield submissions.batch(env, model, month, now).parameters
+    if pipeline == PipelineName.MONITORING:
+        yield submissions.monitoring(env, model, month, now, retrain=env.features.continuous_training).parameters

@@ -135,9 +135,10 @@ def rollback(
     from ml.serving.trials import follow_rollback
 
     if env:
-        from ci.engines import environment, open_traffic, registry_location
+        from ci.engines import environment, open_traffic
+        from infra import names
 
-        registry = registry_location(environment(env))
+        registry = names.registry_location(environment(env))
     versions = _open(model, registry)
     before = versions.aliases().champion
     who, now = _signed()

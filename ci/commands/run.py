@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from ci.remote import run_remotely, task_progress
 
-    from pipelines.engines import TaskRun
-    from pipelines.engines.engine import Progress
+if TYPE_CHECKING:
     from pipelines.running import Trained
     from pipelines.watching import Watched
 
 app = typer.Typer(help="Run a pipeline.")
+
+Model = Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")]
+Registry = Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")]
+OfEngine = Annotated[str, typer.Option("--engine", help="local, vertex or kubeflow.")]
+OfEnv = Annotated[str, typer.Option("--env", help="The environment whose Vertex AI or Kubeflow runs it.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Of a remote run: wait until it is over.")]
+Host = Annotated[str, typer.Option(help="Where Kubeflow answers; http://127.0.0.1:8080 by default.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")]
 
 
 @app.callback()
@@ -25,33 +31,43 @@ def group() -> None:
 
 @app.command()
 def training(
-    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
+    model: Model,
     month: Annotated[str, typer.Option(help="The month to learn from and to be judged on, written 2013-04.")],
-    registry: Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")] = "",
-    engine: Annotated[str, typer.Option(help="local, vertex or kubeflow.")] = "local",
-    env: Annotated[str, typer.Option(help="The environment whose Vertex AI or Kubeflow runs it.")] = "",
-    wait: Annotated[bool, typer.Option("--wait", help="Of a remote run: wait until it is over.")] = False,
-    host: Annotated[str, typer.Option(help="Where Kubeflow answers.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
+    registry: Registry = "",
+    engine: OfEngine = "local",
+    env: OfEnv = "",
+    wait: Wait = False,
+    host: Host = "",
+    as_json: AsJson = False,
 ) -> None:
     """Train a challenger on the months up to this one, judge it on the last days, promote it or keep the champion.
 
     Leaves with 0 whether the gate promotes or keeps; 3 for a model that is not there, 4 for a month without data,
-    5 when a task fails.
+    5 when a task fails. On a remote engine the same model, month and code is one run, however often it is asked for;
+    one that failed is run anew.
 
     ```console
     fonderie run training --model air_time --month 2013-04
     fonderie run training --model air_time --month 2013-04 --engine vertex --env dev --wait
     ```
     """
-    if engine != "local":
-        remote_training(model, month, engine, env, host, wait=wait, as_json=as_json)
-        return
     from ml.data.months import Month
-    from pipelines.running import train
+    from pipelines.running import commit, train
 
+    of = Month.parse(month)
+    if engine != "local" or env:
+        from ci import submissions
+
+        run_remotely(
+            lambda where: submissions.training(where, model, of, commit()),
+            *(engine, env, host),
+            local_only={"--registry": registry},
+            wait=wait,
+            as_json=as_json,
+        )
+        return
     with task_progress(quiet=as_json) as progress:
-        done = train(model, Month.parse(month), registry=registry, progress=progress)
+        done = train(model, of, registry=registry, progress=progress)
     if as_json:
         print(done.model_dump_json(indent=2))
     else:
@@ -60,56 +76,57 @@ def training(
 
 @app.command()
 def batch(
-    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
+    model: Model,
     month: Annotated[str, typer.Option(help="The month to predict, written 2013-05.")],
     version: Annotated[str, typer.Option(help="A number or an alias; the champion by default.")] = "",
-    registry: Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")] = "",
+    registry: Registry = "",
+    engine: OfEngine = "local",
+    env: OfEnv = "",
+    wait: Wait = False,
+    host: Host = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Predict a month in a pipeline, as it runs on Vertex AI; `fonderie predict` does the same without one.
+    """Predict a month in a pipeline; `fonderie predict` does the same without one.
 
     ```console
     fonderie run batch --model air_time --month 2013-05
+    fonderie run batch --model air_time --month 2013-05 --engine vertex --env dev
     ```
     """
+    from datetime import UTC, datetime
+
+    from ml.data.months import Month
     from pipelines.batching import run_batch
 
-    with task_progress(quiet=False) as progress:
-        print(run_batch(model, month, version=version, registry=registry, progress=progress))
+    of = Month.parse(month)
+    if engine != "local" or env:
+        from ci import submissions
 
-
-def remote_training(model: str, month: str, engine: str, env: str, host: str, *, wait: bool, as_json: bool) -> None:
-    """Submit a training to an environment's engine, and wait for it if asked to."""
-    import os
-
-    from ci.engines import EngineName, environment, open_engine, submit_training
-    from fonderie.errors import BadInputError
-    from ml.data.months import Month
-    from pipelines.running import commit
-
-    if engine not in set(EngineName):
-        raise BadInputError(f"{engine!r} is no engine", where="--engine", hint=f"one of {', '.join(EngineName)}")
-    where = environment(env)
-    runner = open_engine(
-        EngineName(engine), where, model, host=host, endpoint=os.environ.get("FONDERIE_GOOGLE_ENDPOINT", "")
-    )
-    run = submit_training(runner, where, model, Month.parse(month), commit())
-    if wait:
-        with task_progress(quiet=as_json) as progress:
-            run = runner.wait(run.id, progress)
-    if as_json:
-        print(run.model_dump_json(indent=2))
-    else:
-        print(f"{run.id} is {run.state} on {engine} of {env}\n{runner.logs(run.id).splitlines()[-1]}")
+        run_remotely(
+            lambda where: submissions.batch(where, model, of, datetime.now(UTC), version),
+            *(engine, env, host),
+            local_only={"--registry": registry},
+            wait=wait,
+            as_json=as_json,
+        )
+        return
+    with task_progress(quiet=as_json) as progress:
+        done = run_batch(model, month, version=version, registry=registry, progress=progress)
+    print(json.dumps({"predictions": str(done)}) if as_json else done)
 
 
 @app.command()
 def monitoring(
-    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
+    model: Model,
     month: Annotated[str, typer.Option(help="The month to compare with the champion's reference, written 2013-05.")],
-    retrain: Annotated[bool, typer.Option("--retrain", help="Train at once when the trigger says so.")] = False,
-    registry: Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")] = "",
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train when the trigger says so.")] = False,
+    registry: Registry = "",
     history: Annotated[str, typer.Option(help="Folder of verdicts and decisions; under .fonderie by default.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
+    engine: OfEngine = "local",
+    env: OfEnv = "",
+    wait: Wait = False,
+    host: Host = "",
+    as_json: AsJson = False,
 ) -> None:
     """Compare a month with the champion's reference, and decide whether to train again.
 
@@ -119,35 +136,32 @@ def monitoring(
     ```console
     fonderie run monitoring --model air_time --month 2013-05
     fonderie run monitoring --model air_time --month 2013-05 --retrain
+    fonderie run monitoring --model air_time --month 2013-05 --engine vertex --env dev
     ```
     """
+    from datetime import UTC, datetime
+
     from ml.data.months import Month
     from pipelines.watching import turn
 
+    of = Month.parse(month)
+    if engine != "local" or env:
+        from ci import submissions
+
+        run_remotely(
+            lambda where: submissions.monitoring(where, model, of, datetime.now(UTC), retrain=retrain),
+            *(engine, env, host),
+            local_only={"--registry": registry, "--history": history},
+            wait=wait,
+            as_json=as_json,
+        )
+        return
     with task_progress(quiet=as_json) as progress:
-        done = turn(model, Month.parse(month), registry=registry, history=history, retrain=retrain, progress=progress)
+        done = turn(model, of, registry=registry, history=history, retrain=retrain, progress=progress)
     if as_json:
         print(done.model_dump_json(indent=2))
     else:
         show_watched(done)
-
-
-@contextmanager
-def task_progress(*, quiet: bool) -> Iterator[Progress]:
-    """A line a task on stderr: a spinner while it runs, its seconds when it is over."""
-    from rich.console import Console
-
-    console = Console(stderr=True, quiet=quiet, highlight=False)
-    with console.status("starting") as status:
-
-        def progress(task: TaskRun) -> None:
-            if task.seconds is None:
-                status.update(task.name)
-            else:
-                sign = "[green]✓[/]" if task.state == "succeeded" else "[red]✗[/]"
-                console.print(f"{sign} {task.name:<10} {task.seconds:5.1f} s")
-
-        yield progress
 
 
 def show(done: Trained) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from ci.commands.run import task_progress
 from ci.demo.story import Stage
+from ci.remote import task_progress
 from ml.config import load_model
 from ml.data.months import Month
 from pipelines.reporting import model_sections

@@ -74,7 +74,7 @@ def pipeline_job(env: Environment, pipeline: CompiledPipeline, runs_as: names.Id
         "displayName": names.resource(env, f"{pipeline.pipeline}-{pipeline.model}"),
         "pipelineSpec": json.loads(pipeline.spec),
         "serviceAccount": names.email(env, runs_as),
-        "labels": {"model": pipeline.model, "pipeline": str(pipeline.pipeline), "environment": env.name},
+        "labels": {**env.all_labels, "model": pipeline.model, "pipeline": str(pipeline.pipeline)},
         "runtimeConfig": {
             "gcsOutputDirectory": names.pipeline_root(env),
             "parameterValues": dict(pipeline.parameters),

@@ -34,6 +34,7 @@ class TaskState(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class TaskRun(BaseModel):
@@ -44,6 +45,8 @@ class TaskRun(BaseModel):
     name: str
     state: TaskState
     seconds: float | None = None
+    problem: str | None = None
+    log: str | None = None  # where a remote task's output is read
 
 
 class Run(BaseModel):
@@ -62,11 +65,28 @@ class Run(BaseModel):
     tasks: tuple[TaskRun, ...] = ()
     process: int | None = None  # of a local run
     problem: str | None = None
+    found: bool = False  # the answer to a submit: it was asked for before, and nothing was started
 
     @property
     def seconds(self) -> float | None:
         """From start to finish."""
         return (self.finished - self.started).total_seconds() if self.finished else None
+
+
+class Schedule(BaseModel):
+    """What starts runs by the clock."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    pipeline: str
+    model: str
+    cron: str
+    time_zone: str
+    paused: bool
+    last: datetime | None = None  # attempt to start a run
+    next: datetime | None = None
+    problem: str | None = None  # of the last attempt
 
 
 Progress = Callable[[TaskRun], None]
@@ -77,13 +97,20 @@ class Engine(Protocol):
     """Runs compiled pipelines. Raises BadInputError for a run it does not know."""
 
     def submit(self, spec: CompiledSpec, run_id: str, parameters: dict[str, str]) -> Run:
-        """Start a run. The local engine has run it when it returns `wait`."""
+        """Start a run. The local engine has run it when it returns `wait`.
+
+        A remote engine has one run by an id: asked for again it answers with the run it has, `found`. One that failed
+        or was cancelled is run anew.
+        """
 
     def wait(self, run_id: str, progress: Progress | None = None) -> Run:
-        """Until the run is over. Raises StepFailedError: the task, the tail of its own output, its artefacts."""
+        """Until the run is over. Raises StepFailedError: the task, its own words, where its output is; cancelled."""
 
     def logs(self, run_id: str, task: str | None = None) -> str:
         """What the run, or one of its tasks, printed."""
+
+    def link(self, run_id: str) -> str:
+        """Where a person sees the run: its page, or its folder."""
 
     def cancel(self, run_id: str) -> Run:
         """Stop it; a run that is over stays as it is."""
@@ -91,8 +118,11 @@ class Engine(Protocol):
     def get(self, run_id: str) -> Run:
         """One run."""
 
-    def list(self) -> tuple[Run, ...]:
-        """Every run, oldest first."""
+    def list(self, last: int | None = None) -> tuple[Run, ...]:
+        """The `last` runs, or all of them, oldest first."""
 
     def artefacts(self, run_id: str) -> dict[str, Path]:
         """`task/output` -> where it can be read."""
+
+    def schedules(self) -> tuple[Schedule, ...]:
+        """What starts runs here by the clock, by name."""

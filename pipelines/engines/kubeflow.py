@@ -13,26 +13,24 @@ import json
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from fonderie.errors import BadInputError, MissingToolError, RefusedError, StepFailedError
-from ml.config import ModelConfig
+from ml.config import ModelConfig, load_model
 from pipelines.compile import CompiledSpec
-from pipelines.engines.engine import Progress, Run, RunState, TaskRun, TaskState
-from pipelines.engines.vertex import check_images, check_parameters
+from pipelines.engines.engine import Progress, Run, RunState, Schedule
+from pipelines.engines.kubeflow_runs import details, run_of, schedule_of
+from pipelines.engines.signature import check_images, check_parameters
+from pipelines.engines.waiting import wait_until_over
 
-STATES = {
-    "SUCCEEDED": RunState.SUCCEEDED,
-    "FAILED": RunState.FAILED,
-    "CANCELED": RunState.CANCELLED,
-    "SKIPPED": RunState.SUCCEEDED,
-}
-TASK_STATES = {"SUCCEEDED": TaskState.SUCCEEDED, "SKIPPED": TaskState.SUCCEEDED, "FAILED": TaskState.FAILED}
-LONGEST_PAUSE_S = 20.0
+AGAIN = {RunState.FAILED, RunState.CANCELLED}
 PAGE = 100
+NEWEST_FIRST = "created_at desc"
 
 
 @dataclass(frozen=True)
@@ -49,11 +47,9 @@ class KubeflowSettings:
 class KubeflowEngine:
     """See Engine."""
 
-    def __init__(
-        self, settings: KubeflowSettings, config: ModelConfig, *, pause: Callable[[float], None] = time.sleep
-    ) -> None:
-        """`config` says which tasks may run on spot nodes; `pause` waits between two looks, in seconds."""
-        self._settings, self._config, self._pause = settings, config, pause
+    def __init__(self, settings: KubeflowSettings, *, pause: Callable[[float], None] = time.sleep) -> None:
+        """`pause` waits between two looks, in seconds."""
+        self._settings, self._pause = settings, pause
         import kfp
 
         with warnings.catch_warnings():
@@ -61,15 +57,15 @@ class KubeflowEngine:
             self._client = _reach(settings.host, lambda: kfp.Client(host=settings.host))
 
     def submit(self, spec: CompiledSpec, run_id: str, parameters: dict[str, str]) -> Run:
-        """See Engine. A run of that name which is there already is returned as it is. Raises BadInputError."""
+        """See Engine. A second attempt is a run of the same name; the newest is meant. Raises BadInputError."""
         document = spec.read()
         check_images(document, spec.path)
         check_parameters(document, parameters, where=spec.name)
-        if (there := self._find(run_id)) is not None:
-            return _run(there)
+        if (there := self._find(run_id)) is not None and (run := run_of(there)).state not in AGAIN:
+            return run.model_copy(update={"found": True})
         with tempfile.TemporaryDirectory() as folder:
             package = Path(folder) / "pipeline.yaml"  # JSON is YAML; two documents: the pipeline, what the cluster adds
-            platforms = json.dumps(platform_spec(document, self._config, self._settings))
+            platforms = json.dumps(platform_spec(document, load_model(spec.model), self._settings))
             package.write_text(f"{json.dumps(document)}\n---\n{platforms}\n", encoding="utf-8")
             self._call(
                 lambda: self._client.create_run_from_pipeline_package(
@@ -86,71 +82,76 @@ class KubeflowEngine:
 
     def wait(self, run_id: str, progress: Progress | None = None) -> Run:
         """See Engine."""
-        told: dict[str, TaskState] = {}
-        pause = 1.0
-        while True:
-            run = self.get(run_id)
-            for task in run.tasks:
-                if progress and told.get(task.name) is not task.state:
-                    progress(task)
-                told[task.name] = task.state
-            if run.state.over:
-                break
-            self._pause(pause)
-            pause = min(pause * 1.3, LONGEST_PAUSE_S)
-        if run.state is RunState.FAILED:
-            raise StepFailedError(run.problem or "failed", where=f"run {run_id}", hint=f"logs: {self.link(run_id)}")
-        return run
+        return wait_until_over(
+            run_id,
+            lambda: self.get(run_id),
+            page=lambda: self.link(run_id),
+            pause=self._pause,
+            progress=progress,
+        )
 
     def logs(self, run_id: str, task: str | None = None) -> str:
-        """See Engine: what failed, and the page that shows every pod's log."""
-        details = (self._get(run_id).run_details or _NO_DETAILS).task_details or []
-        lines = [
-            f"{one.display_name}: {one.error.message}"
-            for one in details
-            if one.error and task in (None, one.display_name)
-        ]
+        """See Engine: what failed, and the page that shows every pod's log. Raises BadInputError."""
+        run = self.get(run_id)
+        if task is not None and task not in (names := [each.name for each in run.tasks]):
+            raise BadInputError(f"the run has no task {task!r}", where=run_id, hint=f"it has {', '.join(names)}")
+        lines = [f"{each.name}: {each.problem}" for each in run.tasks if each.problem and task in (None, each.name)]
         return "\n".join([*lines, self.link(run_id)])
-
-    def cancel(self, run_id: str) -> Run:
-        """See Engine."""
-        found = self._get(run_id)
-        if not _run(found).state.over:
-            self._call(lambda: self._client.terminate_run(found.run_id))
-        return self.get(run_id)
-
-    def get(self, run_id: str) -> Run:
-        """See Engine."""
-        return _run(self._get(run_id))
-
-    def list(self) -> tuple[Run, ...]:
-        """See Engine."""
-        answer = self._call(lambda: self._client.list_runs(page_size=PAGE, sort_by="created_at"))
-        return tuple(_run(one) for one in answer.runs or [])
-
-    def artefacts(self, run_id: str) -> dict[str, Path]:
-        """See Engine: below the pipeline root, as paths under `/gcs`."""
-        found = self._get(run_id)
-        root = Path(self._settings.pipeline_root.replace("gs://", "/gcs/", 1)) / found.run_id
-        details = (found.run_details or _NO_DETAILS).task_details or []
-        return {
-            f"{one.display_name}/{name}": root / one.display_name / name
-            for one in details
-            for name in (one.outputs or {})
-        }
 
     def link(self, run_id: str) -> str:
         """The run's page in Kubeflow's own interface."""
         found = self._find(run_id)
         return f"{self._settings.host}/#/runs/details/{found.run_id if found else ''}"
 
+    def cancel(self, run_id: str) -> Run:
+        """See Engine."""
+        found = self._get(run_id)
+        if not run_of(found).state.over:
+            self._call(lambda: self._client.terminate_run(found.run_id))
+        return self.get(run_id)
+
+    def get(self, run_id: str) -> Run:
+        """See Engine."""
+        return run_of(self._get(run_id))
+
+    def list(self, last: int | None = None) -> tuple[Run, ...]:
+        """See Engine. A list shows no tasks."""
+        found = islice(self._pages("runs", self._client.list_runs, sort_by=NEWEST_FIRST), last)
+        return tuple(reversed([run_of(one) for one in found]))
+
+    def artefacts(self, run_id: str) -> dict[str, Path]:
+        """See Engine: below the pipeline root, as paths under `/gcs`. Empty where Kubeflow tells no task's outputs."""
+        found = self._get(run_id)
+        root = Path(self._settings.pipeline_root.replace("gs://", "/gcs/", 1)) / found.run_id
+        return {
+            f"{one.display_name}/{name}": root / one.display_name / name
+            for one in details(found)
+            for name in (one.outputs or {})
+        }
+
+    def schedules(self) -> tuple[Schedule, ...]:
+        """See Engine: Kubeflow's recurring runs."""
+        found = self._pages("recurring_runs", self._client.list_recurring_runs)
+        return tuple(sorted(map(schedule_of, found), key=lambda schedule: schedule.name))
+
     def _call(self, call: Callable[[], Any]) -> Any:
         return _reach(self._settings.host, call)
 
+    def _pages(self, field: str, listing: Callable[..., Any], **about: str) -> Iterator[Any]:
+        """Everything of a listing, a page at a time."""
+        token = ""
+        while True:
+            answer = self._call(partial(listing, page_token=token, page_size=PAGE, **about))
+            yield from getattr(answer, field) or []
+            if not (token := answer.next_page_token or ""):
+                return
+
     def _find(self, run_id: str) -> Any:
-        """The run of that name, or None."""
+        """The newest run of that name, or None."""
         wanted = {"predicates": [{"key": "name", "operation": "EQUALS", "stringValue": run_id}]}
-        answer = self._call(lambda: self._client.list_runs(page_size=1, filter=json.dumps(wanted)))
+        answer = self._call(
+            lambda: self._client.list_runs(page_size=1, sort_by=NEWEST_FIRST, filter=json.dumps(wanted))
+        )
         if not answer.runs:
             return None
         return self._call(lambda: self._client.get_run(answer.runs[0].run_id))
@@ -177,13 +178,6 @@ def platform_spec(document: dict[str, Any], config: ModelConfig, settings: Kubef
     return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
 
 
-class _NoDetails:
-    task_details: tuple[Any, ...] = ()
-
-
-_NO_DETAILS = _NoDetails()
-
-
 def _reach(host: str, call: Callable[[], Any]) -> Any:
     """Call Kubeflow's client; what it raises becomes one of ours."""
     import kfp_server_api
@@ -204,27 +198,3 @@ def _reach(host: str, call: Callable[[], Any]) -> Any:
         if error.status == 400:
             raise BadInputError(words, where=host) from error
         raise StepFailedError(words, where=host, hint="run it again") from error
-
-
-def _run(found: Any) -> Run:
-    details = [one for one in (found.run_details or _NO_DETAILS).task_details or [] if one.start_time]
-    failed = [f"task {one.display_name}: {one.error.message}" for one in details if one.error and one.error.message]
-    parameters = (found.runtime_config.parameters if found.runtime_config else None) or {}
-    over = STATES.get(found.state, RunState.RUNNING)
-    return Run(
-        id=found.display_name,
-        pipeline=found.display_name.partition("-")[0],
-        model=str(parameters.get("model", "")),
-        parameters={name: str(value) for name, value in parameters.items()},
-        spec_sha256="",
-        state=over,
-        started=found.created_at,
-        finished=found.finished_at if over.over else None,
-        tasks=tuple(_task(one) for one in details),
-        problem="; ".join(failed) or (found.error.message if found.error else None),
-    )
-
-
-def _task(one: Any) -> TaskRun:
-    seconds = (one.end_time - one.start_time).total_seconds() if one.end_time else None
-    return TaskRun(name=one.display_name, state=TASK_STATES.get(one.state, TaskState.RUNNING), seconds=seconds)

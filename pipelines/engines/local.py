@@ -16,7 +16,7 @@ from fonderie.errors import StepFailedError
 from fonderie.home import home
 from pipelines.compile import CompiledSpec
 from pipelines.engines.children import descendants, end_descendants
-from pipelines.engines.engine import Progress, Run, RunState, TaskRun
+from pipelines.engines.engine import Progress, Run, RunState, Schedule, TaskRun
 from pipelines.engines.folder import RunFolder, run_ids
 from pipelines.engines.tasklog import TaskLog
 
@@ -75,6 +75,10 @@ class LocalEngine:
         part = text.partition(f"Executing task '{task}'")[2]
         return part.partition("Executing task '")[0]
 
+    def link(self, run_id: str) -> str:
+        """See Engine."""
+        return str(RunFolder(run_id).path)
+
     def cancel(self, run_id: str) -> Run:
         """See Engine."""
         folder = RunFolder(run_id)
@@ -87,15 +91,20 @@ class LocalEngine:
         """See Engine."""
         return RunFolder(run_id).read()
 
-    def list(self) -> tuple[Run, ...]:
+    def list(self, last: int | None = None) -> tuple[Run, ...]:
         """See Engine."""
-        return tuple(RunFolder(run_id).read() for run_id in run_ids())
+        ids = run_ids() if last is None else run_ids()[-last:]
+        return tuple(RunFolder(run_id).read() for run_id in ids)
 
     def artefacts(self, run_id: str) -> dict[str, Path]:
         """See Engine."""
         folder = RunFolder(run_id)
         folder.read()
         return folder.artefacts()
+
+    def schedules(self) -> tuple[Schedule, ...]:
+        """See Engine: nothing starts runs here but persons."""
+        return ()
 
 
 _RUNNER_ERRORS = (RuntimeError, ValueError, KeyError, OSError)

@@ -10,27 +10,24 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from fonderie.errors import BadInputError, StepFailedError
+from fonderie.errors import BadInputError
 from fonderie.google import Access, words
 from pipelines.compile import CompiledSpec
-from pipelines.engines.engine import Progress, Run, RunState, TaskRun, TaskState
+from pipelines.engines.engine import Progress, Run, RunState, Schedule
+from pipelines.engines.signature import check_images, check_parameters
+from pipelines.engines.vertex_jobs import run_of
+from pipelines.engines.waiting import wait_until_over
 
 JOB_ID = re.compile(r"[a-z][-a-z0-9]{0,127}")
-STATES = {
-    "PIPELINE_STATE_SUCCEEDED": RunState.SUCCEEDED,
-    "PIPELINE_STATE_FAILED": RunState.FAILED,
-    "PIPELINE_STATE_CANCELLED": RunState.CANCELLED,
-    "PIPELINE_STATE_CANCELLING": RunState.RUNNING,
-}
-TASK_STATES = {"SUCCEEDED": TaskState.SUCCEEDED, "SKIPPED": TaskState.SUCCEEDED, "FAILED": TaskState.FAILED}
-LONGEST_PAUSE_S = 30.0
-UNREACHED_TRIES = 10  # a network that is cut for minutes does not end the waiting
+PAGE = 100
+LISTED = "name,displayName,state,createTime,endTime,labels,runtimeConfig,error"
+"""What a list shows of a job: all but the spec, which is most of it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class VertexEngine:
         self._jobs = settings.access.vertex("PipelineServiceClient")
 
     def submit(self, spec: CompiledSpec, run_id: str, parameters: dict[str, str]) -> Run:
-        """See Engine. A run of that id which is there already is returned as it is.
+        """See Engine. A second attempt at a run is the job `RUN-2`: Vertex AI gives an id once.
 
         Raises:
             BadInputError: an image that is not named by digest, a run id Vertex AI cannot take, parameters the
@@ -63,46 +60,42 @@ class VertexEngine:
         check_parameters(document, parameters, where=spec.name)
         if not JOB_ID.fullmatch(run_id):
             raise BadInputError(f"{run_id!r} cannot be a job id", hint="lower case letters, digits and hyphens")
-        from google.api_core.exceptions import AlreadyExists, Conflict
-
-        with words(f"submission of {run_id}"):
-            try:
-                job = self._jobs.create_pipeline_job(
-                    request={
-                        "parent": self._settings.access.parent,
-                        "pipeline_job_id": run_id,
-                        "pipeline_job": self._job(spec, document, parameters),
-                    }
-                )
-            except (AlreadyExists, Conflict):
-                return self.get(run_id)
-        return self._run(job)
+        job = self._job(spec, document, parameters)
+        job_id, attempt = run_id, 1
+        while (made := self._create(job_id, job)) is None:
+            there = self.get(job_id)
+            if there.state not in {RunState.FAILED, RunState.CANCELLED}:
+                return there.model_copy(update={"found": True})
+            attempt += 1
+            job_id = f"{run_id}-{attempt}"
+        return run_of(self._settings.access, made)
 
     def wait(self, run_id: str, progress: Progress | None = None) -> Run:
-        """See Engine. Looks again after 2 s, then less and less often; a network that fails meanwhile is waited for."""
-        told: dict[str, TaskState] = {}
-        for pause in self._pauses():
-            run = self._look(run_id)
-            for task in run.tasks:
-                if progress and told.get(task.name) is not task.state:
-                    progress(task)
-                told[task.name] = task.state
-            if run.state.over:
-                break
-            self._pause(pause)
-        if run.state is RunState.FAILED:
-            raise StepFailedError(run.problem or "failed", where=f"run {run_id}", hint=f"logs: {self.link(run_id)}")
-        return run
+        """See Engine."""
+        return wait_until_over(
+            run_id,
+            lambda: self.get(run_id),
+            page=lambda: self.link(run_id),
+            pause=self._pause,
+            progress=progress,
+        )
 
     def logs(self, run_id: str, task: str | None = None) -> str:
-        """See Engine: what failed, and where Cloud Logging shows the rest."""
-        job = self._job_of(run_id)
-        lines = [
-            f"{detail.task_name}: {detail.error.message}"
-            for detail in job.job_detail.task_details
-            if detail.error.message and task in (None, detail.task_name)
-        ]
+        """See Engine: what failed, and where Cloud Logging shows each task's output. Raises BadInputError."""
+        run = self.get(run_id)
+        if task is not None and task not in {each.name for each in run.tasks}:
+            raise BadInputError(f"the run has no task {task!r}", where=run_id, hint=_names(run))
+        shown = [each for each in run.tasks if task in (None, each.name)]
+        lines = [f"{each.name}: {'; '.join(filter(None, [each.problem, each.log]))}" for each in shown]
         return "\n".join([*lines, self.link(run_id)])
+
+    def link(self, run_id: str) -> str:
+        """The run's page, with every task's log."""
+        access = self._settings.access
+        return (
+            f"https://console.cloud.google.com/vertex-ai/locations/{access.region}/pipelines/runs/{run_id}"
+            f"?project={access.project}"
+        )
 
     def cancel(self, run_id: str) -> Run:
         """See Engine."""
@@ -114,14 +107,20 @@ class VertexEngine:
 
     def get(self, run_id: str) -> Run:
         """See Engine."""
-        return self._run(self._job_of(run_id))
+        return run_of(self._settings.access, self._job_of(run_id))
 
-    def list(self) -> tuple[Run, ...]:
-        """See Engine: runs that carry our label."""
+    def list(self, last: int | None = None) -> tuple[Run, ...]:
+        """See Engine: runs that carry our label. A list shows no tasks."""
+        request = {
+            "parent": self._settings.access.parent,
+            "filter": 'labels.managed_by="fonderie"',
+            "order_by": "create_time desc",
+            "read_mask": LISTED,
+            "page_size": PAGE,
+        }
         with words(f"Vertex AI in {self._settings.access.region}"):
-            request = {"parent": self._settings.access.parent, "filter": 'labels.managed_by="fonderie"'}
-            jobs = list(self._jobs.list_pipeline_jobs(request=request))
-        return tuple(sorted((self._run(job) for job in jobs), key=lambda run: run.started))
+            jobs = list(islice(self._jobs.list_pipeline_jobs(request=request), last))
+        return tuple(run_of(self._settings.access, job) for job in reversed(jobs))
 
     def artefacts(self, run_id: str) -> dict[str, Path]:
         """See Engine: URIs in Cloud Storage, as paths under `/gcs` where Vertex AI mounts them."""
@@ -132,13 +131,22 @@ class VertexEngine:
                     found[f"{detail.task_name}/{name}"] = Path(artefact.uri.replace("gs://", "/gcs/", 1))
         return found
 
-    def link(self, run_id: str) -> str:
-        """The run's page, with every task's log."""
-        access = self._settings.access
-        return (
-            f"https://console.cloud.google.com/vertex-ai/locations/{access.region}/pipelines/runs/{run_id}"
-            f"?project={access.project}"
-        )
+    def schedules(self) -> tuple[Schedule, ...]:
+        """See Engine: the jobs of Cloud Scheduler that start runs on Vertex AI."""
+        from pipelines.engines.scheduler import schedules
+
+        return schedules(self._settings.access)
+
+    def _create(self, job_id: str, job: dict[str, Any]) -> Any:
+        """The job as Vertex AI took it; None if it has one of that id."""
+        from google.api_core.exceptions import AlreadyExists, Conflict
+
+        request = {"parent": self._settings.access.parent, "pipeline_job_id": job_id, "pipeline_job": job}
+        with words(f"submission of {job_id}"):
+            try:
+                return self._jobs.create_pipeline_job(request=request)
+            except (AlreadyExists, Conflict):
+                return None
 
     def _job(self, spec: CompiledSpec, document: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
         labels = self._settings.labels | {
@@ -172,77 +180,6 @@ class VertexEngine:
                 place = self._settings.access.parent
                 raise BadInputError(f"no run is called {run_id!r}", where=place, hint="fonderie runs list") from error
 
-    def _look(self, run_id: str) -> Run:
-        """`get`, over a network that may be cut for a while."""
-        for _ in range(UNREACHED_TRIES):
-            try:
-                return self.get(run_id)
-            except StepFailedError as error:
-                problem = error
-                self._pause(LONGEST_PAUSE_S)
-        raise StepFailedError(
-            f"the run could not be seen any more: {problem.what}",
-            where=f"run {run_id}",
-            hint=f"it goes on by itself: `fonderie runs show {run_id}` later, or {self.link(run_id)}",
-        )
 
-    @staticmethod
-    def _pauses() -> Iterator[float]:
-        pause = 2.0
-        while True:
-            yield pause
-            pause = min(pause * 1.3, LONGEST_PAUSE_S)
-
-    def _run(self, job: Any) -> Run:
-        details = [detail for detail in job.job_detail.task_details if detail.task_name]
-        failed = [detail for detail in details if detail.error.message]
-        problem = "; ".join(f"task {detail.task_name}: {detail.error.message}" for detail in failed)
-        labels = dict(job.labels)
-        return Run(
-            id=job.name.rpartition("/")[2],
-            pipeline=labels.get("pipeline", job.display_name),
-            model=labels.get("model", ""),
-            parameters={name: str(value) for name, value in (job.runtime_config.parameter_values or {}).items()},
-            spec_sha256=labels.get("spec", ""),
-            state=STATES.get(job.state.name, RunState.RUNNING),
-            started=_time(job.create_time),
-            finished=_time(job.end_time) if job.end_time else None,
-            tasks=tuple(_task(detail) for detail in details if detail.start_time),
-            problem=problem or job.error.message or None,
-        )
-
-
-def _time(stamp: Any) -> datetime:
-    return datetime.fromtimestamp(stamp.timestamp(), UTC)
-
-
-def _task(detail: Any) -> TaskRun:
-    seconds = (detail.end_time - detail.start_time).total_seconds() if detail.end_time else None
-    return TaskRun(name=detail.task_name, state=TASK_STATES.get(detail.state.name, TaskState.RUNNING), seconds=seconds)
-
-
-def check_images(document: dict[str, Any], where: Path) -> None:
-    """Refuse a spec whose images can change under it. Raises BadInputError."""
-    executors = document.get("deploymentSpec", {}).get("executors", {})
-    for name, executor in sorted(executors.items()):
-        image = executor.get("container", {}).get("image", "")
-        if "@sha256:" not in image:
-            raise BadInputError(
-                f"the image {image or 'of nothing'} of {name} is not named by digest",
-                where=where,
-                hint="set images.pipelines in the environment's file to REGISTRY/training@sha256:...",
-            )
-
-
-def check_parameters(
-    document: dict[str, Any], parameters: Mapping[str, str | int | float | bool], *, where: str
-) -> None:
-    """Hold parameters to the pipeline's own signature, before anything is submitted. Raises BadInputError."""
-    known = document.get("root", {}).get("inputDefinitions", {}).get("parameters", {})
-    if unknown := sorted(set(parameters) - set(known)):
-        raise BadInputError(
-            f"the pipeline has no {', '.join(unknown)}", where=where, hint=f"it has {', '.join(sorted(known))}"
-        )
-    required = {name for name, one in known.items() if "defaultValue" not in one and not one.get("isOptional")}
-    if missing := sorted(required - set(parameters)):
-        raise BadInputError(f"the pipeline needs {', '.join(missing)}", where=where)
+def _names(run: Run) -> str:
+    return f"it has {', '.join(task.name for task in run.tasks) or 'none yet'}"

@@ -58,7 +58,7 @@ def test_every_problem_is_named_at_once_and_nothing_else(copy: Path) -> None:
 
 @pytest.mark.e2e
 def test_a_parameter_that_a_schedule_or_a_batch_can_not_give_is_named(copy: Path) -> None:
-    run_id = '        run_id: str = "scheduled",'
+    run_id = '        run_id: str = "",'
     replace(copy / "pipelines/monitoring.py", run_id, f"        window: str,\n{run_id}")
     replace(copy / "pipelines/batch.py", '        version: str = "",', '        which: str = "",')
     replace(copy / "pipelines/batch.py", "version=version,", "version=which,")

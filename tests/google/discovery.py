@@ -36,6 +36,7 @@ class Call:
     path: dict[str, str]
     query: dict[str, str]
     body: dict[str, Any]
+    answer: dict[str, Any] | None = None  # the schema of what is answered
 
 
 def _template(path: str) -> re.Pattern[str]:
@@ -88,7 +89,7 @@ class Service:
                     self.check(method["request"], body, "")
                 elif body:
                     raise RejectedError(400, "INVALID_ARGUMENT", f"{method['id']} takes no body")
-                return Call(method["id"], values, query, body)
+                return Call(method["id"], values, query, body, method.get("response"))
         raise RejectedError(404, "NOT_FOUND", f"The requested URL {path} was not found on this server.")
 
     def _check_query(self, method: dict[str, Any], query: dict[str, str]) -> None:

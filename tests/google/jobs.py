@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +31,7 @@ class Jobs:
             case "get":
                 return self._look(call.path["name"])
             case "list":
-                return {"pipelineJobs": list(self.jobs.values())}
+                return self._list(call.query)
             case "cancel":
                 self._find(call.path["name"])["state"] = "PIPELINE_STATE_CANCELLED"
                 return {}
@@ -47,6 +48,16 @@ class Jobs:
         self.jobs[name] = job
         return job
 
+    def _list(self, query: dict[str, str]) -> dict[str, Any]:
+        """A page of jobs, the newest first, with the label that is asked for and the fields of the mask."""
+        key, value = re.fullmatch(r'labels\.(\w+)="(.*)"', query["filter"]).groups()  # type: ignore[union-attr]
+        found = [job for job in reversed(self.jobs.values()) if job.get("labels", {}).get(key) == value]
+        start, size = int(query.get("pageToken", 0)), int(query["pageSize"])
+        fields = query["readMask"].split(",")
+        page = [{field: job[field] for field in fields if field in job} for job in found[start : start + size]]
+        more = {"nextPageToken": str(start + size)} if start + size < len(found) else {}
+        return {"pipelineJobs": page, **more}
+
     def _find(self, name: str) -> dict[str, Any]:
         if name not in self.jobs:
             raise RejectedError(404, "NOT_FOUND", f"The PipelineJob does not exist: {name}")
@@ -56,15 +67,29 @@ class Jobs:
         job = self._find(name)
         if self.script:
             state, tasks = self.script.pop(0)
-            job |= {"state": f"PIPELINE_STATE_{state}", "jobDetail": {"taskDetails": tasks}}
-            if state in {"SUCCEEDED", "FAILED"}:
+            job |= {"state": f"PIPELINE_STATE_{state}", "jobDetail": {"taskDetails": _details(job, state, tasks)}}
+            if state in {"SUCCEEDED", "FAILED", "CANCELLED"}:
                 job["endTime"] = ENDED
         return job
 
 
+def _details(job: dict[str, Any], state: str, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As Vertex AI tells them: the pipeline itself first, which fails with its tasks; all ids are 64 bits as text."""
+    root = task(job["displayName"], state, "The DAG failed because some tasks failed." if state == "FAILED" else "")
+    del root["executorDetail"]
+    numbered = [{**one, "taskId": str(i), "parentTaskId": "-1"} for i, one in enumerate(tasks, start=1)]
+    return [{**root, "taskId": "-1"}, *numbered]
+
+
 def task(name: str, state: str, message: str = "") -> dict[str, Any]:
-    """The detail of one task."""
-    detail = {"taskName": name, "state": state, "startTime": STARTED}
+    """The detail of one task, run by a custom job."""
+    job = f"projects/412345678901/locations/europe-west1/customJobs/{zlib.crc32(name.encode())}"
+    detail = {
+        "taskName": name,
+        "state": state,
+        "startTime": STARTED,
+        "executorDetail": {"containerDetail": {"mainJob": job}},
+    }
     if state in {"SUCCEEDED", "FAILED"}:
         detail["endTime"] = ENDED
     if message:

@@ -22,11 +22,13 @@ from tests.google.endpoints import Endpoints
 from tests.google.jobs import Jobs
 from tests.google.metadata import Metadata
 from tests.google.models import Models
+from tests.google.scheduler import Scheduler
 from tests.google.storage import Storage
 
 SERVICES = {
     "storage/v1/": Service("storage", "v1"),
     "bigquery/v2/": Service("bigquery", "v2"),
+    "/jobs": Service("cloudscheduler", "v1"),
     "/": Service("aiplatform", "v1"),
 }
 """By a part of their paths, the first that fits."""
@@ -42,6 +44,7 @@ class Google:
         self.jobs = Jobs()
         self.metadata = Metadata()
         self.endpoints = Endpoints()
+        self.scheduler = Scheduler()
         self.calls: list[Call] = []
         self.refused: list[str] = []
         self.failures: list[RejectedError] = []  # the next calls fail with these
@@ -61,6 +64,8 @@ class Google:
             if self.failures:
                 raise self.failures.pop(0)
             answered = self._dispatch(call, media)
+            if isinstance(answered, dict) and call.answer:
+                _service(request).check(call.answer, answered, "answer")
         except RejectedError as error:
             self.refused.append(error.message)
             reasons = [{"reason": error.reason, "message": error.message, "domain": "global"}]
@@ -74,7 +79,7 @@ class Google:
 
     @staticmethod
     def _parse(request: Request, body: bytes) -> tuple[Call, bytes]:
-        service = next(service for prefix, service in SERVICES.items() if prefix in request.url.path)
+        service = _service(request)
         media = b""
         kind = request.headers.get("content-type", "")
         if kind.startswith("multipart/related"):
@@ -88,6 +93,8 @@ class Google:
     def _dispatch(self, call: Call, media: bytes) -> dict[str, Any] | bytes:
         if call.method.startswith("bigquery."):
             return self.bigquery.handle(call, media)
+        if call.method.startswith("cloudscheduler."):
+            return self.scheduler.handle(call)
         if call.method.startswith("storage."):
             return self.storage.handle(call, media)
         if ".models." in call.method:
@@ -99,6 +106,10 @@ class Google:
         if ".pipelineJobs." in call.method:
             return self.jobs.handle(call)
         raise RejectedError(501, "UNIMPLEMENTED", f"the stand-in has no {call.method}")
+
+
+def _service(request: Request) -> Service:
+    return next(service for part, service in SERVICES.items() if part in request.url.path)
 
 
 @contextmanager

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import uvicorn
-from google.protobuf import json_format
-from kfp.kubernetes import kubernetes_executor_config_pb2
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from fonderie.errors import BadInputError, MissingToolError, StepFailedError
 from ml.config import load_model
@@ -24,90 +14,17 @@ from pipelines.compile import CompiledSpec, compiled
 from pipelines.engines.engine import RunState, TaskRun, TaskState
 from pipelines.engines.kubeflow import KubeflowEngine, KubeflowSettings, platform_spec
 from tests.google.discovery import RejectedError
-from tests.google.jobs import ENDED, STARTED, check_spec
+from tests.kubeflow import Kubeflow, running, task
 
 IMAGE = "europe-west1-docker.pkg.dev/acme/images/training@sha256:" + "b" * 64
 RUN_ID = "training-air-time-2013-04"
 RUN = {"month": "2013-04", "run_id": RUN_ID, "registry": "", "commit": "c0ffee"}
 
 
-@dataclass
-class Kubeflow:
-    """Runs by id. `script` holds what later looks will show: (state, tasks)."""
-
-    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    experiments: list[dict[str, Any]] = field(default_factory=list)
-    script: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
-    address: str = ""
-
-    async def answer(self, request: Request) -> JSONResponse:
-        try:
-            return JSONResponse(self._answer(request, json.loads(await request.body() or b"{}")))
-        except RejectedError as error:
-            return JSONResponse({"error": error.message, "code": 3, "message": error.message}, status_code=error.status)
-
-    def _answer(self, request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        path = request.url.path.removeprefix("/apis/v2beta1/")
-        match request.method, path.partition("/")[0], path:
-            case "GET", "healthz", _:
-                return {"multi_user": False}
-            case "GET", "experiments", _:
-                return {"experiments": self.experiments}
-            case "POST", "experiments", _:
-                self.experiments.append({**body, "experiment_id": f"e{len(self.experiments)}"})
-                return self.experiments[-1]
-            case "POST", "runs", "runs":
-                return self._create(body)
-            case "GET", "runs", "runs":
-                wanted = json.loads(request.query_params.get("filter", "{}")).get("predicates", [])
-                names = {one["stringValue"] for one in wanted}
-                return {"runs": [run for run in self.runs.values() if not names or run["display_name"] in names]}
-            case "GET", "runs", _:
-                return self._look(path.partition("/")[2])
-            case "POST", "runs", _:
-                self.runs[path.partition("/")[2].removesuffix(":terminate")]["state"] = "CANCELED"
-                return {}
-        raise RejectedError(404, "NOT_FOUND", path)
-
-    def _create(self, body: dict[str, Any]) -> dict[str, Any]:
-        document = body["pipeline_spec"]
-        check_spec(document["pipeline_spec"], body["runtime_config"]["parameters"])
-        for executor in document["platform_spec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values():
-            json_format.ParseDict(executor, kubernetes_executor_config_pb2.KubernetesExecutorConfig())
-        run = {**body, "run_id": f"r{len(self.runs)}", "created_at": STARTED, "state": "PENDING"}
-        self.runs[run["run_id"]] = run
-        return run
-
-    def _look(self, run_id: str) -> dict[str, Any]:
-        run = self.runs[run_id]
-        if self.script:
-            state, tasks = self.script.pop(0)
-            run |= {"state": state, "run_details": {"task_details": tasks}}
-            if state in {"SUCCEEDED", "FAILED"}:
-                run["finished_at"] = ENDED
-        return run
-
-
-def task(name: str, state: str, message: str = "") -> dict[str, Any]:
-    detail: dict[str, Any] = {"display_name": name, "state": state, "start_time": STARTED}
-    if state in {"SUCCEEDED", "FAILED"}:
-        detail["end_time"] = ENDED
-    return detail | ({"error": {"code": 9, "message": message}} if message else {})
-
-
 @pytest.fixture
 def kubeflow() -> Iterator[Kubeflow]:
-    stand_in = Kubeflow()
-    app = Starlette(routes=[Route("/{path:path}", stand_in.answer, methods=["GET", "POST"])])
-    listener = socket.create_server(("127.0.0.1", 0))
-    stand_in.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    yield stand_in
-    server.should_exit = True
-    thread.join(timeout=5)
-    listener.close()
+    with running() as stand_in:
+        yield stand_in
 
 
 def settings(host: str) -> KubeflowSettings:
@@ -117,7 +34,7 @@ def settings(host: str) -> KubeflowSettings:
 @pytest.fixture
 def engine(kubeflow: Kubeflow, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> KubeflowEngine:
     monkeypatch.setenv("HOME", str(tmp_path))  # the client keeps its context there
-    return KubeflowEngine(settings(kubeflow.address), load_model("air_time"), pause=lambda _: None)
+    return KubeflowEngine(settings(kubeflow.address), pause=lambda _: None)
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +67,67 @@ def test_spot_tasks_and_no_others_go_to_the_spot_pool(spec: CompiledSpec) -> Non
 
 
 def test_the_same_run_twice_is_one_run(engine: KubeflowEngine, kubeflow: Kubeflow, spec: CompiledSpec) -> None:
-    engine.submit(spec, RUN_ID, RUN)
-    engine.submit(spec, RUN_ID, RUN)
+    assert not engine.submit(spec, RUN_ID, RUN).found
+    assert engine.submit(spec, RUN_ID, RUN).found
 
     assert len(kubeflow.runs) == 1
+
+
+def test_a_run_that_failed_is_run_anew_and_the_newest_is_meant(
+    engine: KubeflowEngine, kubeflow: Kubeflow, spec: CompiledSpec
+) -> None:
+    engine.submit(spec, RUN_ID, RUN)
+    kubeflow.script.append(("FAILED", []))
+
+    again = engine.submit(spec, RUN_ID, RUN)
+
+    assert (again.state, again.found) == (RunState.RUNNING, False)
+    assert len(kubeflow.runs) == 2
+    assert engine.link(RUN_ID).endswith("/r1")
+
+
+def test_a_network_that_is_cut_while_waiting_does_not_end_it(
+    engine: KubeflowEngine, kubeflow: Kubeflow, spec: CompiledSpec
+) -> None:
+    engine.submit(spec, RUN_ID, RUN)
+    kubeflow.failures += [RejectedError(503, "UNAVAILABLE", "try again")] * 2
+    kubeflow.script.append(("SUCCEEDED", []))
+
+    assert engine.wait(RUN_ID).state is RunState.SUCCEEDED
+
+
+def test_all_pages_of_runs_are_listed_or_the_newest_the_oldest_first(
+    engine: KubeflowEngine, spec: CompiledSpec
+) -> None:
+    ids = [f"{RUN_ID}-{number}" for number in range(5)]
+    for run_id in ids:
+        engine.submit(spec, run_id, RUN)
+
+    assert [run.id for run in engine.list()] == ids
+    assert [run.id for run in engine.list(3)] == ids[2:]
+    assert {(run.pipeline, run.model) for run in engine.list()} == {("training", "air_time")}
+
+
+def test_recurring_runs_are_schedules(engine: KubeflowEngine, kubeflow: Kubeflow) -> None:
+    pipeline = {"pipelineInfo": {"name": "monitoring-late-arrival"}}
+    cron = {"trigger": {"cron_schedule": {"cron": "0 0 5 * * *"}}, "status": "ENABLED", "pipeline_spec": pipeline}
+    every = {"trigger": {"periodic_schedule": {"interval_second": "3600"}}, "status": "DISABLED"}
+    kubeflow.recurring += [{"display_name": "nightly", **cron}, {"display_name": "hourly", **every}]
+
+    hourly, nightly = engine.schedules()
+
+    assert (hourly.name, hourly.cron, hourly.paused) == ("hourly", "every 3600 s", True)
+    assert (nightly.cron, nightly.paused) == ("0 0 5 * * *", False)
+    assert (nightly.pipeline, nightly.model) == ("monitoring", "late_arrival")
+
+
+def test_a_task_that_is_not_there_is_said(engine: KubeflowEngine, kubeflow: Kubeflow, spec: CompiledSpec) -> None:
+    engine.submit(spec, RUN_ID, RUN)
+    kubeflow.script += [("RUNNING", [task("extract", "RUNNING"), task("extract-driver", "SUCCEEDED")])]
+
+    with pytest.raises(BadInputError, match="no task 'trane'") as error:
+        engine.logs(RUN_ID, "trane")
+    assert error.value.hint == "it has extract"
 
 
 def test_waiting_tells_tasks_and_ends_with_the_run(
@@ -175,7 +149,7 @@ def test_a_failed_run_names_the_task_and_the_page(
     engine.submit(spec, RUN_ID, RUN)
     kubeflow.script.append(("FAILED", [task("train", "FAILED", "OOMKilled")]))
 
-    with pytest.raises(StepFailedError, match="task train: OOMKilled") as error:
+    with pytest.raises(StepFailedError, match=r"task train of run .*: OOMKilled") as error:
         engine.wait(RUN_ID)
 
     assert error.value.hint
@@ -187,6 +161,8 @@ def test_a_run_can_be_cancelled(engine: KubeflowEngine, kubeflow: Kubeflow, spec
     engine.submit(spec, RUN_ID, RUN)
 
     assert engine.cancel(RUN_ID).state is RunState.CANCELLED
+    with pytest.raises(StepFailedError, match="cancelled"):
+        engine.wait(RUN_ID)
     assert [run.id for run in engine.list()] == [RUN_ID]
 
 
@@ -206,7 +182,7 @@ def test_a_cluster_that_does_not_answer_is_said_with_the_command_that_opens_it(
         port = closed.getsockname()[1]
 
     with pytest.raises(MissingToolError, match="does not answer") as error:
-        KubeflowEngine(settings(f"http://127.0.0.1:{port}"), load_model("air_time")).list()
+        KubeflowEngine(settings(f"http://127.0.0.1:{port}")).list()
 
     assert error.value.hint
     assert "port-forward" in error.value.hint

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from google.oauth2.credentials import Credentials
 
 from fonderie.errors import BadInputError, RefusedError, StepFailedError
 from fonderie.google import Access
+from infra.constructs.schedule import pipeline_job
+from infra.names import Identity
+from infra.settings import load_environment
+from infra.workloads import CompiledPipeline, PipelineName
 from pipelines.compile import CompiledSpec, compiled
 from pipelines.engines.engine import RunState, TaskRun, TaskState
 from pipelines.engines.vertex import VertexEngine, VertexSettings
+from pipelines.engines.waiting import UNREACHED_TRIES
 from tests.google.discovery import RejectedError
 from tests.google.jobs import task
 from tests.google.server import Google, running
@@ -47,6 +55,7 @@ def pauses() -> list[float]:
 def engine(google: Google, pauses: list[float]) -> VertexEngine:
     access = Access("acme", "europe-west1", endpoint=google.address, credentials=Credentials(token="of-the-test"))
     settings = VertexSettings(access, "gs://acme-root/runs", "pipelines@acme.iam.gserviceaccount.com", {"env": "dev"})
+    google.scheduler.jobs.clear()
     return VertexEngine(settings, pause=pauses.append)
 
 
@@ -71,9 +80,27 @@ def test_the_spec_that_ships_is_submitted_as_it_is_and_accepted(
 
 def test_the_same_run_twice_is_one_job(engine: VertexEngine, google: Google, spec: CompiledSpec) -> None:
     first = engine.submit(spec, RUN_ID, RUN)
+    again = engine.submit(spec, RUN_ID, RUN)
 
-    assert engine.submit(spec, RUN_ID, RUN) == first
+    assert (first.found, again.found) == (False, True)
+    assert again.id == first.id
     assert len(google.jobs.jobs) == 1
+
+
+@pytest.mark.parametrize("state", ["FAILED", "CANCELLED"])
+def test_a_run_that_failed_or_was_cancelled_is_run_anew_as_the_same_run(
+    engine: VertexEngine, google: Google, spec: CompiledSpec, state: str
+) -> None:
+    engine.submit(spec, RUN_ID, RUN)
+    google.jobs.script.append((state, []))
+
+    again = engine.submit(spec, RUN_ID, RUN)
+    third = engine.submit(spec, RUN_ID, RUN)
+
+    assert (again.id, again.found) == (f"{RUN_ID}-2", False)
+    assert again.parameters == RUN  # what it registers is of the same run
+    assert (third.id, third.found) == (f"{RUN_ID}-2", True)
+    assert len(google.jobs.jobs) == 2
 
 
 def test_waiting_tells_each_task_once_a_state(
@@ -105,12 +132,57 @@ def test_a_job_that_fails_names_the_task_its_words_and_the_log(
     engine.submit(spec, RUN_ID, RUN)
     google.jobs.script.append(("FAILED", [task("extract", "SUCCEEDED"), task("train", "FAILED", "out of memory")]))
 
-    with pytest.raises(StepFailedError, match="task train: out of memory") as error:
+    with pytest.raises(StepFailedError, match=r"task train of run .*: out of memory") as error:
         engine.wait(RUN_ID)
 
+    job = google.jobs.jobs[f"projects/acme/locations/europe-west1/pipelineJobs/{RUN_ID}"]
+    (custom_job,) = (
+        detail["executorDetail"]["containerDetail"]["mainJob"].rpartition("/")[2]
+        for detail in job["jobDetail"]["taskDetails"]
+        if detail["taskName"] == "train"
+    )
     assert error.value.hint
-    assert f"pipelines/runs/{RUN_ID}?project=acme" in error.value.hint
-    assert "train: out of memory" in engine.logs(RUN_ID, "train")
+    assert error.value.hint.startswith("its log: https://console.cloud.google.com/logs/query;query=")
+    assert f'job_id="{custom_job}"' in unquote(error.value.hint)
+    assert engine.logs(RUN_ID, "train").startswith("train: out of memory; https://console.cloud.google.com/logs")
+    assert f"pipelines/runs/{RUN_ID}?project=acme" in engine.logs(RUN_ID)
+    assert "DAG failed" not in engine.logs(RUN_ID)
+
+
+def test_the_log_of_a_task_that_is_not_there_is_refused_by_name(
+    engine: VertexEngine, google: Google, spec: CompiledSpec
+) -> None:
+    engine.submit(spec, RUN_ID, RUN)
+    google.jobs.script.append(("RUNNING", [task("extract", "RUNNING")]))
+
+    with pytest.raises(BadInputError, match="no task 'trane'") as error:
+        engine.logs(RUN_ID, "trane")
+    assert error.value.hint == "it has extract"
+
+
+def test_a_run_that_is_never_seen_again_says_how_to_take_up_the_waiting(
+    engine: VertexEngine, google: Google, spec: CompiledSpec, pauses: list[float]
+) -> None:
+    engine.submit(spec, RUN_ID, RUN)
+    google.failures += [RejectedError(503, "UNAVAILABLE", "try again")] * UNREACHED_TRIES
+
+    with pytest.raises(StepFailedError, match="could not be seen any more") as error:
+        engine.wait(RUN_ID)
+    google.failures.clear()
+
+    assert error.value.hint
+    assert f"fonderie runs wait {RUN_ID}" in error.value.hint
+    assert sum(pauses) >= 60  # minutes of patience, not a moment's
+
+
+def test_waiting_for_a_run_that_was_cancelled_does_not_end_well(
+    engine: VertexEngine, google: Google, spec: CompiledSpec
+) -> None:
+    engine.submit(spec, RUN_ID, RUN)
+    engine.cancel(RUN_ID)
+
+    with pytest.raises(StepFailedError, match="cancelled"):
+        engine.wait(RUN_ID)
 
 
 def test_a_network_that_is_cut_while_waiting_does_not_end_it(
@@ -136,8 +208,42 @@ def test_cancelling_a_run_stops_it_and_a_run_that_is_over_stays(
 def test_runs_are_listed_by_our_label(engine: VertexEngine, google: Google, spec: CompiledSpec) -> None:
     engine.submit(spec, RUN_ID, RUN)
 
-    assert [run.id for run in engine.list()] == [RUN_ID]
-    assert google.calls[-1].query["filter"] == 'labels.managed_by="fonderie"'
+    engine.submit(spec, f"{RUN_ID}-other", RUN)
+    google.jobs.jobs["projects/acme/locations/europe-west1/pipelineJobs/theirs"] = {"labels": {}}
+
+    (run, _) = engine.list()
+    assert [run.id for run in engine.list(1)] == [f"{RUN_ID}-other"]
+    assert (run.id, run.model, run.parameters) == (RUN_ID, "air_time", RUN)
+
+
+def test_the_schedules_of_the_delivery_stack_are_read_with_how_they_went(engine: VertexEngine, google: Google) -> None:
+    env = load_environment("dev")
+    pipeline = CompiledPipeline("air_time", PipelineName.TRAINING, "{}", "0" * 64)
+    body = base64.b64encode(json.dumps(pipeline_job(env, pipeline, Identity.PIPELINES)).encode()).decode()
+    starts = {"httpTarget": {"uri": "https://x/v1/projects/acme/locations/r/pipelineJobs", "body": body}}
+    place, about = "projects/acme/locations/europe-west1/jobs", {"schedule": "0 4 2 * *", "timeZone": "Europe/Paris"}
+    failed = {"status": {"code": 7, "message": "denied"}, "lastAttemptTime": "2026-11-02T03:00:00.123456Z"}
+    google.scheduler.jobs = [
+        {"name": f"{place}/dev-training-air-time", "state": "ENABLED", **about, **starts, **failed},
+        {"name": f"{place}/dev-nightly-drift", "state": "ENABLED", "httpTarget": {"uri": "https://x/triggers/1:run"}},
+        {"name": f"{place}/a-paused", "state": "PAUSED", **about, **starts, "scheduleTime": "2026-12-02T03:00:00Z"},
+        {"name": "projects/acme/locations/us-east1/jobs/elsewhere", "state": "ENABLED", **about, **starts},
+    ]
+
+    paused, training = engine.schedules()
+
+    assert (training.name, training.model, training.pipeline) == ("dev-training-air-time", "air_time", "training")
+    assert (training.cron, training.time_zone, training.paused) == ("0 4 2 * *", "Europe/Paris", False)
+    assert (training.problem, training.next) == ("denied", None)
+    assert training.last == datetime(2026, 11, 2, 3, 0, 0, 123456, tzinfo=UTC)
+    assert (paused.name, paused.paused, paused.problem) == ("a-paused", True, None)
+
+
+def test_schedules_that_may_not_be_read_are_refused_in_words(engine: VertexEngine, google: Google) -> None:
+    google.failures.append(RejectedError(403, "PERMISSION_DENIED", "cloudscheduler.jobs.list denied"))
+
+    with pytest.raises(RefusedError, match=r"cloudscheduler\.jobs\.list denied"):
+        engine.schedules()
 
 
 def test_an_image_without_digest_is_refused_before_anything_is_sent(engine: VertexEngine, google: Google) -> None:

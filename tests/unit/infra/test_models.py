@@ -42,10 +42,7 @@ def test_another_image_is_another_spec() -> None:
 
 def test_a_schedule_gives_what_is_required_and_leaves_defaults_alone() -> None:
     env, training, monitoring = load_environment("dev"), PipelineName.TRAINING, PipelineName.MONITORING
-    assert parameters(env, "fuel", training, spec(month=False, run_id=False, commit=True)) == {
-        "month": "latest",
-        "run_id": "scheduled",
-    }
+    assert parameters(env, "fuel", training, spec(month=False, run_id=True, commit=True)) == {"month": "latest"}
     assert parameters(env, "fuel", monitoring, spec(month=True, topic=True)) == {
         "topic": "projects/acme-ml-dev/topics/dev-retrain"
     }

@@ -80,6 +80,20 @@ def test_every_task_is_told_the_code_version(spec: CompiledSpec) -> None:
         assert "code_version" in component["inputDefinitions"]["parameters"], name
 
 
+@pytest.mark.parametrize("pipeline", ["training", "batch", "monitoring"])
+def test_no_task_is_answered_from_a_cache_and_a_schedule_s_run_has_the_engine_s_name(pipeline: str) -> None:
+    document = compiled("air_time", pipeline, "image").read()
+    dags = [document["root"], *document["components"].values()]
+    tasks = {name: task for dag in dags for name, task in dag.get("dag", {}).get("tasks", {}).items()}
+
+    cached = [name for name, task in tasks.items() if task.get("cachingOptions", {}).get("enableCache")]
+    job = tasks["conclude"]["inputs"]["parameters"]["job"]
+
+    assert cached == []
+    assert job == {"runtimeValue": {"constant": "{{$.pipeline_job_name}}"}}
+    assert "defaultValue" in document["root"]["inputDefinitions"]["parameters"]["run_id"]
+
+
 def test_machines_come_from_the_model_s_file(spec: CompiledSpec) -> None:
     executors = spec.read()["deploymentSpec"]["executors"]
 
