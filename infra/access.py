@@ -50,10 +50,13 @@ class Grant(BaseModel):
     stack: str
     address: str
     condition: str = ""
+    permissions: tuple[str, ...] = ()  # of a custom role that the same stack makes
 
     @property
     def level(self) -> Level:
-        """Read, use, write or admin, judged by the role's name."""
+        """Read, use, write or admin, judged by a custom role's permissions or by the role's name."""
+        if self.permissions:
+            return _level_of(self.permissions)
         word = self.role.rpartition(".")[2].lower()
         if "admin" in word or "owner" in word:
             return Level.ADMIN
@@ -62,6 +65,13 @@ class Grant(BaseModel):
         if any(part in word for part in ("editor", "writer", "creator", "publisher", "encrypter", "objectuser")):
             return Level.WRITE
         return Level.USE
+
+
+def _level_of(permissions: Sequence[str]) -> Level:
+    verbs = {permission.rpartition(".")[2] for permission in permissions}
+    if "setIamPolicy" in verbs:
+        return Level.ADMIN
+    return Level.READ if all(verb.startswith(("get", "list", "fullView")) for verb in verbs) else Level.WRITE
 
 
 def short_name(value: str) -> str:
@@ -92,7 +102,7 @@ def _attribute(resource: Resource, attribute: str, stack: Stack) -> str:
 
 def name_of(resource: Resource, attribute: str = "name") -> str:
     """What names a resource in its own arguments, by `attribute` first; its logical name when nothing does."""
-    for key in (attribute, "name", "account_id", "dataset_id", "repository_id", "secret_id", "table_id"):
+    for key in (attribute, "name", "account_id", "dataset_id", "repository_id", "role_id", "secret_id", "table_id"):
         value = resource.values.get(key)
         if isinstance(value, str) and value and "${" not in value:
             return value
@@ -113,16 +123,25 @@ def _grants(resource: Resource, stack: Stack) -> Iterable[Grant]:
         target = "the project"
     condition = resource.values.get("condition") or {}
     condition = condition[0] if isinstance(condition, list) else condition
+    custom = _custom_role(resource, stack)
     for member in _identities(resource):
         yield Grant(
             identity=resolve(member, stack),
-            role=resource.values.get("role", ""),
+            role=resolve(resource.values.get("role", ""), stack),
             target_type=target_type,
             target=target,
             stack=stack.name,
             address=resource.address,
             condition=condition.get("expression", ""),
+            permissions=tuple(custom.values.get("permissions", ())) if custom else (),
         )
+
+
+def _custom_role(resource: Resource, stack: Stack) -> Resource | None:
+    """The custom role of the same stack that a grant is of."""
+    match = REFERENCE.fullmatch(str(resource.values.get("role", "")))
+    wanted = (match["type"], match["name"]) if match else None
+    return next((one for one in stack.resources if (one.type, one.name) == wanted), None)
 
 
 def grants(stacks: Sequence[Stack]) -> list[Grant]:

@@ -7,7 +7,6 @@ a preview knows at once where a thing belongs; those that are global on Google b
 
 from __future__ import annotations
 
-import re
 import zlib
 from enum import StrEnum
 
@@ -328,6 +327,6 @@ def endpoint_path(env: Environment, model: str) -> str:
     return f"projects/{env.project_id}/locations/{env.region}/endpoints/{endpoint_id(env, model)}"
 
 
-def feature_group(env: Environment, model: str) -> str:
-    """Id of a model's feature group: lower-case letters, digits and underscores, at most 60."""
-    return f"{env.name}_{re.sub('[^a-z0-9_]', '_', model.lower())}"[:60]
+def feature_group(env: Environment) -> str:
+    """Id of the feature group over the flights' features: lower-case letters, digits and underscores, at most 60."""
+    return f"{env.name}_{FLIGHTS_TABLE}"

@@ -17,21 +17,21 @@ from infra.workloads import Feature
 
 
 class FeatureGroup(Construct):
-    """What a model reads, registered: each feature with the description its function has in `ml`.
+    """The features' table and every feature that a model reads, with the description its function has in `ml`.
 
+    One group for all models: Vertex AI makes a group of a table, and a feature is defined once, however many read it.
     Source: Vertex AI Feature Store, "Create a feature group".
     """
 
-    def __init__(self, scope: Construct, id: str, *, env: Environment, model: str, features: Sequence[Feature]) -> None:
+    def __init__(self, scope: Construct, id: str, *, env: Environment, features: Sequence[Feature]) -> None:
         super().__init__(scope, id)
         source = names.table_path(env, names.Dataset.FEATURES, names.FLIGHTS_TABLE)
         self.group = VertexAiFeatureGroup(
             self,
             "Default",
-            name=names.feature_group(env, model),
+            name=names.feature_group(env),
             region=env.region,
-            description=f"Features of {model}",
-            labels={"model": model},
+            description="Features of every flight that a model reads",
             big_query=VertexAiFeatureGroupBigQuery(
                 big_query_source=VertexAiFeatureGroupBigQueryBigQuerySource(input_uri=source),
                 entity_id_columns=[names.ENTITY_COLUMN],

@@ -57,6 +57,22 @@ ESCALATING_ROLES = frozenset(
         "roles/resourcemanager.projectIamAdmin",
     }
 )
+# The same powers, one by one, in a role of our own.
+ESCALATING_PERMISSIONS = frozenset(
+    {
+        "iam.roles.create",
+        "iam.roles.update",
+        "iam.serviceAccountKeys.create",
+        "iam.serviceAccounts.actAs",
+        "iam.serviceAccounts.getAccessToken",
+        "iam.serviceAccounts.getOpenIdToken",
+        "iam.serviceAccounts.implicitDelegation",
+        "iam.serviceAccounts.setIamPolicy",
+        "iam.serviceAccounts.signBlob",
+        "iam.serviceAccounts.signJwt",
+        "resourcemanager.projects.setIamPolicy",
+    }
+)
 DEFAULT_ACCOUNT = re.compile(r"\d+-compute@developer\.gserviceaccount\.com|@appspot\.gserviceaccount\.com")
 
 
@@ -113,6 +129,8 @@ def least_privilege(resource: Resource, _env: Environment) -> Iterator[str]:
     """A role that lets its holder become other identities is granted on one of them, not on the project."""
     if resource.type == "google_project_iam_member" and resource.values.get("role") in ESCALATING_ROLES:
         yield f"{resource.values['role']} to {resource.values.get('member', '')}"
+    if resource.type.endswith("_iam_custom_role"):
+        yield from sorted(ESCALATING_PERMISSIONS.intersection(resource.values.get("permissions", ())))
 
 
 def protection(resource: Resource, env: Environment) -> Iterator[str]:

@@ -6,6 +6,7 @@ applies it, with its own state on the machine first and in its own bucket from t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from imports.google.data_google_storage_project_service_account import DataGoogleStorageProjectServiceAccount
@@ -21,7 +22,8 @@ from infra.constructs.identity import Identity
 from infra.constructs.keys import KeyRing, let_encrypt
 from infra.constructs.protection import for_ever
 from infra.names import AGENTS_ON_DEMAND, Agent, Key, Stack
-from infra.roles import APPLY_ROLES, GRANTABLE_ROLES, PLAN_PERMISSIONS
+from infra.permissions import apply_permissions, plan_permissions
+from infra.roles import GRANTABLE_ROLES
 from infra.stacks.base import EnvironmentStack
 
 OWN_APIS = (
@@ -36,6 +38,10 @@ OWN_APIS = (
 STATE_VERSIONS = 100
 PROJECT_IAM_ADMIN = "roles/resourcemanager.projectIamAdmin"
 LOG_WRITER = "roles/logging.logWriter"
+ROLES = {
+    names.Identity.PLAN: "Reads every kind of resource the stacks hold, and nothing that is kept in one",
+    names.Identity.APPLY: "Reads and writes every kind of resource the stacks hold, and nothing that is kept in one",
+}
 
 
 class BootstrapStack(EnvironmentStack):
@@ -58,39 +64,28 @@ class BootstrapStack(EnvironmentStack):
         env, after = self.env, self.apis("iam.googleapis.com", "cloudresourcemanager.googleapis.com")
         git = GitFederation(self, "git", env=env, after=[*after, *self.apis("sts.googleapis.com")])
         trusted = [*after, git.provider]
-        reader = ProjectIamCustomRole(
-            self,
-            "plan-role",
-            project=env.project_id,
-            role_id=names.custom_role(env, names.Identity.PLAN),
-            title=f"{env.name} plan",
-            description="Reads every kind of resource the stacks hold, and nothing that is kept in one",
-            permissions=list(PLAN_PERMISSIONS),
-            lifecycle=for_ever(),
-            depends_on=after,
-        )
-        plan = Identity(
-            self,
-            "plan",
-            env=env,
-            who=names.Identity.PLAN,
-            purpose="Plans what a pull request would change; reads only",
-            roles=[LOG_WRITER],
-            federated=[git.anywhere],
-            after=trusted,
-        )
-        ProjectIamMember(self, "plan-reads", project=env.project_id, role=reader.name, member=plan.account.member)
         apply = Identity(
             self,
             "apply",
             env=env,
             who=names.Identity.APPLY,
             purpose="Applies what was reviewed, from the protected branch only",
-            roles=[*APPLY_ROLES, PROJECT_IAM_ADMIN, LOG_WRITER],
+            roles=[PROJECT_IAM_ADMIN],
             conditions={PROJECT_IAM_ADMIN: _may_grant(GRANTABLE_ROLES)},
+            users=self._triggering,
             federated=[git.protected],
             after=trusted,
-        )
+        ).account
+        plan = Identity(
+            self,
+            "plan",
+            env=env,
+            who=names.Identity.PLAN,
+            purpose="Plans what a pull request would change; reads only",
+            users=self._triggering,
+            federated=[git.anywhere],
+            after=[*trusted, apply],
+        ).account
         Identity(
             self,
             "builder",
@@ -98,10 +93,36 @@ class BootstrapStack(EnvironmentStack):
             who=names.Identity.BUILDER,
             purpose="Builds the images and pushes them; writes nothing else",
             roles=[LOG_WRITER],
+            users=self._triggering,
             federated=[git.protected],
-            after=trusted,
+            after=[*trusted, apply],
         )
-        return [plan.account, apply.account]
+        self._allow("plan-reads", plan, names.Identity.PLAN, plan_permissions(), after=after)
+        self._allow("apply-writes", apply, names.Identity.APPLY, apply_permissions(env), after=after)
+        return [plan, apply]
+
+    @property
+    def _triggering(self) -> list[str]:
+        """Who makes the triggers, and so attaches an identity to what they start."""
+        return [names.member(self.env, names.Identity.APPLY)] if self.env.git.connected else []
+
+    def _allow(
+        self, id: str, account: Any, who: names.Identity, permissions: Sequence[str], *, after: Sequence[Any]
+    ) -> None:
+        """A role of exactly `permissions` in the whole project: one grant, and nothing that is not needed."""
+        env = self.env
+        role = ProjectIamCustomRole(
+            self,
+            f"{who}-role",
+            project=env.project_id,
+            role_id=names.custom_role(env, who),
+            title=f"{env.name} {who}",
+            description=ROLES[who],
+            permissions=list(permissions),
+            lifecycle=for_ever(),
+            depends_on=list(after),
+        )
+        ProjectIamMember(self, id, project=env.project_id, role=role.name, member=account.member)
 
     def _state(self, *, after: list[Any]) -> None:
         env = self.env

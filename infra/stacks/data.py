@@ -70,7 +70,14 @@ class DataStack(EnvironmentStack):
             writers=[self.pipelines, self.monitoring],
             expire_after_days=retention.pipeline_root_days,
         )
-        Bucket(self, "templates", env=env, which=names.Bucket.TEMPLATES, readers=[self.retrain])
+        Bucket(  # Terraform's only objects: who plans reads and who applies writes them here, and nowhere else
+            self,
+            "templates",
+            env=env,
+            which=names.Bucket.TEMPLATES,
+            readers=[self.plan, self.retrain],
+            writers=[self.apply],
+        )
 
     def _datasets(self) -> None:
         env = self.env

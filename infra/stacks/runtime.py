@@ -1,4 +1,4 @@
-"""Where the models run: the GKE cluster with Kubeflow Pipelines, Vertex AI's endpoints and feature groups."""
+"""Where the models run: the GKE cluster with Kubeflow Pipelines, Vertex AI's endpoints and features."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORKLOADS = {
 
 
 class RuntimeStack(EnvironmentStack):
-    """Cluster, pools, fleet; per model an endpoint and a feature group. Everything in it can be made again."""
+    """Cluster, pools, fleet; an endpoint per model, their features. Everything in it can be made again."""
 
     name = Stack.RUNTIME
 
@@ -31,11 +31,11 @@ class RuntimeStack(EnvironmentStack):
         env = self.env
         if env.features.cluster:
             self._kubernetes()
-        known = {feature.name: feature for feature in self.workloads.features}
         for model in self.workloads.models:
             Endpoint(self, f"{model.name}-endpoint", env=env, model=model.name, description=model.description)
-            features = [known[name] for name in model.features]
-            FeatureGroup(self, f"{model.name}-features", env=env, model=model.name, features=features)
+        read = {name for model in self.workloads.models for name in model.features}
+        if features := [feature for feature in self.workloads.features if feature.name in read]:
+            FeatureGroup(self, "features", env=env, features=features)
         if env.features.tensorboard:
             Tensorboard(self, "tensorboard", env=env)
 

@@ -105,6 +105,29 @@ def test_an_account_of_the_stack_is_the_same_identity_by_reference_and_by_name()
     assert {grant.identity for grant in found} == {"serviceAccount:prod-apply@acme.iam.gserviceaccount.com"}
 
 
+@pytest.mark.parametrize(
+    ("permissions", "level"),
+    [
+        (["storage.buckets.get", "storage.buckets.getIamPolicy", "storage.buckets.list"], Level.READ),
+        (["storage.buckets.get", "storage.buckets.update"], Level.WRITE),
+        (["storage.buckets.get", "storage.buckets.setIamPolicy"], Level.ADMIN),
+    ],
+)
+def test_a_custom_role_is_shown_by_its_id_and_judged_by_its_permissions(permissions: list[str], level: Level) -> None:
+    resources = (
+        resource("google_project_iam_custom_role", "role", {"role_id": "prod_reader", "permissions": permissions}),
+        resource(
+            "google_project_iam_member",
+            "a",
+            {"role": "${google_project_iam_custom_role.role.name}", "member": "group:a@acme.com"},
+        ),
+    )
+
+    (grant,) = grants([Stack("prod-data", Path(), resources, {}, "acme")])
+
+    assert (grant.role, grant.level) == ("prod_reader", level)
+
+
 def test_many_resources_of_a_type_share_a_row_of_the_map() -> None:
     resources = tuple(resource("google_project_service", f"api{at}", {}) for at in range(9))
 

@@ -11,6 +11,7 @@ import yaml
 
 from infra import names
 from infra.constructs.grants import label_of
+from infra.models import load_workloads
 from infra.names import Agent, Identity, Key
 from infra.settings import Environment, load_environment
 from infra.stacks.foundation import USERS
@@ -150,7 +151,7 @@ def test_only_the_protected_branch_becomes_the_apply_identity(stacks: Synthesise
     federated = {
         id.partition("_")[0]: each["member"]
         for kind, id, each in resources(stack)
-        if kind == "google_service_account_iam_member"
+        if kind == "google_service_account_iam_member" and each["role"] == "roles/iam.workloadIdentityUser"
     }
     protected = f"{pool}/attribute.repository_ref/acme/fonderie@refs/heads/main"
     assert federated == {
@@ -237,13 +238,43 @@ def test_an_endpoint_logs_to_the_table_the_monitoring_reads(stacks: Synthesised,
 def test_features_are_registered_with_the_words_of_ml(stacks: Synthesised) -> None:
     feature = one(
         stacks["prod-runtime"], "vertex_ai_feature_group_feature", name="distance", version_column_name="distance",
-        feature_group="${google_vertex_ai_feature_group.air_time-features.name}",
+        feature_group="${google_vertex_ai_feature_group.features.name}",
     )  # fmt: skip
     assert len(feature["description"]) > 10
     columns = json.loads(
         one(stacks["prod-data"], "bigquery_table", table_id=names.FLIGHTS_TABLE, dataset_id=FEATURES)["schema"]
     )
     assert {"flight_id", "feature_timestamp", "distance"} <= {column["name"] for column in columns}
+
+
+def test_a_feature_is_registered_once_however_many_models_read_it(stacks: Synthesised, prod: Environment) -> None:
+    models = load_workloads(prod).models
+    kind = "google_vertex_ai_feature_group_feature"
+    registered = [each["name"] for found, _, each in resources(stacks["prod-runtime"]) if found == kind]
+    assert sorted(registered) == sorted({feature for model in models for feature in model.features})
+    assert len(registered) < sum(len(model.features) for model in models)
+
+
+def test_only_who_applies_makes_triggers_and_so_attaches_identities_to_them(
+    stacks: Synthesised, prod: Environment
+) -> None:
+    users = {
+        id.partition("_")[0]: each["member"]
+        for kind, id, each in resources(stacks["prod-bootstrap"])
+        if kind == "google_service_account_iam_member" and each["role"] == "roles/iam.serviceAccountUser"
+    }
+    assert users == dict.fromkeys(["plan", "apply", "builder"], names.member(prod, Identity.APPLY))
+    assert "roles/iam.serviceAccountUser" not in json.dumps(stacks["local-bootstrap"]), "no triggers there"
+
+
+def test_terraforms_objects_are_written_by_who_applies_and_only_there(stacks: Synthesised, prod: Environment) -> None:
+    writers = {
+        (each["bucket"].partition(".")[2].partition(".")[0], each["member"])
+        for kind, _, each in resources(stacks["prod-data"])
+        if kind == "google_storage_bucket_iam_member" and each["role"] == "roles/storage.objectUser"
+    }
+    apply = names.member(prod, Identity.APPLY)
+    assert [bucket for bucket, member in writers if member == apply] == ["templates"]
 
 
 def test_triggers_run_as_ours_and_prods_apply_waits_for_a_person(stacks: Synthesised, prod: Environment) -> None:

@@ -48,7 +48,7 @@ def test_the_inventory_is_the_reviewed_one(found: Inventory) -> None:
     assert found == json.loads(SNAPSHOT.read_text())
 
 
-def test_another_model_is_its_endpoint_features_pipelines_and_alerts_and_nothing_else(
+def test_another_model_with_the_same_features_is_its_endpoint_pipelines_and_alerts_and_nothing_else(
     found: Inventory, tmp_path: Path
 ) -> None:
     synthesise([load_environment("prod")], tmp_path, two_models)
@@ -61,8 +61,6 @@ def test_another_model_is_its_endpoint_features_pipelines_and_alerts_and_nothing
     }
     assert more == {
         ("prod-runtime", "vertex_ai_endpoint"): 1,
-        ("prod-runtime", "vertex_ai_feature_group"): 1,
-        ("prod-runtime", "vertex_ai_feature_group_feature"): 2,
         ("prod-delivery", "storage_bucket_object"): 2,
         ("prod-delivery", "cloud_scheduler_job"): 2,
         ("prod-delivery", "monitoring_alert_policy"): 2,

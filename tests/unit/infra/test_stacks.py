@@ -10,8 +10,9 @@ import pytest
 
 from infra import names
 from infra.names import Stack
+from infra.permissions import READ, WRITE, apply_permissions, plan_permissions
 from infra.provider.cut import types_in_use
-from infra.roles import GRANTABLE_ROLES, READ_PERMISSIONS
+from infra.roles import GRANTABLE_ROLES
 from infra.settings import environment_names, load_environment
 from tests.unit.infra.conftest import Synthesised
 from tests.unit.infra.synthesised import REFERENCE, leaves, resources
@@ -103,8 +104,39 @@ def test_no_workload_administers_anything() -> None:
     assert [role for role in GRANTABLE_ROLES if role.lower().endswith(("admin", "owner", "agent"))] == []
 
 
-def test_the_plan_identity_can_read_every_type_in_use() -> None:
-    assert {f"google_{kind}" for kind in READ_PERMISSIONS} == set(types_in_use())
+def test_who_plans_can_read_every_type_in_use_and_change_nothing() -> None:
+    assert {f"google_{kind}" for kind in READ} == set(types_in_use())
+    verbs = {permission.rpartition(".")[2] for permission in plan_permissions()}
+    assert verbs == {"get", "getIamPolicy", "list", "fullView", "create"}
+    assert [each for each in plan_permissions() if each.endswith("create")] == ["logging.logEntries.create"]
+
+
+def test_who_applies_can_write_every_type_after_the_bootstrap_and_no_other(stacks: Synthesised) -> None:
+    written = {
+        kind.removeprefix("google_")
+        for name, stack in stacks.items()
+        if not name.endswith("-bootstrap")
+        for kind, _, _ in resources(stack)
+    }
+    assert set(WRITE) == written
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_neither_plan_nor_apply_reads_what_is_kept(name: str, stacks: Synthesised) -> None:
+    """A secret's value, an object, a table's rows, a message; nor can one become another identity by its role."""
+    roles = {
+        each["role_id"]: set(each["permissions"])
+        for kind, _, each in resources(stacks[f"{name}-bootstrap"])
+        if kind == "google_project_iam_custom_role"
+    }
+    env = load_environment(name)
+    assert roles == {f"{name}_plan": set(plan_permissions()), f"{name}_apply": set(apply_permissions(env))}
+    kept = {"storage.objects.get", "bigquery.tables.getData", "secretmanager.versions.access"}
+    become = {"iam.serviceAccounts.actAs", "iam.serviceAccounts.getAccessToken", "iam.serviceAccountKeys.create"}
+    for permissions in roles.values():
+        assert not permissions & (kept | become | {"resourcemanager.projects.setIamPolicy", "iam.roles.update"})
+        assert all(re.fullmatch(r"[a-z]+(\.[A-Za-z]+){2}", each) for each in permissions)
+    assert ("storage.objects.delete" in roles[f"{name}_apply"]) is env.ephemeral
 
 
 def test_state_is_kept_in_the_bootstraps_bucket_one_prefix_a_stack(stacks: Synthesised) -> None:
@@ -150,5 +182,5 @@ def test_what_google_never_gives_back_is_never_destroyed(name: str, stacks: Synt
         for kind, _, arguments in resources(stacks[f"{name}-bootstrap"])
         if kinds.search(kind)
     ]
-    assert len(kept) == 9
+    assert len(kept) == 10
     assert all(kept)

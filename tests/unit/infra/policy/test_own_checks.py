@@ -72,6 +72,12 @@ def test_a_protected_encrypted_bucket_in_the_region_breaks_nothing(strict: Envir
             "FND_LEAST_PRIVILEGE",
             "serviceAccount:x@p",
         ),
+        (
+            "google_project_iam_custom_role",
+            {"role_id": "x", "permissions": ["storage.buckets.get", "iam.serviceAccounts.signJwt"]},
+            "FND_LEAST_PRIVILEGE",
+            "iam.serviceAccounts.signJwt",
+        ),
         ("google_secret_manager_secret_version", {"secret_data": "hunter2"}, "FND_SECRET_VALUE", "in clear"),
     ],
 )
