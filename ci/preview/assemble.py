@@ -10,7 +10,8 @@ from ci.cost.estimate import estimate
 from ci.cost.prices import Prices, load_prices
 from ci.preview.access import access_changes
 from ci.preview.attributes import attribute_changes
-from ci.preview.losses import is_stateful, losses, reason, shown_address
+from ci.preview.families import Families
+from ci.preview.losses import Attributes, losses, reason, shown_address
 from ci.preview.models import model_changes
 from ci.preview.plan import Action, ResourceChange, StackPlan
 from ci.preview.printable import folded, printable
@@ -25,6 +26,7 @@ from ci.preview.report import (
     StackPreview,
 )
 from ci.preview.secrets import Masker
+from ci.preview.stateful import is_stateful
 from ci.preview.values import UNKNOWN, Reader
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
@@ -60,9 +62,10 @@ def assemble(material: Material, *, prices: Prices | None = None, masker: Masker
     plans = list(material.plans)
     masker = masker or Masker(plans)
     reader = Reader(masker)
+    families = Families(plans)
     stacks, attributes = [], {}
     for plan in plans:
-        stack, inside = _stack(plan, reader)
+        stack, inside = _stack(plan, families, reader)
         stacks.append(stack)
         attributes.update(inside)
     stacks += [
@@ -72,7 +75,7 @@ def assemble(material: Material, *, prices: Prices | None = None, masker: Masker
     models, problems = model_changes(material.base_models, material.head_models, plans, masker)
     return Preview(
         stacks=tuple(_in_order(stacks)),
-        losses=tuple(losses(plans, attributes, reader)),
+        losses=tuple(losses(plans, attributes, families, reader)),
         access=tuple(grant for plan in plans for grant in access_changes(plan, reader)),
         models=tuple(models),
         policy=material.policy,
@@ -95,16 +98,14 @@ def _in_order(stacks: list[StackPreview]) -> list[StackPreview]:
     return sorted(stacks, key=lambda stack: order.index(stack.environment))
 
 
-Attributes = dict[tuple[str, str, str], list[AttributeChange]]
-
-
-def _stack(plan: StackPlan, reader: Reader) -> tuple[StackPreview, Attributes]:
+def _stack(plan: StackPlan, families: Families, reader: Reader) -> tuple[StackPreview, Attributes]:
     changes, attributes = [], {}
     for change in plan.changes:
         if change.changes:
             found, more = attribute_changes(change, reader)
             attributes[plan.stack, change.address, change.deposed] = found
-            changes.append(_change(change, found, more, reader))
+            why = reason(change, found, families.cause(plan, change), reader) if change.action.loses else ""
+            changes.append(_change(change, found, more, why, reader))
     outputs = [item for change in plan.outputs if change.changes for item in _output(change, reader)]
     stack = StackPreview(
         environment=plan.environment,
@@ -116,13 +117,13 @@ def _stack(plan: StackPlan, reader: Reader) -> tuple[StackPreview, Attributes]:
     return stack, attributes
 
 
-def _change(change: ResourceChange, found: list[AttributeChange], more: int, reader: Reader) -> Change:
+def _change(change: ResourceChange, found: list[AttributeChange], more: int, why: str, reader: Reader) -> Change:
     later = [item for item in found if item.after == UNKNOWN.text and not item.forces and not item.lines]
     return Change(
         address=shown_address(change, reader),
         type=change.type,
         action=change.action,
-        why=reason(change, found) if change.action.loses else "",
+        why=why,
         note=_note(change, reader),
         attributes=tuple(item for item in found if item not in later),
         more_attributes=more,

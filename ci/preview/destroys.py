@@ -8,7 +8,7 @@ list end in the number of those left, by type, and the comment says so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 from ci.preview.markdown import bold, code, fence, table, words
@@ -16,6 +16,7 @@ from ci.preview.printable import folded
 from ci.preview.report import Loss
 
 _MOST_DEPENDENTS = 3
+MOST_UNPLANNED = 6
 Form = Callable[[list[Loss]], str]
 
 
@@ -39,8 +40,18 @@ def destroys(losses: tuple[Loss, ...], room: int, wanted_elsewhere: int) -> str:
 
 
 def _table(losses: list[Loss]) -> str:
-    rows = [(_what(loss), _why(loss), _lost(loss)) for loss in losses]
+    rows = [(_what(group), _why(group[0]), _lost(group[0])) for group in alike(losses)]
     return table(("what", "why", "what is lost"), rows)
+
+
+def alike(losses: Sequence[Loss]) -> list[list[Loss]]:
+    """Neighbours that follow the same parent for the same reason and lose the same are told together."""
+
+    def kind(loss: Loss) -> tuple[object, ...]:
+        own = "" if loss.parent else loss.address
+        return own, *(getattr(loss, name) for name in Loss.model_fields if name not in ("address", "type"))
+
+    return [list(group) for _, group in groupby(losses, key=kind)]
 
 
 def _short_table(losses: list[Loss]) -> str:
@@ -51,14 +62,19 @@ def _short_table(losses: list[Loss]) -> str:
     return "\n\n".join(parts + ([_list(others)] if others else []))
 
 
-def _what(loss: Loss) -> str:
-    kind = " · *stateful*" if loss.stateful else ""
-    stack = words(loss.stack.removeprefix(f"{loss.environment}-"))
-    return f"**{words(loss.environment)}** · {stack} · {code(loss.address)} {loss.action}{kind}"
+def _what(group: list[Loss]) -> str:
+    first = group[0]
+    below = "↳ " if first.depth else ""
+    kind = " · *stateful*" if first.stateful else ""
+    stack = words(first.stack.removeprefix(f"{first.environment}-"))
+    names = ", ".join(code(loss.address) for loss in group)
+    return f"{below}**{words(first.environment)}** · {stack} · {names} {first.action}{kind}"
 
 
 def _why(loss: Loss) -> str:
     """The attributes as code, the rest as words."""
+    if loss.parent:
+        return f"only because {code(loss.parent)} is replaced{words(loss.why.partition(' is replaced')[2])}"
     for end in (" forces replacement", " force replacement"):
         if loss.why.endswith(end):
             return code(loss.why.removesuffix(end)) + end
@@ -67,15 +83,21 @@ def _why(loss: Loss) -> str:
 
 def _lost(loss: Loss) -> str:
     parts = [words(loss.lost)] if loss.lost else []
+    if loss.unplanned:
+        names = _counted(loss.unplanned, loss.more_unplanned, MOST_UNPLANNED)
+        parts.append(f"**not in the plan, but inside it and gone with it:** {names}")
     if loss.dependents:
-        left = len(loss.dependents) + loss.more_dependents - _MOST_DEPENDENTS
-        more = f" and {left} more" if left > 0 else ""
-        parts.append(f"needed by {', '.join(code(name) for name in loss.dependents[:_MOST_DEPENDENTS])}{more}")
+        parts.append(f"needed by {_counted(loss.dependents, loss.more_dependents, _MOST_DEPENDENTS)}")
     if loss.protected:
         parts.append(f"protected: {words(loss.protected)}")
     if loss.stateful:
         parts.append("the apply refuses without `--allow-destroy`")
     return "; ".join(parts) or "nothing but the resource"
+
+
+def _counted(names: Sequence[str], more: int, most: int) -> str:
+    left = len(names) + more - most
+    return f"{', '.join(code(name) for name in names[:most])}{f' and {left} more' if left > 0 else ''}"
 
 
 def _list(losses: list[Loss]) -> str:

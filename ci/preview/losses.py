@@ -6,54 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ci.preview.families import Cause, Families, Key, Place, names
 from ci.preview.plan import Action, ResourceChange, StackPlan
+from ci.preview.references import referred, without_keys
 from ci.preview.report import AttributeChange, Loss
+from ci.preview.stateful import STATEFUL, abandoned, is_stateful, protection
 from ci.preview.values import Reader
 
-MOST_DEPENDENTS = 12
-_SHORTEST_NAME = 6
+Attributes = dict[tuple[str, str, str], list[AttributeChange]]
 
-# Types that hold something a new one of the same name does not bring back. Source: cloud.google.com.
-STATEFUL = {
-    "google_project": "the project and everything in it; its id can never be used again",
-    "google_storage_bucket": "every object in the bucket",
-    "google_storage_managed_folder": "the objects under it",
-    "google_bigquery_dataset": "the dataset and its tables",
-    "google_bigquery_table": "every row of the table",
-    "google_artifact_registry_repository": "every image and package in it",
-    "google_secret_manager_secret": "every version of the secret",
-    "google_secret_manager_secret_version": "this version's value",
-    "google_kms_key_ring": "nothing in the cloud: it outlives its destroy and blocks its name",
-    "google_kms_crypto_key": "what is encrypted with it can't be read any more",
-    "google_sql_database_instance": "its databases and backups; the name is blocked for a week",
-    "google_sql_database": "every table in it",
-    "google_container_cluster": "everything that runs on it, with its volumes",
-    "google_gke_backup_backup_plan": "the backups",
-    "google_compute_disk": "the data on the disk",
-    "google_redis_instance": "the data in it",
-    "google_filestore_instance": "the files in it",
-    "google_compute_address": "the address goes back to Google",
-    "google_compute_global_address": "the address goes back to Google",
-    "google_dns_managed_zone": "its records; names stop resolving",
-    "google_pubsub_topic": "messages not yet delivered",
-    "google_pubsub_subscription": "messages not yet acknowledged",
-    "google_logging_project_bucket_config": "the logs in it",
-    "google_service_account": "its identity: grants to it go stale, a new one of the same name is another",
-    "google_iam_workload_identity_pool": "sign-in from outside; its id is blocked for 30 days",
-    "google_iam_workload_identity_pool_provider": "sign-in from outside; its id is blocked for 30 days",
-    "google_project_iam_custom_role": "the role; its id is blocked for weeks",
-    "google_vertex_ai_dataset": "the dataset's items and annotations",
-    "google_vertex_ai_endpoint": "the models deployed on it, and its address",
-    "google_vertex_ai_feature_group": "the registered features",
-    "google_vertex_ai_feature_online_store": "the served feature values",
-    "google_vertex_ai_featurestore": "every feature value",
-    "google_vertex_ai_featurestore_entitytype": "its feature values",
-    "google_vertex_ai_index": "the index's vectors",
-    "google_vertex_ai_tensorboard": "every experiment's curves",
-    "google_vertex_ai_tensorboard_experiment": "the experiment's curves",
-    "google_workbench_instance": "the disks of the notebook",
-    "google_secure_source_manager_instance": "its repositories",
-}  # fmt: skip
+MOST_DEPENDENTS = 12
 
 _REASONS = {
     "replace_because_tainted": "its last creation failed half-way (tainted)",
@@ -68,28 +30,11 @@ _REASONS = {
 }
 
 
-def is_stateful(kind: str) -> bool:
-    """Whether destroying a resource of this type loses something."""
-    return kind in STATEFUL
-
-
-def protection(change: ResourceChange) -> str:
-    """The protection in state that will refuse the destroy, or nothing. Source: the provider's documentation."""
-    before = change.before if isinstance(change.before, dict) else {}
-    if before.get("deletion_policy") == "ABANDON":
-        return "left in the cloud (deletion_policy ABANDON)"
-    for name in ("deletion_protection", "deletion_protection_enabled"):
-        if before.get(name) is True:
-            return f"{name} refuses it until it is off in state"
-    if before.get("deletion_policy") == "PREVENT":
-        return "deletion_policy PREVENT refuses it until it is changed in state"
-    if change.type == "google_storage_bucket" and not before.get("force_destroy"):
-        return "fails while it holds objects (force_destroy is off)"
-    return ""
-
-
-def reason(change: ResourceChange, attributes: Iterable[AttributeChange]) -> str:
-    """Why it is destroyed or replaced, in words."""
+def reason(change: ResourceChange, attributes: Iterable[AttributeChange], cause: Cause | None, reader: Reader) -> str:
+    """Why it is destroyed or replaced, in words; `cause` when it only follows something else."""
+    if cause:
+        parent = reader.address(cause.parent.change.address)
+        return f"only because {parent} is replaced: it changes its {', '.join(map(reader.key, cause.attributes))}"
     forcing = [_forcing(item) for item in attributes if item.forces]
     if change.reason in ("", "replace_because_cannot_update") and change.action is Action.REPLACE:
         more = f" and {len(forcing) - 3} more" if len(forcing) > 3 else ""
@@ -108,37 +53,85 @@ def _forcing(item: AttributeChange) -> str:
     return f"{item.path} {item.before or 'not set'} → {item.after or 'not set'}"
 
 
-def losses(
-    plans: list[StackPlan], attributes: dict[tuple[str, str, str], list[AttributeChange]], reader: Reader
-) -> list[Loss]:
-    """Every destroy and replacement of every stack: the stateful first, then by place."""
-    found = []
+def losses(plans: list[StackPlan], attributes: Attributes, families: Families, reader: Reader) -> list[Loss]:
+    """Every destroy and replacement of every stack: the stateful first, and under each thing what goes with it."""
     index = _Index(plans)
-    for plan in plans:
-        for change in plan.changes:
-            if change.action.loses:
-                inside = attributes.get((plan.stack, change.address, change.deposed), [])
-                found.append(_loss(plan, change, inside, index, reader))
-    return sorted(found, key=lambda loss: (not loss.stateful, loss.action is Action.REPLACE))
+    lost = {place.key: place for plan in plans for place in (Place(plan, one) for one in plan.changes) if _goes(place)}
+    children: dict[Key | None, list[Place]] = defaultdict(list)
+    for place in lost.values():
+        above = _above(place, families)
+        children[above.key if above else None].append(place)
+    found = {}
+    for key, place in lost.items():
+        inside = attributes.get((place.plan.stack, place.change.address, place.change.deposed), [])
+        told = [*families.inside(*place), *children[key]]
+        found[key] = _loss(place, inside, told, index, families.cause(*place), reader)
+    return _in_order(found, {key: [one.key for one in places] for key, places in children.items()})
+
+
+def _goes(place: Place) -> bool:
+    return place.change.action.loses
+
+
+def _above(place: Place, families: Families) -> Place | None:
+    """What it is told below: what it follows, or what it lies in."""
+    cause = families.cause(*place)
+    return cause.parent if cause else families.container(*place)
+
+
+def _in_order(found: dict[Key, Loss], children: dict[Key | None, list[Key]]) -> list[Loss]:
+    """Parents before their children, families with something stateful first, destroys before replacements."""
+    families: list[list[Loss]] = []
+    left = dict(found)
+    for root in [*children.get(None, ()), *found]:  # then those that follow each other in a circle
+        family, waiting = [], [(root, 0)]
+        while waiting:
+            key, depth = waiting.pop()
+            if key in left:
+                family.append(left.pop(key).model_copy(update={"depth": depth}))
+                waiting += [(child, depth + 1) for child in reversed(children.get(key, ()))]
+        if family:
+            families.append(family)
+    families.sort(key=lambda family: (not any(one.stateful for one in family), family[0].action is Action.REPLACE))
+    return [loss for family in families for loss in family]
 
 
 def _loss(
-    plan: StackPlan, change: ResourceChange, inside: list[AttributeChange], index: _Index, reader: Reader
+    place: Place, inside: list[AttributeChange], below: list[Place], index: _Index, cause: Cause | None, reader: Reader
 ) -> Loss:
-    dependents = sorted(index.dependents(plan, change))
+    plan, change = place
+    silent = [] if abandoned(change) else [one for one in below if not one.change.action.loses]
+    unplanned = sorted({_from(plan, one, reader) for one in silent})
+    needing = {_shown(other, reader) for other in index.dependents(plan, change)}
+    dependents = sorted(needing - {_from(plan, one, reader) for one in below})
     return Loss(
         environment=plan.environment,
         stack=plan.stack,
         address=shown_address(change, reader),
         type=change.type,
         action=change.action,
-        why=reason(change, inside),
+        why=reason(change, inside, cause, reader),
+        parent=_from(plan, cause.parent, reader) if cause else "",
         stateful=is_stateful(change.type),
         lost=STATEFUL.get(change.type, ""),
+        unplanned=tuple(unplanned[:MOST_DEPENDENTS]),
+        more_unplanned=max(0, len(unplanned) - MOST_DEPENDENTS),
         dependents=tuple(dependents[:MOST_DEPENDENTS]),
         more_dependents=max(0, len(dependents) - MOST_DEPENDENTS),
         protected=protection(change),
     )
+
+
+def _shown(name: str, reader: Reader) -> str:
+    """An address, or a stack and an address."""
+    stack, colon, address = name.partition(": ")
+    return f"{stack}: {reader.address(address)}" if colon and "[" not in stack else reader.address(name)
+
+
+def _from(plan: StackPlan, place: Place, reader: Reader) -> str:
+    """An address, with its stack when that is another."""
+    address = shown_address(place.change, reader)
+    return address if place.plan.stack == plan.stack else f"{place.plan.stack}: {address}"
 
 
 def shown_address(change: ResourceChange, reader: Reader) -> str:
@@ -154,11 +147,11 @@ class _Index:
         self._referrers: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._holders: dict[tuple[str, str], set[tuple[str, str, str]]] = defaultdict(set)
         for plan in plans:
-            for address, named in plan.references.items():
-                for name in named:
+            for address in plan.expressions:
+                for name in referred(plan.expressions, address):
                     self._referrers[plan.stack, name].add(address)
         wanted = {(plan.environment, name) for plan in plans for change in plan.changes if change.action.loses
-                  for name in _names(change.before)}  # fmt: skip
+                  for name in names(change.before)}  # fmt: skip
         if wanted:
             for plan in plans:
                 for change in plan.changes:
@@ -168,24 +161,16 @@ class _Index:
 
     def dependents(self, plan: StackPlan, change: ResourceChange) -> set[str]:
         """Addresses (with the stack, if another) of what refers to it; replaced things' followers included."""
-        base = change.address.split("[")[0]
+        base = without_keys(change.address)
         found = set(self._referrers.get((plan.stack, base), ()))
         words = set(change.type.split("_")[1:])
-        for name in _names(change.before):
+        for name in names(change.before):
             for stack, address, key in self._holders.get((plan.environment, name), ()):
                 if address == change.address and stack == plan.stack:
                     continue
                 if len(name) >= 24 or "@" in name or words & set(key.split("_")):
                     found.add(address if stack == plan.stack else f"{stack}: {address}")
         return found - {base, change.address}
-
-
-def _names(before: Any) -> Iterator[str]:
-    """What others may call it by."""
-    if isinstance(before, dict):
-        kinds = ("id", "name", "self_link", "email", "member", "dataset_id", "secret_id", "repository_id", "topic")
-        values = dict.fromkeys(value for kind in kinds if isinstance(value := before.get(kind), str))
-        yield from (value for value in values if len(value) >= _SHORTEST_NAME)
 
 
 def _texts(value: Any, key: str, depth: int) -> Iterator[tuple[str, str]]:

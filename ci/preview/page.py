@@ -7,6 +7,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ci.preview import phrases
+from ci.preview.destroys import alike
 from ci.preview.report import Change, Preview, Truth
 
 _SIGNS = {"✅": "✓", "❌": "✗", "⚠️": "⚠"}  # those that every machine has a letter for
@@ -22,7 +23,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        counted=phrases.counted, dollars=phrases.dollars, policy_words=phrases.policy_words, Truth=Truth
+        alike=alike, counted=phrases.counted, dollars=phrases.dollars, policy_words=phrases.policy_words, Truth=Truth
     )
     environment.filters["diff"] = _diff
     return environment

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from ci.preview.references import Expressions, all_expressions
 from fonderie.errors import BadInputError
 
 
@@ -69,14 +70,14 @@ class ResourceChange:
 
 @dataclass(frozen=True)
 class StackPlan:
-    """One stack's plan. `references`: address of a resource -> what its configuration refers to."""
+    """One stack's plan. `expressions`: what the resources refer to."""
 
     environment: str
     stack: str
     changes: tuple[ResourceChange, ...] = ()
     drifted: tuple[ResourceChange, ...] = ()
     outputs: tuple[ResourceChange, ...] = ()
-    references: dict[str, frozenset[str]] = field(default_factory=dict)
+    expressions: Expressions = field(default_factory=dict)
     variables: tuple[str, ...] = ()
     terraform_version: str = ""
     serial: int | None = None
@@ -137,7 +138,7 @@ def read_plan(
         changes=tuple(_resource(entry) for entry in parsed.resource_changes if entry.mode == "managed"),
         drifted=tuple(_resource(entry) for entry in parsed.resource_drift if entry.mode == "managed"),
         outputs=tuple(_output(name, change) for name, change in sorted(parsed.output_changes.items())),
-        references=_all_references(parsed),
+        expressions=all_expressions(parsed.configuration, parsed.prior_state),
         variables=tuple(_sensitive_variables(parsed)),
         terraform_version=parsed.terraform_version,
         serial=serial,
@@ -197,47 +198,6 @@ def _action(entry: _Resource) -> Action:
 
 def _output(name: str, change: _Change) -> ResourceChange:
     return _resource(_Resource(address=f"output.{name}", type="output", change=change))
-
-
-def _all_references(plan: _Plan) -> dict[str, frozenset[str]]:
-    """Of the configuration and, for what is not in it any more, of the state."""
-    prior = (plan.prior_state.get("values") or {}).get("root_module") or {}
-    return {**dict(_remembered(prior)), **dict(_references(plan.configuration.get("root_module") or {}, ""))}
-
-
-def _remembered(module: dict[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
-    for resource in module.get("resources") or []:
-        yield str(resource.get("address")), frozenset(resource.get("depends_on") or [])
-    for child in module.get("child_modules") or []:
-        yield from _remembered(child)
-
-
-def _references(module: dict[str, Any], prefix: str) -> Iterator[tuple[str, frozenset[str]]]:
-    """Address -> addresses its expressions name, down the modules."""
-    for resource in module.get("resources") or []:
-        named = set(_named(resource.get("expressions"), 0)) | set(resource.get("depends_on") or [])
-        yield f"{prefix}{resource.get('address')}", frozenset(f"{prefix}{_base(name)}" for name in named)
-    for name, call in (module.get("module_calls") or {}).items():
-        yield from _references(call.get("module") or {}, f"{prefix}module.{name}.")
-
-
-def _named(expression: Any, depth: int) -> Iterator[str]:
-    if depth > 60:
-        return
-    if isinstance(expression, dict):
-        yield from (name for name in expression.get("references") or [] if isinstance(name, str))
-        for key, value in expression.items():
-            if key != "references":
-                yield from _named(value, depth + 1)
-    elif isinstance(expression, list):
-        for value in expression:
-            yield from _named(value, depth + 1)
-
-
-def _base(name: str) -> str:
-    """`google_storage_bucket.raw["x"].id` -> `google_storage_bucket.raw`."""
-    parts = name.split(".")
-    return ".".join(parts[:2]).split("[")[0]
 
 
 def _sensitive_variables(plan: _Plan) -> Iterator[str]:

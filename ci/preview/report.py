@@ -43,7 +43,11 @@ class Change(Frozen):
 
 
 class Loss(Frozen):
-    """One resource that is destroyed or replaced, and what goes with it."""
+    """One resource that is destroyed or replaced, and what goes with it.
+
+    `parent` is what it is only replaced for; `depth` how far below the cause it stands. `unplanned` lies inside it and
+    is lost with it, though the plan does not say so.
+    """
 
     environment: str
     stack: str
@@ -53,6 +57,10 @@ class Loss(Frozen):
     why: str
     stateful: bool = False
     lost: str = ""
+    parent: str = ""
+    depth: int = 0
+    unplanned: tuple[str, ...] = ()
+    more_unplanned: int = 0
     dependents: tuple[str, ...] = ()
     more_dependents: int = 0
     protected: str = ""

@@ -54,11 +54,11 @@ def test_what_refers_to_it_in_the_configuration_depends_on_it():
 
 def test_another_stack_that_names_it_depends_on_it():
     data = plan(change("google_storage_bucket.raw", "delete", BUCKET), stack="prod-data")
-    user = change("google_storage_bucket_iam_member.m", "none", {"bucket": "acme-raw"}, {"bucket": "acme-raw"})
+    user = change("google_dataflow_job.m", "none", {"bucket": "acme-raw"}, {"bucket": "acme-raw"})
     runtime = plan(user, stack="prod-runtime")
     elsewhere = plan(user, environment="dev", stack="dev-runtime")
     (loss,) = assemble(Material((data, runtime, elsewhere))).losses
-    assert loss.dependents == ("prod-runtime: google_storage_bucket_iam_member.m",)
+    assert loss.dependents == ("prod-runtime: google_dataflow_job.m",)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from ci.preview.plan import Action, read_plan
+from ci.preview.references import referred
 from fonderie.errors import BadInputError
 from tests.unit.ci.preview.plans import change, plan, plan_json
 
@@ -42,7 +43,9 @@ def test_data_sources_are_not_changes():
 def test_references_of_the_configuration_are_followed_into_modules():
     inner = {"resources": [{"address": "a.b", "expressions": {"x": {"references": ["c.d.id", "c.d"]}}}]}
     configuration = {"root_module": {"module_calls": {"m": {"module": inner}}, "resources": []}}
-    assert plan(configuration=configuration).references == {"module.m.a.b": frozenset({"module.m.c.d"})}
+    expressions = plan(configuration=configuration).expressions
+    assert expressions["module.m.a.b"]["x"] == {"module.m.c.d"}
+    assert referred(expressions, 'module.m["k"].a.b[0]') == {"module.m.c.d"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,92 @@
+"""Who refers to whom, as a plan's configuration and state tell it: address -> attribute -> addresses, without keys.
+
+Source: "JSON Output Format" of Terraform's documentation, "Expression representation".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Expressions = Mapping[str, Mapping[str, frozenset[str]]]
+ORDER = ""  # stands for `depends_on`, where other references have their attribute
+_KEY = re.compile(r'\[(?:\d+|"(?:[^"\\]|\\.)*")\]')
+_DEEPEST = 60
+
+
+def without_keys(address: str) -> str:
+    """`module.gke["a"].google_container_cluster.main[0]` -> `module.gke.google_container_cluster.main`."""
+    return _KEY.sub("", address) if "[" in address else address
+
+
+def keys_of(address: str) -> tuple[str, ...]:
+    """The keys of the instances that an address names, outermost first."""
+    return tuple(_KEY.findall(address)) if "[" in address else ()
+
+
+def all_expressions(configuration: Mapping[str, Any], prior_state: Mapping[str, Any]) -> Expressions:
+    """Of the configuration and, for what is not in it any more, of the state."""
+    found: dict[str, Mapping[str, frozenset[str]]] = {}
+    for address, depends_on in _remembered(_part(prior_state, "values", "root_module"), 0):
+        found[without_keys(address)] = {ORDER: depends_on}
+    found.update(_configured(_part(configuration, "root_module"), "", 0))
+    return found
+
+
+def referred(expressions: Expressions, address: str) -> frozenset[str]:
+    """Everything that a resource refers to."""
+    return frozenset().union(*expressions.get(without_keys(address), {}).values())
+
+
+def _part(value: Any, *keys: str) -> dict[str, Any]:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in _listed(value) if isinstance(item, str)]
+
+
+def _remembered(module: dict[str, Any], depth: int) -> Iterator[tuple[str, frozenset[str]]]:
+    for resource in _listed(module.get("resources")):
+        if isinstance(resource, dict):
+            yield str(resource.get("address")), frozenset(_texts(resource.get("depends_on")))
+    for child in _listed(module.get("child_modules")) if depth < _DEEPEST else ():
+        if isinstance(child, dict):
+            yield from _remembered(child, depth + 1)
+
+
+def _configured(module: dict[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, dict[str, frozenset[str]]]]:
+    """Address -> attribute -> addresses its expressions name, down the modules."""
+    for resource in _listed(module.get("resources")):
+        if isinstance(resource, dict):
+            named = {key: set(_named(value, 0)) for key, value in _part(resource, "expressions").items()}
+            named[ORDER] = {_base(name) for name in _texts(resource.get("depends_on"))}
+            yield (
+                f"{prefix}{resource.get('address')}",
+                {key: frozenset(f"{prefix}{name}" for name in names) for key, names in named.items()},
+            )
+    for name, call in _part(module, "module_calls").items() if depth < _DEEPEST else ():
+        yield from _configured(_part(call, "module"), f"{prefix}module.{name}.", depth + 1)
+
+
+def _named(expression: Any, depth: int) -> Iterator[str]:
+    if isinstance(expression, dict) and depth < _DEEPEST:
+        yield from (_base(name) for name in _texts(expression.get("references")))
+        for key, value in expression.items():
+            if key != "references":
+                yield from _named(value, depth + 1)
+    elif isinstance(expression, list) and depth < _DEEPEST:
+        for value in expression:
+            yield from _named(value, depth + 1)
+
+
+def _base(name: str) -> str:
+    """`google_storage_bucket.raw["x"].id` -> `google_storage_bucket.raw`."""
+    return ".".join(without_keys(name).split(".")[:2])
