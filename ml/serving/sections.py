@@ -6,8 +6,9 @@ from markupsafe import Markup
 
 from ml.reports.charts import Bar, bars
 from ml.reports.page import Cell, Section, facts, paragraph, table, verdict
-from ml.serving.canary import Canary, Status, Step
+from ml.serving.canary import Canary, Status
 from ml.serving.demonstration import Demonstration
+from ml.serving.steps import Step
 
 
 def sections(demo: Demonstration) -> list[Section]:

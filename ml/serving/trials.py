@@ -19,7 +19,8 @@ from fonderie.files import write_bytes
 from fonderie.home import home
 from ml.config import Serving
 from ml.registry import Alias, Registry
-from ml.serving.canary import Canary, Margins, Status, abort, start
+from ml.serving.canary import Canary, Status, abort, start
+from ml.serving.steps import Margins
 
 LOCK_TIMEOUT_S = 10
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.serving.canary import Canary, Margins, Status, Verdict, abort, observe, start
+from ml.serving.canary import Canary, Status, abort, observe, start
 from ml.serving.requests import Requests
+from ml.serving.steps import Margins, Verdict
 from tests.unit.ml.serving.simulation import MARGINS, NOW, Traffic, run
 
 SHAPES = ("constant", "lognormal", "heavy tail", "two modes", "rising", "waves")

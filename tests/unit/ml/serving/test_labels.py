@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from fonderie.errors import BadDataError
-from ml.serving.canary import Canary, Question, Status, observe, start
+from ml.serving.canary import Canary, Status, observe, start
 from ml.serving.labels import losses, read_labels
 from ml.serving.prediction_log import LogRow
 from ml.serving.sinks import ParquetSink
+from ml.serving.steps import Question
 from tests.unit.ml.serving.simulation import MARGINS, NOW
 
 
