@@ -152,6 +152,8 @@ def _say(canary: Canary, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from ci.terminal import show_table
+
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(canary)).decode())
         return
@@ -164,4 +166,4 @@ def _say(canary: Canary, as_json: bool) -> None:
     for step in canary.steps:
         name = f"{step.percent:g} %" if step.percent else "shadow"
         table.add_row(name, str(step.requests), str(step.challenger_answers), step.verdict, step.reason)
-    console.print(table)
+    show_table(table, console)

@@ -82,9 +82,9 @@ def estimate(
     fonderie data estimate --model air_time --month 2013-04 --env dev
     ```
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from ci.terminal import show_table
     from ml.config import load_model
     from ml.data.bigquery.jobs import refuse_above, size
     from ml.data.bigquery.origin import limit_of
@@ -99,7 +99,7 @@ def estimate(
         table = Table("query", "would read", box=None)
         for what, count in found.items():
             table.add_row(what, size(count))
-        Console(highlight=False).print(table)
+        show_table(table)
         print(f"each may read {size(limit.max_bytes)} ({limit.where})")
     refuse_above(max(found.values()), limit)
 

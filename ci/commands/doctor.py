@@ -71,12 +71,13 @@ def _look() -> tuple[Look | None, str]:
 
 
 def _print(findings: list[Finding]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from ci.terminal import show_table
 
     colours = {"well": "green", "wrong": "bold red", "unseen": "yellow"}
     table = Table("check", "", "seen", "mend it with")
     for finding in findings:
         state = f"[{colours[finding.state]}]{finding.state}[/]"
         table.add_row(finding.check, state, finding.seen, finding.mend)
-    Console().print(table)
+    show_table(table)

@@ -98,12 +98,12 @@ def _write(config: ModelConfig, month: str, tried: list[Tried]) -> Path:
 
 
 def _show(config: ModelConfig, tried: list[Tried]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from ci.terminal import show_table
     from pipelines.experiment_page import line
 
     table = Table(*(line(config, tried[0])), box=None)
     for each in tried:
         table.add_row(*(str(cell) for cell in line(config, each).values()), style="bold" if each is tried[0] else "")
-    Console(highlight=False).print(table)
+    show_table(table)

@@ -48,6 +48,8 @@ def show(
     from rich.console import Console
     from rich.table import Table
 
+    from ci.terminal import show_table
+
     stacks = _stacks(env)
     if as_json:
         print(
@@ -62,7 +64,7 @@ def show(
             table.add_row(stack.name if at == 0 else "", kind, str(count))
         table.add_section()
     table.add_row("all", "", str(sum(len(stack.resources) for stack in stacks)), style="bold")
-    console.print(table)
+    show_table(table, console)
     if resources:
         for stack in stacks:
             for resource in stack.resources:
@@ -86,6 +88,7 @@ def access(
     from rich.console import Console
     from rich.table import Table
 
+    from ci.terminal import show_table
     from fonderie.files import write_text
     from infra.access import display_identity, grants
     from infra.map import page
@@ -106,6 +109,6 @@ def access(
         name = display_identity(grant.identity) if grant.identity != before else ""
         table.add_row(name, grant.role.removeprefix("roles/"), f"{kind} [bold]{grant.target}[/]", grant.condition)
         before = grant.identity
-    Console().print(table)
+    show_table(table)
     if html:
         Console(stderr=True).print(f"the map is in {html}", highlight=False)

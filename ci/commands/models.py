@@ -34,9 +34,9 @@ def list_models(
     fonderie models list air_time --json
     ```
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from ci.terminal import show_table
     from ml.config import list_models as names
 
     lines = [line for name in ([model] if model else names()) for line in _lines(_open(name, registry))]
@@ -57,7 +57,10 @@ def list_models(
             line["run"],
             style=style,
         )
-    Console(highlight=False).print(table if lines else "no versions yet: fonderie run training --help")
+    if lines:
+        show_table(table)
+    else:
+        print("no versions yet: fonderie run training --help")
 
 
 @app.command()
@@ -157,8 +160,9 @@ def log(model: Model, registry: Location = "", as_json: AsJson = False) -> None:
     fonderie models log air_time
     ```
     """
-    from rich.console import Console
     from rich.table import Table
+
+    from ci.terminal import show_table
 
     moves = _open(model, registry).aliases().moves
     if as_json:
@@ -168,7 +172,7 @@ def log(model: Model, registry: Location = "", as_json: AsJson = False) -> None:
     for move in moves:
         ends = (f"v{end:03d}" if end else "" for end in (move.before, move.after))
         table.add_row(f"{move.at:%Y-%m-%d %H:%M:%S}", move.alias, *ends, move.who, move.reason)
-    Console(highlight=False).print(table)
+    show_table(table)
 
 
 @app.command()

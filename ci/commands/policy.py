@@ -53,7 +53,7 @@ def command(
     if as_json:
         print(verdict.model_dump_json(indent=2))
     else:
-        _print(verdict, Console())
+        _print(verdict, Console(soft_wrap=True))
     raise typer.Exit(int(ExitCode.OK if verdict.passed else ExitCode.REFUSED))
 
 
@@ -85,10 +85,12 @@ def _verdict(chosen: list[str], out: Path | None, progress: Callable[[str], None
 def _print(verdict: Verdict, console: Console) -> None:
     from rich.table import Table
 
+    from ci.terminal import show_table
+
     table = Table("stack", "checks", "failed", "waived", title="policy", title_justify="left")
     for stack, (made, failed, waived) in verdict.by_stack().items():
         table.add_row(stack, str(made), f"[bold red]{failed}[/]" if failed else "0", str(waived))
-    console.print(table)
+    show_table(table, console)
     for finding in verdict.failed:
         detail = f" ({finding.detail})" if finding.detail else ""
         console.print(f"[bold red]{finding.check}[/] {finding.path}", highlight=False, end=" ")

@@ -57,11 +57,12 @@ def _show(console: object, losing: Sequence[Loss], env: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from ci.terminal import show_table
     from infra.recreate.loss import by_stack
 
     assert isinstance(console, Console)
     table = Table("stack", "resource", "with it goes", title=f"{env} will lose", title_justify="left")
     for loss in (one for one in losing if one.holds):
         table.add_row(loss.stack, loss.address, loss.holds)
-    console.print(table)
+    show_table(table, console)
     console.print(", ".join(f"{stack}: {count} resources" for stack, count in by_stack(losing).items()) or "nothing")

@@ -37,10 +37,10 @@ def list_runs(
     fonderie runs list --engine vertex --env dev --last 20
     ```
     """
-    from rich.console import Console
     from rich.table import Table
 
     from ci.engines import chosen_engine
+    from ci.terminal import show_table
 
     found = [run for run in chosen_engine(engine, env, host).list(last) if model in (None, run.model)]
     if as_json:
@@ -51,7 +51,10 @@ def list_runs(
         line = _line(run)
         took = f"{run.seconds:.1f}" if run.seconds is not None else ""
         table.add_row(run.id, run.pipeline, run.model, line["month"], run.state, line["outcome"], took)
-    Console(highlight=False).print(table if found else "no runs yet: fonderie run training --help")
+    if found:
+        show_table(table)
+    else:
+        print("no runs yet: fonderie run training --help")
 
 
 @app.command()
@@ -126,10 +129,10 @@ def schedules(engine: OfEngine = "vertex", env: OfEnv = "", host: Host = "", as_
     fonderie runs schedules --env dev
     ```
     """
-    from rich.console import Console
     from rich.table import Table
 
     from ci.engines import chosen_engine
+    from ci.terminal import show_table
 
     found = chosen_engine(engine, env, host).schedules()
     if as_json:
@@ -140,7 +143,10 @@ def schedules(engine: OfEngine = "vertex", env: OfEnv = "", host: Host = "", as_
         state = "paused" if one.paused else one.problem or "on"
         cron = f"{one.cron} {one.time_zone}"
         table.add_row(one.name, one.pipeline, one.model, cron, _minute(one.last), _minute(one.next), state)
-    Console(highlight=False).print(table if found else "no schedules here")
+    if found:
+        show_table(table)
+    else:
+        print("no schedules here")
 
 
 def _minute(moment: datetime | None) -> str:

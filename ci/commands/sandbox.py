@@ -129,15 +129,16 @@ def show(
 
 
 def _table(things: list[Thing], opened: Cloud) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from ci.terminal import show_table
 
     table = Table(
         "type", "path", title=f"{len(things)} objects, {len(opened.policies())} policies", title_justify="left"
     )
     for one in things:
         table.add_row(one.type.removeprefix("google_"), one.path)
-    Console().print(table)
+    show_table(table)
 
 
 @app.command()

@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ci.terminal import show_table
+
 if TYPE_CHECKING:
     from pipelines.simulation.records import Simulation
 
@@ -62,4 +64,5 @@ def _show(done: Simulation) -> None:
         sums.add_column(column)
     for name, value, ratio, count, took in summary(done):
         sums.add_row(name, "–" if value is None else f"{value:.3f}", ratio, str(count), f"{took:.0f}")
-    Console().print(months, sums)
+    for table in (months, sums):
+        show_table(table)

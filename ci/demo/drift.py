@@ -7,6 +7,7 @@ import shutil
 from rich.table import Table
 
 from ci.demo.story import Stage
+from ci.terminal import show_table
 from ml.config import load_model
 from ml.data.months import Month
 from pipelines.simulation.loop import plan, simulate
@@ -23,7 +24,7 @@ def months_pass(stage: Stage) -> None:
     stage.console.print(f"like fonderie simulate --model {stage.model} --from {FIRST} --to {LAST}, one baseline less")
     with stage.console.status("the first model") as status:
         done = simulate(made, lambda month, doing: status.update(f"{month}: {doing}"))
-    stage.console.print(_table(done))
+    show_table(_table(done), stage.console)
     kept = sum(month.gate == "keep" for month in done.months)
     stage.console.print(
         f"{done.triggered_trainings} retrainings in {len(done.months)} months: "

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ci.demo.sandbox import ENVIRONMENT, DemoCloud
 from ci.demo.story import Stage
+from ci.terminal import show_table
 from fonderie.errors import StepFailedError
 from ml.reports.page import Section, table
 
@@ -37,7 +38,7 @@ def provision(stage: Stage) -> None:
     shown = Table("stack", "resources", box=None)
     for stack, count in counts.items():
         shown.add_row(stack, str(count))
-    stage.console.print(shown)
+    show_table(shown, stage.console)
     stage.registry = str(cloud.models_bucket / "registry")
     stage.console.print(f"models go to the bucket {cloud.models_bucket.name}, which is a folder here")
     caption = (

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from ci.demo.story import Stage
 from ci.remote import task_progress
+from ci.terminal import show_table
 from ml.config import load_model
 from ml.data.months import Month
 from pipelines.reporting import model_sections
@@ -21,7 +22,7 @@ def train_three_months(stage: Stage) -> None:
         stage.console.print(f"fonderie run training --model {stage.model} --month {month}")
         with task_progress(quiet=False) as progress:
             runs.append(train(stage.model, month, registry=stage.registry, progress=progress))
-    stage.console.print(_table(runs))
+    show_table(_table(runs), stage.console)
     stage.sections += model_sections(load_model(stage.model), runs, stage.registry)
 
 

@@ -16,6 +16,7 @@ MOST = 60  # attributes of one resource; the rest is counted
 MOST_LINES = 24  # of the difference of two texts
 _LARGEST_TEXT = 60_000
 _LONGEST_LIST = 400
+_ZEROS = (None, "null", "false", "0", '""')
 # Copies the provider makes of `labels`; shown only where nothing else shows the change.
 _COPIES = ("terraform_labels", "effective_labels", "tags_all", "effective_annotations")
 
@@ -23,11 +24,14 @@ Path = tuple[str | int, ...]
 
 
 def attribute_changes(change: ResourceChange, reader: Reader) -> tuple[list[AttributeChange], int]:
-    """The attributes that change, in the order of their names, at most MOST, and how many more there are."""
+    """The attributes that change: those that force a replacement, those with a value, those known later; by name.
+
+    At most MOST of them, and how many more there are.
+    """
     if change.action in (Action.DESTROY, Action.FORGET, Action.MOVE):
         return [], 0
     found = list(islice(_walk(change, reader), 20 * MOST))
-    found = [item for item in found if item.forces] + [item for item in found if not item.forces]
+    found.sort(key=lambda item: (not item.forces, item.after == UNKNOWN.text))
     return found[:MOST], len(found) - min(len(found), MOST)
 
 
@@ -51,23 +55,22 @@ def _walk(change: ResourceChange, reader: Reader) -> Iterator[AttributeChange]:
         new = reader.tree(after.get(key), masks, unknown.get(key), key)
         if created and (empty(new) or new is UNKNOWN):
             continue
-        if change.action is Action.REPLACE and _unset(old, new):
-            continue
-        for item in _differences(old, new, (key,), reader.key(key), reader):
-            yield _forced(item, change)
+        for path, found in _differences(old, new, (key,), reader.key(key), reader):
+            item = _forced(path, found, change)
+            if change.action is not Action.REPLACE or item.forces or not _unset(item):
+                yield item
 
 
-def _unset(old: Tree, new: Tree) -> bool:
+def _unset(item: AttributeChange) -> bool:
     """What the provider had filled with a zero and nobody has set: no change of a resource made anew."""
-    return new is NULL and isinstance(old, Leaf) and not old.hidden and old.raw in ("", 0, False)
+    return item.after == NULL.text and item.before in _ZEROS
 
 
 def _part(mask: object, key: str) -> object:
     return mask.get(key) if isinstance(mask, dict) else mask
 
 
-def _forced(found: tuple[Path, AttributeChange], change: ResourceChange) -> AttributeChange:
-    path, item = found
+def _forced(path: Path, item: AttributeChange, change: ResourceChange) -> AttributeChange:
     forcing = any(path[: len(force)] == force[: len(path)] for force in change.replace_paths if force)
     return item.model_copy(update={"forces": True}) if forcing else item
 

@@ -120,3 +120,17 @@ def test_two_attributes_of_one_long_list_are_counted_not_shown():
 def test_outputs_are_shown_with_their_name():
     found = preview(output_changes={"url": {"actions": ["update"], "before": "a", "after": "b"}}).stacks[0]
     assert [(item.path, item.before, item.after) for item in found.outputs] == [("url", '"a"', '"b"')]
+
+
+def test_what_the_provider_had_filled_with_a_zero_is_no_change_of_a_replacement_at_any_depth():
+    filled = {"location": "EU", "pool": [{"spot": False, "group": "", "size": 3}], "note": 0}
+    entry = change("google_thing.x", "replace", filled, {"location": "US", "pool": [{}]}, forces=[["location"]])
+    (shown,) = preview(entry).stacks[0].changes
+    assert [item.path for item in shown.attributes] == ["location", "pool.size"]
+
+
+def test_a_changed_value_is_shown_before_any_number_of_values_known_later():
+    later = {f"a{index:03}": True for index in range(200)}
+    entry = change("google_thing.x", "update", {**dict.fromkeys(later, "old"), "z": 1}, {"z": 2}, unknown=later)
+    (shown,) = preview(entry).stacks[0].changes
+    assert [item.path for item in shown.attributes] == ["z"]
