@@ -20,6 +20,7 @@ from ci.preview.report import (
     Change,
     CostLine,
     CostResult,
+    Grant,
     PolicyResult,
     Preview,
     Source,
@@ -76,13 +77,17 @@ def assemble(material: Material, *, prices: Prices | None = None, masker: Masker
     return Preview(
         stacks=tuple(_in_order(stacks)),
         losses=tuple(losses(plans, attributes, families, reader)),
-        access=tuple(grant for plan in plans for grant in access_changes(plan, reader)),
+        access=tuple(sorted(_access(plans, reader), key=lambda grant: not grant.alarm)),
         models=tuple(models),
         policy=material.policy,
         cost=_cost(plans, prices or load_prices(), reader),
         source=material.source,
         failures=tuple(clean(text, masker) for text in (*material.problems, *problems)),
     )
+
+
+def _access(plans: list[StackPlan], reader: Reader) -> list[Grant]:
+    return [grant for plan in plans for grant in access_changes(plan, reader)]
 
 
 def clean(text: str, masker: Masker) -> str:

@@ -19,7 +19,7 @@ LIMIT = 59_500
 MARKER = "<!-- fonderie:preview -->"
 _KEPT_FOR_MIDDLE = 9_000  # of the room beside the destroys, while these are in their long form
 _KEPT_FOR_ALARMS = 4_000
-_CUT = "\n\n*{} more are left out here for length: `fonderie preview --html` has them.*"
+_CUT = "*{} are left out here for length: `fonderie preview --html` has them.*"
 
 
 def render(preview: Preview, *, limit: int = LIMIT, marker: str = MARKER) -> str:
@@ -81,19 +81,34 @@ def _failures(preview: Preview) -> list[str]:
     return parts
 
 
-def fitting(title: str, lines: list[str], room: int, build: Callable[[list[str]], str] = "\n".join) -> str:
-    """A section with as many of its lines as fit; it says how many are left out."""
+def _more(lines: int) -> str:
+    return f"{lines:,} more"
+
+
+def fitting(
+    title: str,
+    lines: list[str],
+    room: int,
+    build: Callable[[list[str]], str] = "\n".join,
+    left: Callable[[int], str] = _more,
+) -> str:
+    """A section with as many of its lines as fit; it says how many are left out, in `left`'s words."""
     kept = len(lines)
     while kept:
-        text = f"#### {title}\n{build(lines[:kept])}{_CUT.format(len(lines) - kept) if kept < len(lines) else ''}"
+        cut = f"\n\n{_CUT.format(left(len(lines) - kept))}" if kept < len(lines) else ""
+        text = f"#### {title}\n{build(lines[:kept])}{cut}"
         if len(text) <= room:
             return text
         kept = min(kept - 1, int(kept * max(0.5, room / len(text))) if room > 0 else 0)
-    return f"#### {title}\n{_CUT.format(len(lines)).strip()}" if lines and room > 150 else ""
+    return f"#### {title}\n{_CUT.format(left(len(lines)))}" if lines and room > 150 else ""
 
 
 def _access(preview: Preview, room: int) -> str:
-    return fitting("Access", [_grant(grant) for grant in preview.access], room)
+    def left(number: int) -> str:
+        alarms = sum(bool(grant.alarm) for grant in preview.access[-number:])
+        return f"{number:,} more{f', {alarms:,} of them alarms,' if alarms else ''}"
+
+    return fitting("Access", [_grant(grant) for grant in preview.access], room, left=left)
 
 
 def _grant(grant: Grant) -> str:

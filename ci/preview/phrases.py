@@ -67,6 +67,8 @@ def verdict(preview: Preview) -> tuple[str, str]:
 
 def _line(preview: Preview, first: str = "", *, with_cost: bool = True) -> str:
     parts = [part for part in (first, counted(preview.counts())) if part]
+    if alarms := sum(bool(grant.alarm) for grant in preview.access):
+        parts.append(f"{alarms} access alarm{'s' * (alarms > 1)}")
     models = {change.model for change in preview.models}
     if models:
         parts.append(

@@ -4,55 +4,57 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tarfile
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from fonderie.errors import BadInputError, MissingToolError
+from ci.preview import fetching
+from ci.preview.git import git, line
+from fonderie.errors import BadInputError
 from fonderie.home import home
 
 ROOT = Path(__file__).parents[2]
-
-
-def _git(root: Path, *arguments: str) -> bytes:
-    try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
-    except FileNotFoundError as error:
-        raise MissingToolError("git is not installed") from error
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().split("\n")[-1]
-        raise BadInputError(f"git {arguments[0]}: {said}", where=root)
-    return done.stdout
+_FETCH_IT = "git fetch, or name another"
 
 
 def commit(revision: str, root: Path = ROOT) -> str:
-    """The commit a revision names. Raises BadInputError when it names none."""
-    if revision.startswith("-"):
+    """The commit a revision names, fetched if this is a shallow clone. Raises BadInputError when it names none."""
+    if not revision or revision.startswith("-"):
         raise BadInputError(f"{revision!r} is no revision", where=root)
     try:
-        return (
-            _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-            .decode()
-            .strip()
-        )
+        return _here(revision, root)
     except BadInputError as error:
-        raise BadInputError(f"no revision {revision!r} here", where=root, hint="fetch it, or name another") from error
+        if not fetching.is_shallow(root):
+            raise BadInputError(f"no revision {revision!r} here", where=root, hint=_FETCH_IT) from error
+    try:
+        return _here(fetching.fetch(revision, root), root)
+    except BadInputError as error:
+        raise BadInputError(
+            f"no revision {revision!r} in this shallow clone, and fetching it failed: {error.what}",
+            where=root,
+            hint="check out with history (actions/checkout: `fetch-depth: 0`; else `git fetch --unshallow`)",
+        ) from error
+
+
+def _here(revision: str, root: Path) -> str:
+    return line(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
 
 
 def tree(revision: str, root: Path = ROOT) -> str:
     """The id of a revision's files."""
-    return _git(root, "rev-parse", "--verify", f"{commit(revision, root)}^{{tree}}").decode().strip()
+    return line(root, "rev-parse", "--verify", f"{commit(revision, root)}^{{tree}}")
 
 
 def default_base(head: str, root: Path = ROOT) -> str:
     """Where the branch of `head` left the main one."""
+    here = commit(head, root)
     for main in ("origin/main", "main"):
         try:
-            return _git(root, "merge-base", commit(main, root), commit(head, root)).decode().strip()
+            there = commit(main, root)
         except BadInputError:
             continue
+        return fetching.common_ancestor(there, here, root)
     raise BadInputError("there is no main branch to compare with", where=root, hint="name the base: --base REVISION")
 
 
@@ -65,7 +67,7 @@ def lay_out(revision: str, folder: Path, root: Path = ROOT) -> Path:
     """Write a revision's files into `folder`, with the generated parts of this working copy beside them."""
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / ".archive.tar"
-    archive.write_bytes(_git(root, "archive", "--format=tar", commit(revision, root)))
+    archive.write_bytes(git(root, "archive", "--format=tar", commit(revision, root)))
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")
     archive.unlink()

@@ -1,3 +1,6 @@
+import hashlib
+import re
+
 from ci.preview.assemble import Failed, Material, assemble
 from ci.preview.comment import render
 from ci.preview.report import Source, Truth
@@ -27,13 +30,46 @@ def test_a_small_stack_keeps_its_details_beside_a_large_one():
     assert "!   a   1 → 2" in written
 
 
+def unlike(number):
+    """Destroys whose names have nothing in common: only so many of them fit into a comment."""
+    names = [hashlib.sha256(str(index).encode()).hexdigest() for index in range(number)]
+    return [change(f"google_thing.a{name}", "delete", {}) for name in names]
+
+
+def public(number):
+    values = {"bucket": "b", "role": "roles/x"}
+    return [
+        change(
+            f"google_storage_bucket_iam_member.m{i}",
+            "create",
+            None,
+            {**values, "member": "allUsers", "bucket": f"b{i}"},
+        )
+        for i in range(number)
+    ]
+
+
 def test_public_grants_are_kept_however_much_is_destroyed():
-    door = change(
-        "google_storage_bucket_iam_member.all", "create", None, {"bucket": "b", "member": "allUsers", "role": "r/x"}
-    )
-    written = comment(*many(2_500, "delete"), door)
+    written = comment(*unlike(5_000), *public(5))
     assert len(written) < 60_000
-    assert "PUBLIC" in written
+    assert "more do not fit into a comment" in written
+    assert [f"`b{i}`" in written.split("#### Access")[-1] for i in range(5)] == [True] * 5
+
+
+def test_alarms_come_before_harmless_grants_of_other_stacks():
+    member = {"bucket": "b", "role": "roles/x.viewer"}
+    harmless = [
+        change(f"google_storage_bucket_iam_member.h{i}", "create", None, member | {"member": f"user:u{i}@x.io"})
+        for i in range(2_000)
+    ]
+    written = render(assemble(Material((plan(*harmless, stack="prod-data"), plan(*public(1), stack="prod-runtime")))))
+    assert "PUBLIC" in written.split("#### Access")[1].split("\n")[1]
+
+
+def test_alarms_that_do_not_fit_are_counted_in_the_first_line_and_where_they_are_left_out():
+    written = comment(*unlike(5_000), *public(400))
+    assert "400 access alarms" in written.split("\n")[2]
+    assert re.search(r"\*\d+ more, \d+ of them alarms, are left out here for length", written)
 
 
 def test_a_stack_that_failed_does_not_hide_the_others():

@@ -1,0 +1,97 @@
+import subprocess
+
+import pytest
+
+from ci.preview import revisions
+from fonderie.errors import BadInputError
+
+IDENTITY = (
+    "-c",
+    "user.name=a",
+    "-c",
+    "user.email=a@x.io",
+    "-c",
+    "commit.gpgsign=false",
+    "-c",
+    "init.defaultBranch=main",
+)
+
+
+def git(folder, *arguments):
+    done = subprocess.run(["git", *IDENTITY, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def commit(folder, name):
+    (folder / name).write_text(name)
+    git(folder, "add", name)
+    git(folder, "commit", "-q", "-m", name)
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory):
+    """A repository whose branch `change` left `main` some commits ago; both have gone on."""
+    folder = tmp_path_factory.mktemp("origin")
+    git(folder, "init", "-q")
+    for index in range(3):
+        commit(folder, f"before{index}")
+    git(folder, "tag", "parted")
+    git(folder, "checkout", "-q", "-b", "change")
+    for index in range(60):
+        commit(folder, f"change{index}")
+    git(folder, "checkout", "-q", "main")
+    commit(folder, "main-goes-on")
+    return folder
+
+
+@pytest.fixture
+def shallow(origin, tmp_path):
+    """What a checkout in continuous integration has: the last commit of the change, and nothing else."""
+    git(tmp_path, "clone", "-q", "--depth=1", "--single-branch", "--branch=change", f"file://{origin}", "shallow")
+    return tmp_path / "shallow"
+
+
+def test_a_shallow_clone_gets_the_base_branch_it_lacks(shallow, origin):
+    assert revisions.commit("origin/main", shallow) == git(origin, "rev-parse", "main")
+
+
+def test_a_branch_is_found_without_the_remotes_name(shallow, origin):
+    assert revisions.commit("main", shallow) == git(origin, "rev-parse", "main")
+
+
+def test_a_shallow_clone_gets_a_commit_by_its_id(shallow, origin, tmp_path, monkeypatch):
+    monkeypatch.setenv("FONDERIE_HOME", str(tmp_path / "home"))
+    parted = git(origin, "rev-parse", "parted")
+    assert revisions.commit(parted, shallow) == parted
+    assert (revisions.lay_out(parted, tmp_path / "out", shallow) / "before2").is_file()
+
+
+def test_a_shallow_clone_is_deepened_until_the_branches_meet(shallow, origin):
+    assert revisions.default_base("HEAD", shallow) == git(origin, "rev-parse", "parted")
+
+
+def test_a_base_that_the_remote_does_not_have_is_said_with_what_to_do(shallow):
+    with pytest.raises(BadInputError, match=r"no revision 'origin/nowhere' in this shallow clone") as error:
+        revisions.commit("origin/nowhere", shallow)
+    assert "fetch-depth: 0" in (error.value.hint or "")
+
+
+def test_a_login_in_the_remotes_address_is_not_said(shallow):
+    git(shallow, "remote", "set-url", "origin", "https://x-access-token:swordfish99@127.0.0.1:1/a.git")
+    with pytest.raises(BadInputError) as error:
+        revisions.commit("origin/main", shallow)
+    assert "swordfish99" not in str(error.value)
+
+
+def test_a_whole_clone_is_not_fetched_into(origin, tmp_path):
+    git(tmp_path, "clone", "-q", f"file://{origin}", "whole")
+    commit(origin, "later")
+    with pytest.raises(BadInputError, match="no revision"):
+        revisions.commit(git(origin, "rev-parse", "main"), tmp_path / "whole")
+
+
+@pytest.mark.parametrize("revision", ["", "-x", "--upload-pack=touch /tmp/x", "no such thing", "HEAD~900"])
+def test_what_is_no_revision_is_refused(shallow, revision):
+    with pytest.raises(BadInputError):
+        revisions.commit(revision, shallow)
