@@ -77,8 +77,8 @@ node_modules/.done: package.json package-lock.json
 	@npm ci --no-progress --loglevel=error >/dev/null
 	@touch $@
 
-imports/.done: $(SCHEMA) cdktf.json package-lock.json | $(VENV)/.done node_modules/.done
+imports/.done: $(SCHEMA) cdktf.json package-lock.json infra/provider/lighten.py | $(VENV)/.done node_modules/.done
 	@echo "== bindings of $$(grep -c '^[a-z]' infra/provider/types.txt) resource types into imports/"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" CI=1 FORCE_COLOR=0 CDKTF_EXPERIMENTAL_PROVIDER_SCHEMA_CACHE_PATH="$(CURDIR)/infra/provider" \
 	node_modules/.bin/cdktf get --force >.cdktf-get.log 2>&1 || { cat .cdktf-get.log; exit 8; }
-	@rm -f .cdktf-get.log; test -d imports/google; touch $@
+	@rm -f .cdktf-get.log; $(BIN)/python -m infra.provider.lighten imports; touch $@
