@@ -12,7 +12,7 @@ import pytest
 
 from fonderie.errors import BadInputError
 from infra.settings import ENVIRONMENTS, environment_names, load_environment
-from infra.settings_schema import schema_text
+from infra.settings.schema import schema_text
 
 
 def written(folder: Path, name: str, change: tuple[str, str] | None = None, source: str = "local") -> Path:
@@ -86,7 +86,7 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
 
 
 def test_the_editors_schema_is_that_of_the_code() -> None:
-    assert (ENVIRONMENTS / "schema.json").read_text() == schema_text(), "run python -m infra.settings_schema"
+    assert (ENVIRONMENTS / "schema.json").read_text() == schema_text(), "run python -m infra.settings.schema"
 
 
 @pytest.mark.parametrize("name", environment_names())

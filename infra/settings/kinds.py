@@ -59,7 +59,7 @@ def _project_id(value: str) -> str:
 
 def _region(value: str) -> str:
     if value not in REGIONS:
-        raise ValueError("not a region of Google Cloud with Vertex AI and GKE (infra/settings_types.py lists them)")
+        raise ValueError("not a region of Google Cloud with Vertex AI and GKE (infra/settings/kinds.py lists them)")
     return value
 
 

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from infra.settings import Environment
+    from infra.settings.environment import Environment
 
 ADDRESSES_A_NODE = 256  # GKE gives each node a /24 of the pods' range when it may hold 110 pods
 RESERVED_ADDRESSES = 4  # of each subnet, by Google

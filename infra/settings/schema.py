@@ -1,4 +1,4 @@
-"""The JSON schema of the environments' files, for editors: `python -m infra.settings_schema` writes it."""
+"""The JSON schema of the environments' files, for editors: `python -m infra.settings.schema` writes it."""
 
 from __future__ import annotations
 

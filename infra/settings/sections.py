@@ -1,0 +1,125 @@
+"""The sections of an environment's file: each a frozen model that says what its keys may hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from infra.settings.kinds import Cidr, Cron, Email, GitBranch, GitRepository, ImageDigest, MachineType, TimeZone
+
+
+class Settings(BaseModel):
+    """A part of an environment: frozen, and nothing in it that is not asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Git(Settings):
+    """The repository that previews, applies and is synchronised onto the cluster."""
+
+    repository: GitRepository = Field(description="owner/name on GitHub")
+    branch: GitBranch = Field(default="main", description="the protected branch: only it may apply")
+    connected: bool = Field(
+        default=True, description="false until a person has installed the Cloud Build app and stored its token"
+    )
+    app_installation_id: int = Field(default=0, ge=0, description="of the Cloud Build app on the repository")
+    sync_auth: Literal["none", "token", "ssh", "cookiefile"] = Field(
+        default="none", description="how Config Sync reads the repository; none: it is public"
+    )
+
+
+class Network(Settings):
+    """Address ranges (IPv4, private, disjoint)."""
+
+    nodes: Cidr
+    pods: Cidr = Field(description="256 addresses a node")
+    services: Cidr
+    control_plane: Cidr = Field(description="a /28")
+
+
+class SystemPool(Settings):
+    """Nodes for what must always run. Counts are totals over the zones."""
+
+    machine_type: MachineType = "e2-standard-4"
+    min_nodes: int = Field(default=1, ge=1, le=100)
+    max_nodes: int = Field(default=3, ge=1, le=100)
+
+
+class PipelinesPool(Settings):
+    """Spot nodes for pipeline tasks, from zero. Counts are totals over the zones."""
+
+    machine_type: MachineType = "e2-standard-8"
+    max_nodes: int = Field(default=4, ge=1, le=500)
+
+
+class Cluster(Settings):
+    """The GKE cluster."""
+
+    release_channel: Literal["RAPID", "REGULAR", "STABLE"] = "REGULAR"
+    maintenance_days: Annotated[tuple[Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"], ...], Field(strict=False)] = (
+        "SA",
+        "SU",
+    )
+    maintenance_hour: int = Field(default=2, ge=0, le=17, description="UTC; the window lasts six hours")
+    system: SystemPool = SystemPool()
+    pipelines: PipelinesPool = PipelinesPool()
+
+
+class Retention(Settings):
+    """How long things are kept."""
+
+    raw_days: int = Field(default=730, ge=1, le=3650)
+    pipeline_root_days: int = Field(default=90, ge=1, le=3650)
+    noncurrent_versions: int = Field(default=5, ge=1, le=100, description="of an overwritten object")
+    predictions_days: int = Field(default=400, ge=1, le=3650)
+    untagged_images_days: int = Field(default=30, ge=1, le=3650)
+    soft_delete_days: int = Field(default=7, ge=7, le=90, description="none in an ephemeral environment")
+
+
+class Schedules(Settings):
+    """When things start by themselves, in unix-cron."""
+
+    time_zone: TimeZone = "Etc/UTC"
+    monitoring: Cron = "0 5 * * *"
+    training: Cron = "0 4 2 * *"
+    infrastructure_drift: Cron = "0 3 * * *"
+
+
+class Images(Settings):
+    """Container images, by digest: what was tested is what runs."""
+
+    pipelines: ImageDigest
+    serving: ImageDigest
+
+
+class Serving(Settings):
+    """How the champion is served."""
+
+    machine_type: MachineType = "n1-standard-2"
+    min_replicas: int = Field(default=1, ge=1, le=100)
+    max_replicas: int = Field(default=2, ge=1, le=100)
+
+
+class Alerts(Settings):
+    """Who is told, and from when."""
+
+    emails: Annotated[tuple[Email, ...], Field(strict=False)] = ()
+    error_ratio: float = Field(default=0.01, gt=0, lt=1, description="of requests to an endpoint, over five minutes")
+    latency_ms: int = Field(default=500, ge=1, le=60_000, description="95th percentile, over five minutes")
+
+
+class Budget(Settings):
+    """A monthly budget on the project."""
+
+    billing_account: str = Field(pattern=r"^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$")
+    monthly_usd: int = Field(ge=1)
+
+
+class Features(Settings):
+    """What an environment can do without."""
+
+    cluster: bool = True
+    config_sync: bool = Field(default=True, description="Kubeflow Pipelines on the cluster; needs the cluster")
+    tensorboard: bool = True
+    continuous_training: bool = True
