@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import sqlite3
@@ -13,6 +14,8 @@ from fonderie.errors import BadInputError, ConflictError
 from infra.sandbox.buckets import Buckets
 from infra.sandbox.cloud import Cloud, Status, Thing
 from infra.sandbox.rules import agents
+from infra.sandbox.schema import Schema
+from infra.sandbox.wire import misfit
 
 _STATES = ("terraform.tfstate", "*.tfstate", ".fonderie/state/*.tfstate")
 _LABELS = ("labels", "resource_labels", "user_labels", "terraform_labels")
@@ -60,17 +63,22 @@ def _by_address(name: str, folder: Path) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
-def edit(cloud: Cloud, thing: Thing, changes: Sequence[str]) -> None:
+def edit(cloud: Cloud, thing: Thing, changes: Sequence[str], schema: Schema) -> None:
     """Set attributes: `display_name=x`, `labels.env=prod`, `versioning.0.enabled=false`; `null` removes.
 
-    Names may be those of Google's API (`displayName`). Raises BadInputError for what is not there.
+    Names may be those of Google's API (`displayName`). Raises BadInputError for what is not there, and for a value
+    that the attribute cannot hold (of types that the schema has).
     """
-    attributes = dict(thing.attributes)
+    attributes = copy.deepcopy(thing.attributes)
+    kinds = schema.resource(thing.type).block.type[1] if thing.type in schema.types else {}
     for change in changes:
         path, equals, value = change.partition("=")
         if not equals:
             raise BadInputError(f"{change!r} changes nothing", hint="write ATTRIBUTE=VALUE")
-        _set(attributes, _parts(attributes, path), _value(value), path)
+        first, *inner = _parts(attributes, path)
+        _set(attributes, [first, *inner], _value(value), path)
+        if problem := misfit(attributes[first], kinds.get(first, "dynamic"), first):
+            raise BadInputError(problem, where=thing.path, hint="`fonderie sandbox show` has its attributes")
     with cloud.transaction():
         cloud.change(thing.type, thing.path, attributes)
 

@@ -42,6 +42,32 @@ def conform(value: Any, type: CtyType) -> Any:
     return value
 
 
+_SCALARS: dict[str, tuple[Any, ...]] = {"bool": (bool,), "number": (int, float), "string": (str,)}
+
+
+def misfit(value: Any, type: CtyType, at: str) -> str:
+    """Why `value` cannot be of `type`, with the path of what is wrong; empty if it can."""
+    if value is None or type == "dynamic":
+        return ""
+    if isinstance(type, str):
+        fits = isinstance(value, _SCALARS[type]) and (type == "bool" or not isinstance(value, bool))
+        return "" if fits else f"{at} is a {type}, which {json.dumps(value)} is not"
+    match type:
+        case ["list" | "set", inner]:
+            if not isinstance(value, list):
+                return f"{at} is a list, which {json.dumps(value)} is not"
+            inside = ((one, inner, f"{at}.{number}") for number, one in enumerate(value))
+        case ["map", inner]:
+            if not isinstance(value, dict):
+                return f"{at} is a map, which {json.dumps(value)} is not"
+            inside = ((one, inner, f"{at}.{key}") for key, one in value.items())
+        case _:
+            if not isinstance(value, dict):
+                return f"{at} is a block, which {json.dumps(value)} is not"
+            inside = ((value.get(key), kind, f"{at}.{key}") for key, kind in type[1].items())
+    return next(filter(None, (misfit(*one) for one in inside)), "")
+
+
 def decode(data: bytes, block: Block) -> State | None:
     """A state from msgpack; None for null."""
     raw = msgpack.unpackb(data, raw=False, ext_hook=_extension, strict_map_key=False) if data else None

@@ -12,6 +12,7 @@ from infra.deploy import Deployer, stacks_in
 from infra.sandbox import behind
 from infra.sandbox.cloud import Cloud
 from infra.sandbox.running import Options, StandIn, standing_in
+from infra.sandbox.schema import Schema
 from tests.e2e.stacks import PROVIDER, apis, write_stacks
 
 pytestmark = pytest.mark.e2e
@@ -53,7 +54,7 @@ class Folder:
 
     def edit(self, name: str, *changes: str) -> None:
         with Cloud(self.cloud) as cloud:
-            behind.edit(cloud, behind.found(cloud, name), changes)
+            behind.edit(cloud, behind.found(cloud, name), changes, Schema.load(SCHEMA))
 
     def delete(self, name: str) -> None:
         with Cloud(self.cloud) as cloud:
