@@ -14,6 +14,7 @@ from ml.config import load_model
 from pipelines.engines import Engine
 
 if TYPE_CHECKING:
+    from ml.serving.deployment import Machines, VertexDeployment
     from ml.serving.vertex import VertexTraffic
     from pipelines.vertex_experiments import VertexExperiments
 
@@ -68,6 +69,15 @@ def open_traffic(env: Environment, model: str) -> VertexTraffic:
     from ml.serving.vertex import VertexTraffic
 
     return VertexTraffic(access(env), names.endpoint_path(env, load_model(model).name))
+
+
+def open_deployment(env: Environment, model: str) -> tuple[VertexDeployment, Machines]:
+    """What is on a model's endpoint, and the machines that the settings want it on."""
+    from ml.serving.deployment import Machines, VertexDeployment
+
+    account, serving = names.email(env, names.Identity.SERVING), env.serving
+    deployment = VertexDeployment(access(env), names.endpoint_path(env, model), model, account=account)
+    return deployment, Machines(serving.machine_type, serving.min_replicas, serving.max_replicas)
 
 
 def open_experiments(env: Environment) -> VertexExperiments:

@@ -207,6 +207,13 @@ WRITE: dict[str, tuple[str, ...]] = {
 }
 
 LOGS_OF_BUILDS = ("logging.logEntries.create",)  # both run as builds, which write their own log
+# What Terraform leaves to `fonderie models deploy`: champions on their endpoints.
+DEPLOYING_MODELS = (
+    "aiplatform.endpoints.deploy",
+    "aiplatform.endpoints.undeploy",
+    "aiplatform.models.get",
+    "aiplatform.operations.get",
+)
 EMPTYING_BUCKETS = ("storage.objects.delete", "storage.objects.list")  # `force_destroy`, in an ephemeral environment
 
 
@@ -216,6 +223,6 @@ def plan_permissions() -> list[str]:
 
 
 def apply_permissions(env: Environment) -> list[str]:
-    """What the apply identity may do: read every type in use, write those of the stacks after the bootstrap."""
-    written = {permission for needed in WRITE.values() for permission in needed}
+    """What the apply identity may do: read every type in use, write those after the bootstrap, deploy models."""
+    written = {permission for needed in WRITE.values() for permission in needed}.union(DEPLOYING_MODELS)
     return sorted(written.union(plan_permissions(), EMPTYING_BUCKETS if env.ephemeral else ()))

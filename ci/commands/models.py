@@ -153,6 +153,40 @@ def rollback(
 
 
 @app.command()
+def deploy(
+    env: Annotated[str, typer.Option(help="The environment whose endpoints are meant.")],
+    model: Annotated[str, typer.Option(help="This model only.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Bring champions onto their endpoints on Vertex AI, on the machines of the environment's `[serving]`.
+
+    Does nothing where all is as it should be. A challenger on an endpoint keeps its share of the traffic, the previous
+    champion stays without any for a rollback, other versions are taken away. Every deploy of an environment runs it.
+
+    ```console
+    fonderie models deploy --env dev
+    fonderie models deploy --env dev --model air_time
+    ```
+    """
+    from ci.engines import environment, open_deployment
+    from infra import names
+    from ml.config import list_models, load_model
+
+    where = environment(env)
+    told: dict[str, list[str]] = {}
+    for name in [load_model(model).name] if model else list_models():
+        aliases = _open(name, names.registry_location(where)).aliases()
+        if aliases.champion is not None:
+            deployment, machines = open_deployment(where, name)
+            told[name] = deployment.bring(aliases, machines)
+        if not as_json:
+            done = told.get(name, ["there is no champion yet"])
+            print(f"{name}: {'; '.join(done) or 'as it should be'}")
+    if as_json:
+        print(json.dumps(told, indent=2))
+
+
+@app.command()
 def log(model: Model, registry: Location = "", as_json: AsJson = False) -> None:
     """Every move of an alias: when, who and why.
 

@@ -17,7 +17,7 @@ LOGGED_SHARE = 0.1
 
 
 class Endpoint(Construct):
-    """A model's endpoint, empty: promoting a version deploys it there, so that Terraform need not wait for a model.
+    """A model's endpoint, empty: `fonderie models deploy` brings the champion, so that Terraform waits for no model.
 
     A tenth of the requests is logged for the monitoring pipeline.
     Source: Vertex AI, "Request-response logs"; terraform-provider-google issue 15303.

@@ -59,7 +59,7 @@ class DataStack(EnvironmentStack):
             "models",
             env=env,
             which=names.Bucket.MODELS,
-            readers=[self.serving, self.monitoring],
+            readers=[self.serving, self.monitoring, self.apply],  # who applies brings champions onto their endpoints
             writers=[self.pipelines],
         )
         Bucket(

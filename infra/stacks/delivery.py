@@ -60,12 +60,6 @@ class DeliveryStack(EnvironmentStack):
             runs_as=Identity.APPLY,
             on_push=True,
             approval=env.approval,
-            substitutions={
-                "_MACHINE_TYPE": env.serving.machine_type,
-                "_MIN_REPLICAS": str(env.serving.min_replicas),
-                "_MAX_REPLICAS": str(env.serving.max_replicas),
-                "_SERVING_IMAGE": env.images.serving,
-            },
             env=env,
         )
         Trigger(

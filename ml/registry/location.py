@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -37,4 +38,5 @@ def _vertex(model: str, location: str) -> Registry:
         raise BadInputError(f"{location!r} names no serving image by digest", hint=VERTEX_FORM)
     from ml.registry.vertex import VertexRegistry
 
-    return VertexRegistry(Access(parts.netloc, places[0]), places[1], model, image=image)
+    access = Access(parts.netloc, places[0], endpoint=os.environ.get("FONDERIE_GOOGLE_ENDPOINT") or None)
+    return VertexRegistry(access, places[1], model, image=image)

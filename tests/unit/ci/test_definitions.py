@@ -50,6 +50,21 @@ def test_the_triggers_name_files_that_are_there():
     assert {name for name in named if name in NAMES} == set(NAMES)
 
 
+# What Cloud Build fills in by itself. Source: "Substituting variable values" of its documentation.
+GIVEN_BY_CLOUD_BUILD = {"PROJECT_ID", "COMMIT_SHA", "REPO_FULL_NAME", "_PR_NUMBER", "_BASE_BRANCH"}
+
+
+@pytest.mark.parametrize("path", BUILDS, ids=ids)
+def test_a_build_uses_what_its_trigger_gives_and_nothing_else(path):
+    source = (ROOT / "infra" / "stacks" / "delivery.py").read_text()
+    calls = re.split(r"\n\s+(?:\w+ = )?Trigger\(", source)
+    call = next(text for text in calls if f'what="{path.stem}"' in text)
+    given = set(re.findall(r'"(_[A-Z_]+)":', call)) | {"_ENVIRONMENT"}
+    used = set(re.findall(r"\$\{?(_?[A-Z]+(?:_[A-Z]+)*)\}?", path.read_text())) - GIVEN_BY_CLOUD_BUILD
+    assert used <= given
+    assert given - used <= {"_ENVIRONMENT"}
+
+
 @pytest.mark.parametrize("path", BUILDS, ids=ids)
 def test_a_build_has_the_shape_that_cloud_build_wants(path):
     body = read(path)
