@@ -26,6 +26,7 @@ from ml.serving.settings import Settings
 
 REQUEST_ID = re.compile(rb"[0-9A-Za-z-]{8,64}")
 JSON = (b"content-type", b"application/json")
+FAILED = Answer(failed=True, latency_s=float("nan"), predictions=None)
 
 
 @dataclass
@@ -37,7 +38,8 @@ class Desk:
     metrics: Metrics = field(default_factory=Metrics)
     journal: Journal = field(default_factory=Journal)
     log: PredictionLog | None = None
-    observe: Callable[[str, Outcome], None] | None = None  # told of every answer while there is a challenger
+    observe: Callable[[Arms, Outcome], None] | None = None  # told of every answer while there is a challenger
+    clock: Callable[[], float] = time.perf_counter  # seconds; what latencies are measured by
 
 
 class Predict:
@@ -68,35 +70,37 @@ class Predict:
     async def _answer(self, arms: Arms, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         settings = self._desk.settings
         body = await read_body(scope, receive, max_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
-        started = time.perf_counter()
+        started = self._desk.clock()
         role = arms.role(request_id)
         answer, served = await self._score(arms, role, body, request_id)
         if answer is None:
             await _refuse(send, 500, "the model failed; the request id leads to the reason", "$", request_id)
             return
         payload = self._encode({"predictions": answer.predictions.tolist()})
-        latency_s = time.perf_counter() - started
+        latency_s = self._desk.clock() - started
         await _send(send, 200, payload, request_id, served.version)
         await self._after(arms, served, role, request_id, body, answer, latency_s)
 
     async def _score(self, arms: Arms, role: Role, body: bytes, request_id: str) -> tuple[_Scored | None, Served]:
         """By the version whose turn it is; where a challenger fails, the champion answers in its place."""
         served = arms.version(role)
-        began = time.perf_counter()
         scored = await self._try(served, body, request_id)
         if role is Role.CHALLENGER:
-            self._observe(arms, Outcome(Role.CHALLENGER, challenger=_seen(scored, time.perf_counter() - began)))
+            self._observe(arms, Outcome(Role.CHALLENGER, challenger=_seen(scored)))
             if scored is None:
                 return await self._try(arms.champion, body, request_id), arms.champion
         return scored, served
 
     async def _try(self, served: Served, body: bytes, request_id: str) -> _Scored | None:
         """Matrix and predictions, None for a failure of ours. Raises BodyError for one of the client's."""
+        began = self._desk.clock()
         try:
             matrix = served.encoder.decode(body)
             if served.parity.engine is Engine.SKLEARN:
-                return _Scored(matrix, await asyncio.to_thread(served.predict, matrix))
-            return _Scored(matrix, served.predict(matrix))
+                predictions = await asyncio.to_thread(served.predict, matrix)
+            else:
+                predictions = served.predict(matrix)
+            return _Scored(matrix, predictions, self._desk.clock() - began)
         except BodyError:
             raise
         except Exception:  # the border: whatever a model does, the server goes on and says so
@@ -122,24 +126,22 @@ class Predict:
             )  # fmt: skip
         if arms.challenger is None or role is not Role.CHAMPION:
             return
-        seen = Answer(False, latency_s, scored.predictions)
+        seen = _seen(scored)
         if arms.shadow is None:
             self._observe(arms, Outcome(Role.CHAMPION, champion=seen))
         else:
             await self._compare(arms, arms.shadow, seen, body, request_id)
 
     async def _compare(self, arms: Arms, shadow: Served, seen: Answer, body: bytes, request_id: str) -> None:
-        began = time.perf_counter()
         try:
             scored = await self._try(shadow, body, request_id)
         except BodyError:  # the challenger's schema refuses what the champion's takes: its failure
             scored = None
-        answer = _seen(scored, time.perf_counter() - began)
-        self._observe(arms, Outcome(Role.CHAMPION, champion=seen, challenger=answer))
+        self._observe(arms, Outcome(Role.CHAMPION, champion=seen, challenger=_seen(scored)))
 
     def _observe(self, arms: Arms, outcome: Outcome) -> None:
         if self._desk.observe is not None:
-            self._desk.observe(arms.champion.schema.model, outcome)
+            self._desk.observe(arms, outcome)
 
     def _count_refusal(self, served: Served, status: int, request_id: str, words: str) -> None:
         self._desk.metrics.refused((served.schema.model, served.version), status)
@@ -150,10 +152,11 @@ class Predict:
 class _Scored:
     matrix: Matrix
     predictions: Predictions
+    latency_s: float  # decoding and scoring: of both versions the same part, unlike what a client waits for
 
 
-def _seen(scored: _Scored | None, latency_s: float) -> Answer:
-    return Answer(scored is None, latency_s, None if scored is None else scored.predictions)
+def _seen(scored: _Scored | None) -> Answer:
+    return FAILED if scored is None else Answer(False, scored.latency_s, scored.predictions)
 
 
 def _request_id(scope: Scope) -> str:

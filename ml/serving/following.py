@@ -33,9 +33,13 @@ class CanaryFollower:
         self._seen: dict[str, list[Outcome]] = defaultdict(list)
         desk.observe = self.observe
 
-    def observe(self, model: str, outcome: Outcome) -> None:
-        """Called with every answer while there is a challenger."""
-        if len(self._seen[model]) < MOST_OUTCOMES:
+    def observe(self, arms: Arms, outcome: Outcome) -> None:
+        """Called with every answer while there is a challenger.
+
+        One that was begun under another split is let go: a comparison from the shadow is no evidence of a later step.
+        """
+        model = arms.champion.schema.model
+        if self._desk.hosting.arms(model) is arms and len(self._seen[model]) < MOST_OUTCOMES:
             self._seen[model].append(outcome)
 
     async def watch(self, every_s: float) -> None:
@@ -65,10 +69,13 @@ class CanaryFollower:
         champion = self._sources[canary.model].champion()
         if champion not in (canary.champion, canary.challenger):
             return stop(canary.model, f"version {champion} became champion meanwhile", now=now)
-        if not seen or arms.challenger is None or canary.challenger != arms.challenger.version:
+        served = (arms.champion.version, arms.challenger.version if arms.challenger else None)
+        if not seen or served != (canary.champion, canary.challenger):
             return canary
-        requests = requests_of(seen, floor_s=LATENCY_FLOOR_S)
-        return change(canary.model, lambda known: observe(known, requests, now=now))
+        requests, percent = requests_of(seen, floor_s=LATENCY_FLOOR_S), arms.percent
+        return change(
+            canary.model, lambda known: observe(known, requests, now=now) if known.percent == percent else known
+        )
 
     async def _apply(self, canary: Canary, arms: Arms) -> None:
         match canary.status:

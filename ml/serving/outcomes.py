@@ -10,7 +10,7 @@ from ml.serving.hosting import Role
 
 @dataclass(frozen=True)
 class Answer:
-    """One version's answer; without predictions when it failed."""
+    """One version's answer; without latency (NaN) and predictions when it failed."""
 
     failed: bool
     latency_s: float

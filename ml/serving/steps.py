@@ -200,10 +200,14 @@ def judged(step: Step, margins: Margins, *, gates: int) -> Step:
 
 
 def _required(test: Test, step: Step) -> bool:
-    """Errors and latency always; disagreement in the shadow; what else is measured, once it is."""
-    if test.question in (Question.ERRORS, Question.LATENCY):
-        return True
-    return test.fine.count > 0 or (test.question is Question.DISAGREEMENT and step.percent == 0)
+    """Errors and latency always; disagreement in the shadow, where both answer; the loss once a label has come."""
+    match test.question:
+        case Question.ERRORS | Question.LATENCY:
+            return True
+        case Question.DISAGREEMENT:
+            return step.percent == 0
+        case Question.LOSS:
+            return test.fine.count > 0
 
 
 def _said(test: Test) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import http.client
 import io
+import itertools
 import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from ml.serving.journal import Journal
 from ml.serving.server import DrainingServer, configure, open_desk
 from ml.serving.settings import Settings
 from ml.serving.sources import Source
+
+PATIENCE_S = 60.0  # with a machine that does much else; nothing here takes a second on a quiet one
 
 
 class FolderSource:
@@ -39,6 +42,16 @@ class FolderSource:
         return load_version(self.folders[version], version=version, max_instances=self.max_instances)
 
 
+class Ticking:
+    """A clock that moves by a millisecond whenever it is read: two measurements of equal work are equal."""
+
+    def __init__(self) -> None:
+        self._read = itertools.count()
+
+    def __call__(self) -> float:
+        return next(self._read) / 1000
+
+
 @dataclass
 class Reply:
     status: int
@@ -49,7 +62,7 @@ class Reply:
 class Client:
     def __init__(self, port: int) -> None:
         self.port = port
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
 
     def post(self, body: bytes | dict[str, Any], path: str = "/predict", **headers: str) -> Reply:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -67,7 +80,7 @@ class Client:
         return Reply(answer.status, named, body)
 
     def socket(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
 
 
 @dataclass
@@ -82,10 +95,13 @@ class Running:
 
 
 @contextmanager
-def running(sources: dict[str, Source], **settings: Any) -> Iterator[Running]:
+def running(
+    sources: dict[str, Source], *, clock: Callable[[], float] | None = None, **settings: Any
+) -> Iterator[Running]:
     journal = io.StringIO()
     desk = open_desk(Settings(http_port=0, **{"reload_every_s": 0.05, **settings}))
     desk.journal = Journal(journal)
+    desk.clock = clock or desk.clock
     config, house = configure(desk, sources, host="127.0.0.1")
     server = DrainingServer(config, desk, house)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -95,7 +111,7 @@ def running(sources: dict[str, Source], **settings: Any) -> Iterator[Running]:
         yield Running(desk, Client(port), journal, port)
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
 
 
@@ -104,7 +120,7 @@ def _port(server: uvicorn.Server) -> int:
     return int(server.servers[0].sockets[0].getsockname()[1])
 
 
-def until(condition: Any, *, seconds: float = 10.0) -> None:
+def until(condition: Any, *, seconds: float = PATIENCE_S) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came true"

@@ -102,6 +102,19 @@ def test_without_a_comparison_in_the_shadow_nobody_leaves_it() -> None:
     assert "disagreement: nothing seen" in canary.step.reason
 
 
+def test_one_comparison_under_traffic_does_not_hold_the_canary_for_ever() -> None:
+    rng = np.random.default_rng(0)
+    canary = start("air_time", "1", "2", MARGINS, now=NOW)
+    while canary.percent == 0:
+        canary = observe(canary, Traffic().batch(rng, 0, 1000), now=NOW)
+
+    stray = observe(canary, Traffic().batch(rng, 0, 1), now=NOW)
+    for _ in range(100):
+        stray = observe(stray, Traffic().batch(rng, stray.percent, 1000), now=NOW)
+
+    assert stray.status is Status.PROMOTED
+
+
 def without_comparison(batch: Requests) -> Requests:
     return Requests(
         batch.champion_failed, batch.challenger_failed, batch.champion_latency_s, batch.challenger_latency_s
