@@ -10,8 +10,9 @@ from enum import StrEnum
 
 import msgspec
 
+from ml.serving.margins import Margins
 from ml.serving.requests import Requests
-from ml.serving.steps import Margins, Step, Verdict, judged, new_step, watched
+from ml.serving.steps import Step, Verdict, judged, new_step, watched
 
 
 class Status(StrEnum):

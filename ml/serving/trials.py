@@ -20,7 +20,7 @@ from fonderie.home import home
 from ml.config import Serving
 from ml.registry import Alias, Registry
 from ml.serving.canary import Canary, Status, abort, start
-from ml.serving.steps import Margins
+from ml.serving.margins import Margins
 
 LOCK_TIMEOUT_S = 10
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.serving.canary import Canary, Status, abort, observe, start
+from ml.serving.margins import Margins
 from ml.serving.requests import Requests
-from ml.serving.steps import Margins, Verdict
+from ml.serving.steps import Verdict
 from tests.unit.ml.serving.simulation import MARGINS, NOW, Traffic, run
 
 SHAPES = ("constant", "lognormal", "heavy tail", "two modes", "rising", "waves")

@@ -20,11 +20,11 @@ from ml.serving.answering import Desk
 from ml.serving.canary import Canary, Status
 from ml.serving.following import CanaryFollower
 from ml.serving.hosting import Arms, Role
+from ml.serving.margins import Margins
 from ml.serving.outcomes import Answer, Outcome
 from ml.serving.reloading import load_all, put
 from ml.serving.settings import Settings
 from ml.serving.sources import RegistrySource
-from ml.serving.steps import Margins
 from ml.serving.trials import begin, read_canary, stop
 from tests.unit.ml.serving.flights import INSTANCE, fit, make_flights
 from tests.unit.ml.serving.running import Running, Ticking, running, until

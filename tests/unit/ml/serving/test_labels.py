@@ -13,9 +13,9 @@ import pytest
 from fonderie.errors import BadDataError
 from ml.serving.canary import Canary, Status, observe, start
 from ml.serving.labels import losses, read_labels
+from ml.serving.margins import Question
 from ml.serving.prediction_log import LogRow
 from ml.serving.sinks import ParquetSink
-from ml.serving.steps import Question
 from tests.unit.ml.serving.simulation import MARGINS, NOW
 
 

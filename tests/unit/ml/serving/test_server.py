@@ -263,12 +263,12 @@ def test_where_a_challenger_fails_the_champion_answers(version: Path) -> None:
         champion = load_version(version, version="1")
         up.desk.hosting.put("air_time", Arms(champion, replace(champion, version="2", predict=boom), percent=100))
         outcomes: list[Any] = []
-        up.desk.observe = lambda model, outcome: outcomes.append((model, outcome))
+        up.desk.observe = lambda split, outcome: outcomes.append((split, outcome))
 
         reply = up.client.post(GOOD)
 
         assert (reply.status, reply.headers["x-model-version"]) == (200, "1")
-        assert outcomes[0][0] == "air_time"
+        assert outcomes[0][0] is up.desk.hosting.arms("air_time")
         assert outcomes[0][1].challenger.failed
 
 
