@@ -158,9 +158,9 @@ def predict(
     predictions: dsl.Output[dsl.Dataset],
 ) -> str:
     """Predictions of the month, a file a day; the version that made them all."""
-    from pipelines import batching
+    from pipelines import batch_steps
 
-    return batching.predict(config, registry, month, data, version, predictions.path)
+    return batch_steps.predict(config, registry, month, data, version, predictions.path)
 
 
 @component

@@ -219,12 +219,13 @@ def edit(
     ```
     """
     from infra.sandbox import behind
+    from infra.sandbox.editing import edit as edit_object
     from infra.sandbox.schema import Schema
     from infra.sandbox.standin import default_schema
 
     with _open(cloud) as opened:
         thing = behind.found(opened, name)
-        behind.edit(opened, thing, changes, Schema.load(default_schema()))
+        edit_object(opened, thing, changes, Schema.load(default_schema()))
         print(f"changed {thing.path}")
 
 

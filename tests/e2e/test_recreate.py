@@ -13,6 +13,7 @@ from infra.recreate.run import Recreate, confirm
 from infra.sandbox import behind
 from infra.sandbox.buckets import Buckets
 from infra.sandbox.cloud import Cloud
+from infra.sandbox.editing import edit
 from infra.sandbox.running import Options, StandIn, standing_in
 from infra.sandbox.schema import Schema
 from infra.sandbox.standin import default_schema
@@ -173,7 +174,7 @@ def test_a_plan_that_is_not_empty_at_the_end_is_a_failure(
     journal = Journal.open("t")
     journal.done = [f"{step} {one.name}" for step in ("unprotect", "destroy", "deploy") for one in stacks]
     with Cloud(cloud_file) as cloud:
-        behind.edit(cloud, behind.found(cloud, "token"), ["effective_labels.team=x"], SCHEMA)
+        edit(cloud, behind.found(cloud, "token"), ["effective_labels.team=x"], SCHEMA)
         behind.delete(cloud, behind.found(cloud, "projects/demo-proj/datasets/ml/tables/t"))
     with pytest.raises(StepFailedError, match=r"plan is not empty.*google_bigquery_table.t"):
         run.run(journal)

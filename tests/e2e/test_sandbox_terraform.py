@@ -11,6 +11,7 @@ import pytest
 from infra.deploy import Deployer, stacks_in
 from infra.sandbox import behind
 from infra.sandbox.cloud import Cloud
+from infra.sandbox.editing import edit
 from infra.sandbox.running import Options, StandIn, standing_in
 from infra.sandbox.schema import Schema
 from tests.e2e.stacks import PROVIDER, apis, write_stacks
@@ -54,7 +55,7 @@ class Folder:
 
     def edit(self, name: str, *changes: str) -> None:
         with Cloud(self.cloud) as cloud:
-            behind.edit(cloud, behind.found(cloud, name), changes, Schema.load(SCHEMA))
+            edit(cloud, behind.found(cloud, name), changes, Schema.load(SCHEMA))
 
     def delete(self, name: str) -> None:
         with Cloud(self.cloud) as cloud:

@@ -6,6 +6,7 @@ import pytest
 from fonderie.errors import BadInputError, ConflictError
 from infra.sandbox import behind
 from infra.sandbox.cloud import Cloud
+from infra.sandbox.editing import edit
 from tests.unit.infra.sandbox.google import PROJECT, Google
 
 TOPIC = f"projects/{PROJECT}/topics/events"
@@ -40,7 +41,7 @@ def test_what_is_not_there_or_there_twice_is_refused(google: Google) -> None:
 def test_an_edit_is_seen_at_the_next_refresh_but_foreign_labels_are_not(google: Google) -> None:
     state = google.make("google_pubsub_subscription", name="s", topic="events", ack_deadline_seconds=60)
     thing = behind.found(google.world.cloud, "s")
-    behind.edit(google.world.cloud, thing, ["ackDeadlineSeconds=10", "labels.foreign=x"], google.world.schema)
+    edit(google.world.cloud, thing, ["ackDeadlineSeconds=10", "labels.foreign=x"], google.world.schema)
     seen = google.read("google_pubsub_subscription", state)
     assert seen is not None
     assert (seen["ack_deadline_seconds"], seen["labels"]) == (10, state["labels"])
@@ -49,7 +50,7 @@ def test_an_edit_is_seen_at_the_next_refresh_but_foreign_labels_are_not(google: 
 
 def test_a_changed_label_of_ours_is_seen(google: Google) -> None:
     state = google.make("google_pubsub_topic", name="other", labels={"env": "dev"})
-    behind.edit(google.world.cloud, behind.found(google.world.cloud, "other"), ["labels.env=prod"], google.world.schema)
+    edit(google.world.cloud, behind.found(google.world.cloud, "other"), ["labels.env=prod"], google.world.schema)
     seen = google.read("google_pubsub_topic", state)
     assert seen is not None
     assert seen["labels"] == {"env": "prod"}
@@ -58,7 +59,7 @@ def test_a_changed_label_of_ours_is_seen(google: Google) -> None:
 def test_values_inside_blocks_are_reached_with_or_without_their_index(google: Google) -> None:
     google.make("google_storage_bucket", name="b", location="EU", versioning=[{"enabled": True}])
     for written, value in (("versioning.0.enabled=false", False), ("versioning.enabled=true", True)):
-        behind.edit(google.world.cloud, behind.found(google.world.cloud, "b/b"), [written], google.world.schema)
+        edit(google.world.cloud, behind.found(google.world.cloud, "b/b"), [written], google.world.schema)
         assert behind.found(google.world.cloud, "b/b").attributes["versioning"] == [{"enabled": value}]
 
 
@@ -68,7 +69,7 @@ def test_values_inside_blocks_are_reached_with_or_without_their_index(google: Go
 def test_an_edit_of_what_is_not_there_changes_nothing(google: Google, change: str) -> None:
     thing = behind.found(google.world.cloud, TOPIC)
     with pytest.raises(BadInputError):
-        behind.edit(google.world.cloud, thing, ["name=x", change], google.world.schema)
+        edit(google.world.cloud, thing, ["name=x", change], google.world.schema)
     assert behind.found(google.world.cloud, TOPIC).attributes == thing.attributes
 
 
