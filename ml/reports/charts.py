@@ -37,7 +37,8 @@ def bars(title: str, unit: str, data: Sequence[Bar], *, legend: tuple[str, str] 
     ends = [end for bar in data for end in (bar.value, bar.high, bar.other) if end is not None and math.isfinite(end)]
     highest, lowest = max([*ends, 1e-9]), min([0.0, *(bar.value for bar in data if math.isfinite(bar.value))])
     ticks = _ticks(lowest if lowest < -0.02 * highest else 0.0, highest)
-    scale = _Scale(ticks[0], ticks[-1], LABELS, WIDTH - 60)
+    compared = any(bar.other is not None for bar in data)
+    scale = _Scale(ticks[0], ticks[-1], LABELS, WIDTH - (110 if compared else 60))
     parts = [_grid(scale, ticks, top, height - 28)]
     for place, bar in enumerate(data):
         y = top + place * row
@@ -125,7 +126,8 @@ def _bar(bar: Bar, scale: _Scale, y: float) -> str:
     if bar.other is not None and math.isfinite(bar.other):
         shape += f'<rect class="two" x="{scale(bar.other) - 1.5:.1f}" y="{y + 1}" width="3" height="18"/>'
     end = max([right, *(scale(each) for each in (bar.high, bar.other) if each is not None and math.isfinite(each))])
-    return text + shape + f'<text class="soft" x="{end + 6:.1f}" y="{y + 14}">{_short(bar.value)}</text>'
+    says = _short(bar.value) + (f" vs {_short(bar.other)}" if bar.other is not None else "")
+    return text + shape + f'<text class="soft" x="{end + 6:.1f}" y="{y + 14}">{says}</text>'
 
 
 def _grid(scale: _Scale, ticks: Sequence[float], top: float, bottom: float) -> str:
@@ -172,7 +174,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _short(value: float) -> str:
-    return f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _escape(text: str) -> str:

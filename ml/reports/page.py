@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def page(title: str, sections: Sequence[Section], *, lead: str = "", made_at: da
             title=title,
             lead=lead,
             sections=sections,
-            made_at=made_at.isoformat(sep=" ", timespec="minutes") if made_at else "",
+            made_at=f"{made_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if made_at else "",
         )
     )
 
@@ -44,7 +44,7 @@ Cell = str | int | float | None | Markup
 
 
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], *, marked: Iterable[int] = ()) -> Markup:
-    """A table with a caption; numbers are right-aligned, rows numbered in `marked` stand out."""
+    """A table with a caption; a column with a number in it is right-aligned, rows numbered in `marked` stand out."""
     cells = [list(row) for row in rows]
     numeric = {place for row in cells for place, cell in enumerate(row) if place and isinstance(cell, int | float)}
     return _macro("table", caption=caption, head=head, rows=cells, marked=set(marked), numeric=numeric)
@@ -90,4 +90,5 @@ def _templates() -> Environment:
     )
     made.filters["number"] = number
     made.tests["numeric"] = lambda value: isinstance(value, int | float)
+    made.tests["word"] = lambda value: isinstance(value, str) and " " not in value.strip()
     return made

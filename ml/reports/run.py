@@ -89,7 +89,7 @@ def data_section(contracts: Contracts) -> Section:
         for each in contracts.partitions
     ]
     total = sum(each.quarantined for each in contracts.partitions)
-    caption = f"{total:,} rows in quarantine, of {sum(each.rows for each in contracts.partitions):,}"
+    caption = f"{total:,} of {sum(each.rows for each in contracts.partitions):,} rows in quarantine"
     return Section("Data", table(caption, ("partition", "rows", "quarantined", "reasons", "SHA-256"), rows))
 
 

@@ -63,15 +63,12 @@ class Simulation(BaseModel):
         return sum(month.gate == "promote" for month in self.months)
 
     def mean(self) -> Strategies:
-        """The metric's mean over the months that all three were measured in."""
-        whole = [month.metric for month in self.months if None not in dict(month.metric).values()]
-        if not whole:
-            return Strategies(triggered=None, monthly=None, never=None)
-        return Strategies(
-            triggered=_mean([each.triggered for each in whole]),
-            monthly=_mean([each.monthly for each in whole]),
-            never=_mean([each.never for each in whole]),
-        )
+        """The metric's mean over the months that every strategy was measured in; None of one that did not run."""
+        measured = [dict(month.metric) for month in self.months]
+        ran = [name for name in Strategies.model_fields if any(month[name] is not None for month in measured)]
+        whole = [month for month in measured if all(month[name] is not None for name in ran)]
+        means = {name: _mean([month[name] for month in whole]) for name in ran if whole}
+        return Strategies(**{name: means.get(name) for name in Strategies.model_fields})
 
     def against(self, other: float | None) -> float | None:
         """The triggered strategy's error over another's, as a share: 0.02 is two per cent more error."""

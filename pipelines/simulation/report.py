@@ -23,13 +23,18 @@ def simulation_sections(made: Simulation) -> list[Section]:
     return [_sums(made), _errors(made), _decisions(made)]
 
 
+def baseline(made: Simulation) -> str:
+    """The strategy that others are compared with: `monthly`, or `never` where that one was left out."""
+    return "never" if made.mean().monthly is None else "monthly"
+
+
 def summary(made: Simulation) -> list[tuple[str, float | None, str, int, float]]:
-    """One line a strategy: mean metric, that over monthly retraining, retrainings and what they took in seconds."""
+    """One line a strategy: mean metric, that over the baseline's, retrainings and what they took in seconds."""
     mean, took = made.mean(), made.training_seconds
     counts = {"triggered": made.triggered_trainings, "monthly": len(made.months), "never": 0}
-    if mean.monthly is None:  # that baseline was left out
+    if mean.monthly is None:
         del counts["monthly"]
-    base = mean.monthly
+    base = getattr(mean, baseline(made))
     found = []
     for name, count in counts.items():
         value = getattr(mean, name)
@@ -39,24 +44,23 @@ def summary(made: Simulation) -> list[tuple[str, float | None, str, int, float]]
 
 
 def _sums(made: Simulation) -> Section:
-    head = ("strategy", f"mean {made.metric}", "over monthly", "retrainings", "training s")
+    head = ("strategy", f"mean {made.metric}", f"over {baseline(made)}", "retrainings", "training s")
     caption = "Each retraining is one run of the pipeline; the first model is not counted as one"
     return Section("Was it worth it?", table(caption, head, summary(made), marked=(0,)))
 
 
 def _errors(made: Simulation) -> Section:
     months = [outcome.month for outcome in made.months]
+    names = {"triggered": "triggered", "monthly": "every month", "never": "never"}
     data = [
-        Line("triggered", [outcome.metric.triggered for outcome in made.months]),
-        Line("every month", [outcome.metric.monthly for outcome in made.months]),
-        Line("never", [outcome.metric.never for outcome in made.months]),
+        Line(name, [getattr(outcome.metric, field) for outcome in made.months]) for field, name in names.items()
     ]
     data = [line for line in data if any(value is not None for value in line.values)]
     chart = lines(f"{made.metric} by month", made.unit, months, data)
-    head = ("month", "rows", "champion", "triggered", "every month", "never")
+    head = ("month", "rows", "champion", *(line.name for line in data))
     rows: list[Sequence[Cell]] = [
-        (each.month, each.rows, f"v{each.champion:03d}", each.metric.triggered, each.metric.monthly, each.metric.never)
-        for each in made.months
+        (each.month, each.rows, f"v{each.champion:03d}", *(line.values[place] for line in data))
+        for place, each in enumerate(made.months)
     ]
     return Section("Error by month", chart + table("All labelled rows of the month", head, rows))
 

@@ -172,3 +172,16 @@ def test_the_report_shows_the_three_strategies_and_every_decision(done: Simulati
         assert text in page
     assert "http" not in page.replace("http://www.w3.org", "")
     assert [count for _, _, _, count, _ in summary(done)] == [done.triggered_trainings, len(done.months), 0]
+
+
+def test_without_the_monthly_baseline_the_rest_is_still_summed_up(made: Plan) -> None:
+    alone = simulate(replace(made, monthly=False), silent)
+
+    triggered, never = summary(alone)
+
+    assert triggered[1] is not None
+    assert never[1] is not None
+    assert never[2] == "+0.0%"
+    page = simulation_page(alone)
+    assert "over never" in page
+    assert "every month" not in page

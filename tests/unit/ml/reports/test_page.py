@@ -40,7 +40,7 @@ def test_a_page_loads_nothing_and_links_to_its_sections() -> None:
 
     assert 'href="#ones-own"' in text
     assert 'id="ones-own"' in text
-    assert "2013-04-01" in text
+    assert "Made by Fonderie, 2013-04-01 00:00 UTC." in text
     assert not any(outside in text for outside in ("http:", "https:", "src=", "@import", "<link"))
     assert "prefers-color-scheme:dark" in text
 
@@ -53,6 +53,24 @@ def test_a_table_has_a_caption_and_row_and_column_heads() -> None:
     assert [head.get("scope") for head in tree.iter("th")] == ["col", "col", "row", "row"]
     assert [cell.text for cell in tree.iter("td")] == ["1,234.500", "–"]
     assert [row.get("class") for row in tree.findall(".//tbody/tr")] == [None, "marked"]
+
+
+def test_a_column_with_a_number_is_aligned_as_one_and_months_are_never_broken() -> None:
+    made = table("", ["month", "limit", "why"], [["2013-04", 0.5, "it is so"], ["2013-05", "origin", "2013-06"]])
+    tree = ElementTree.fromstring(str(made))
+
+    assert [cell.get("class") for cell in tree.findall(".//tbody//*[@class]")] == [
+        "word", "number",
+        "word", "number", "word",
+    ]  # fmt: skip
+
+
+def test_numbers_in_charts_are_written_out_and_both_sides_of_a_comparison_are_told() -> None:
+    alone, compared = bars("b", "", [Bar("x", 13580.0)]), bars("b", "", [Bar("x", 7.01, other=8.87)])
+
+    assert "13,580</text>" in alone
+    assert "e+" not in alone
+    assert "7.01 vs 8.87</text>" in compared
 
 
 @pytest.mark.parametrize(
