@@ -50,7 +50,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+# What a machine says no with; an OSError of another kind is a bug of ours.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NOT_OURS = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EIO)
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
@@ -113,10 +115,22 @@ def _wrong_usage(error: TyperException) -> FonderieError:
     return BadInputError(what, hint=f"{path} --help")
 
 
+def _refusal(error: OSError) -> FonderieError | None:
+    """What the machine refuses, as an error of ours."""
+    if error.errno in DISK_FULL:
+        return StepFailedError(
+            "the disk is full", where=error.filename, hint="free some space; nothing is half-written"
+        )
+    if error.errno in NOT_OURS:
+        hint = "FONDERIE_HOME names another folder for what is kept"
+        return StepFailedError(f"{(error.strerror or str(error)).lower()}", where=error.filename, hint=hint)
+    return None
+
+
 def main() -> None:
     """Run the command line; a `FonderieError` becomes its message and its exit code."""
     try:
-        sys.exit(build(sys.argv[1:])(standalone_mode=False))
+        code = build(sys.argv[1:])(standalone_mode=False)
     except FonderieError as error:
         fail(error)
     except TyperException as error:
@@ -125,12 +139,14 @@ def main() -> None:
         print("nothing was done", file=sys.stderr)
         raise SystemExit(int(ExitCode.ERROR)) from None
     except OSError as error:
-        if error.errno not in DISK_FULL:
+        if (refusal := _refusal(error)) is None:
             raise
-        fail(StepFailedError("the disk is full", where=error.filename, hint="free some space; nothing is half-written"))
+        fail(refusal)
     except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    if code == ExitCode.INTERRUPTED:
         print("interrupted", file=sys.stderr)
-        raise SystemExit(int(ExitCode.INTERRUPTED)) from None
+    sys.exit(code)
 
 
 if __name__ == "__main__":

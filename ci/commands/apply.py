@@ -13,7 +13,7 @@ def command(
     environment: Annotated[str, typer.Argument(help="The environment to change.")],
     plan: Annotated[str | None, typer.Option(help="The reviewed plan's hash, from the preview's last line.")] = None,
     reviewed: Annotated[
-        bool, typer.Option(help="Take the hash from the preview's comment on the merged pull request.")
+        bool, typer.Option("--reviewed", help="Take the hash from the preview's comment on the merged pull request.")
     ] = False,
     allow_destroy: Annotated[
         list[str] | None, typer.Option(help="NAME of a stateful resource that may be lost; repeatable.")

@@ -26,7 +26,7 @@ def command(
     open_it: Annotated[bool, typer.Option("--open", help="Write the page and open it in the browser.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
     post: Annotated[
-        bool, typer.Option(help="Create or update the comment on the pull request, and its status.")
+        bool, typer.Option("--post", help="Create or update the comment on the pull request, and its status.")
     ] = False,
 ) -> None:
     """Show what a change does to infrastructure, access, models, policy and cost: destroys first, no secrets.

@@ -12,7 +12,7 @@ import typer
 def command(
     model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
     out: Annotated[
-        Path | None, typer.Option(help="Where to write it; .fonderie/reports/<model>.html by default.")
+        Path | None, typer.Option(help="Where to write it; .fonderie/reports/MODEL.html by default.")
     ] = None,
     registry: Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the path as JSON.")] = False,

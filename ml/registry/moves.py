@@ -40,7 +40,9 @@ def rolled_back(
     target = previous if to is None else to
     if target is None:
         raise RefusedError(
-            "there is no previous champion to go back to", where="rollback", hint="name a version: --to 2"
+            "there is no previous champion to go back to",
+            where="rollback",
+            hint="fonderie models list; name a version: --to 2",
         )
     if target == current:
         raise BadInputError(f"{_label(target)} is champion already", where="rollback")

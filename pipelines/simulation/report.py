@@ -52,9 +52,7 @@ def _sums(made: Simulation) -> Section:
 def _errors(made: Simulation) -> Section:
     months = [outcome.month for outcome in made.months]
     names = {"triggered": "triggered", "monthly": "every month", "never": "never"}
-    data = [
-        Line(name, [getattr(outcome.metric, field) for outcome in made.months]) for field, name in names.items()
-    ]
+    data = [Line(name, [getattr(outcome.metric, field) for outcome in made.months]) for field, name in names.items()]
     data = [line for line in data if any(value is not None for value in line.values)]
     chart = lines(f"{made.metric} by month", made.unit, months, data)
     head = ("month", "rows", "champion", *(line.name for line in data))

@@ -135,6 +135,20 @@ def test_every_commands_help_has_an_example_that_the_command_line_takes(name: st
         assert own, f"fonderie {shlex.join(path)} --help has no example of itself"
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_word_of_a_help_text_is_swallowed_as_html(name: str) -> None:
+    for path, command in leaves(typer.main.get_command(build([name])).commands[name], [name]):  # type: ignore[attr-defined]
+        for text in [command.help or "", *(getattr(option, "help", None) or "" for option in command.params)]:
+            assert not re.search(r"<\w", text), f"fonderie {shlex.join(path)} --help: {text}"
+
+
+def test_every_row_of_a_table_belongs_to_one() -> None:
+    for page in PAGES:
+        for token in MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8")):
+            lost = token.type == "inline" and token.content.lstrip().startswith("|")
+            assert not lost, f"{page.relative_to(ROOT)}:{token.map}: {token.content[:60]}"
+
+
 def test_every_command_says_what_it_does() -> None:
     for name, (_, line) in COMMANDS.items():
         assert len(line) > 10, name

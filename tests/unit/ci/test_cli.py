@@ -1,8 +1,11 @@
 """The command line itself: versions, wrong usage, and what a machine reads of it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,3 +53,32 @@ def test_a_group_without_a_command_shows_its_help() -> None:
 
     assert "show" in done.stdout
     assert "error" not in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    inside = tmp_path / "file" / "home"
+
+    done = subprocess.run(
+        [FONDERIE, "demo"], env=os.environ | {"FONDERIE_HOME": str(inside)}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == ExitCode.STEP_FAILED
+    assert f"error: {inside}" in done.stderr
+    assert "not a directory" in done.stderr
+    assert "hint: FONDERIE_HOME" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_interrupted_says_so_and_ends_with_its_code() -> None:
+    slow = "import time, ci.commands.check as c; c.command = lambda: time.sleep(60); print('begun', flush=True)"
+    command = [sys.executable, "-c", f"import sys; sys.argv[1:] = ['check']; {slow}; from ci.cli import main; main()"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "begun\n"
+        time.sleep(1)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=20)
+
+    assert running.returncode == ExitCode.INTERRUPTED
+    assert said == "interrupted\n"
