@@ -164,8 +164,17 @@ def predict(
 
 
 @component
-def conclude(run_id: str, job: str, code_version: str, status: dsl.PipelineTaskFinalStatus) -> None:
-    """One structured line in the log, whatever happened: alerts count it."""
-    from pipelines import steps
+def conclude(
+    run_id: str,
+    job: str,
+    code_version: str,
+    status: dsl.PipelineTaskFinalStatus,
+    config: str = "",
+    month: str = "",
+    history: str = "",
+) -> None:
+    """One structured line in the log, whatever happened: alerts count it. A failed retraining is told to `history`."""
+    from pipelines import monitoring_steps, steps
 
     steps.conclude(run_id or job, status.state, status.error_message)
+    monitoring_steps.settle(config, month, history, status.state)

@@ -71,6 +71,19 @@ def rest(decision: str) -> str:
     return "none"
 
 
+def settle(config: str, month: str, history: str, state: str) -> None:
+    """Remember that the retraining of `month` failed: it answered nothing, and the month may be asked for again.
+
+    Of a run that nobody asked for by a topic `history` knows nothing, and there is nothing to remember.
+    """
+    if not history or state == "SUCCEEDED":
+        return
+    known = History.of(read_config(config).name, history)
+    for event in known.trainings():
+        if event.month == month and event.outcome is TrainingOutcome.STARTED:
+            known.record_training(event.model_copy(update={"outcome": TrainingOutcome.FAILED}))
+
+
 def report(config: str, history: str, verdict: str, decision: str, out: str) -> None:
     """Write the month as one HTML page."""
     from ml.monitoring.page import monitoring_page

@@ -22,13 +22,14 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
         run_id: str = "",
         registry: str = "",
         data: str = "",
+        history: str = "",
         commit: str = "unknown",
         code_version: str = code,
         config: str = config_json,
     ) -> None:
         about: dict[str, Any] = {"config": config, "code_version": code_version}
         run: dict[str, Any] = {"run_id": run_id, "job": dsl.PIPELINE_JOB_NAME_PLACEHOLDER}
-        with dsl.ExitHandler(set_up(task.conclude(code_version=code_version, **run))):
+        with dsl.ExitHandler(set_up(task.conclude(month=month, history=history, **run, **about))):
             extracted = set_up(task.extract(month=month, data=data, **about))
             partitions = extracted.outputs["partitions"]
             validated = set_up(task.validate(partitions=partitions, **about))

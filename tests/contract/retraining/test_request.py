@@ -5,109 +5,213 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
+from google.oauth2.credentials import Credentials
 
+from fonderie.google import Access
 from ml.monitoring.request import RetrainRequest
 from ml.monitoring.signals import DRIFT_ALARM, lines
 from ml.monitoring.trigger import Action, TriggerDecision
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
 from pipelines.compile import compiled
+from pipelines.engines.vertex import VertexEngine, VertexSettings
 from tests.contract.retraining.workflow import WorkflowError, run
+from tests.google.discovery import RejectedError
+from tests.google.server import Google, running
 
 INFRA = Path("infra")
 WORKFLOW = yaml.safe_load((INFRA / "workflows" / "retrain.yaml").read_text().replace("${not(", "${not ("))
 # In Workflows `not` is a function and an operator; in Python's grammar, which the interpreter borrows, only the latter.
 
+IMAGE = "europe-west1-docker.pkg.dev/p/images/training@sha256:" + "b" * 64
+TEMPLATE = "air_time/training/abc.json"
 ENV = {
     "PROJECT": "p",
     "REGION": "europe-west1",
     "TEMPLATES_BUCKET": "p-templates",
     "PIPELINE_ROOT": "gs://p-artefacts/runs",
     "RUNS_AS": "pipelines@p.iam.gserviceaccount.com",
-    "PIPELINES": json.dumps({"air_time": {"object": "air_time/training/abc.json", "parameters": {"registry": "r"}}}),
+    "PIPELINES": json.dumps({"air_time": {"object": TEMPLATE, "parameters": {"registry": "r"}}}),
 }
 REQUEST = RetrainRequest(model="air_time", month="2013-05", reason="error: mae error")
+JOBS = "projects/p/locations/europe-west1/pipelineJobs"
+FIRST, SECOND, THIRD = (f"{JOBS}/{REQUEST.job_id}{attempt}" for attempt in ("", "-2", "-3"))
 
 
-class Google:
-    """Cloud Storage and Vertex AI as the workflow meets them."""
+class Workflows:
+    """Runs the workflow's own text; its calls go over HTTP to the stand-in, which checks each by Google's documents."""
 
-    def __init__(self, answer: int = 200) -> None:
-        self.answer, self.fetched, self.jobs, self.said = answer, [], [], []
+    def __init__(self, google: Google) -> None:
+        self.google, self.said = google, []
         self.calls = {
-            "googleapis.storage.v1.objects.get": self.get,
-            "http.post": self.post,
+            "googleapis.storage.v1.objects.get": self.fetch,
+            "http.post": lambda **call: self.ask("POST", **call),
+            "http.get": lambda **call: self.ask("GET", **call),
             "sys.log": lambda **said: self.said.append(said["json"]),
         }
 
-    def get(self, **arguments: Any) -> Any:
-        self.fetched.append(arguments)
-        return {"pipelineInfo": {"name": "training-air-time"}}
+    def run(self, message: bytes = REQUEST.message()) -> Any:
+        """With a message as Eventarc hands it over."""
+        data = {"message": {"data": base64.b64encode(message).decode(), "attributes": {}}}
+        return run(WORKFLOW, {"data": data}, ENV, self.calls)
 
-    def post(self, *, url: str, auth: Any, body: dict[str, Any]) -> Any:
-        if self.answer != 200:
-            raise WorkflowError({"code": self.answer, "tags": ["HttpError"]})
-        self.jobs.append((url, body))
-        return {"body": {"name": url.split("/v1/")[1].replace("?pipelineJobId=", "/")}}
+    def fetch(self, *, bucket: str, object: str, alt: str) -> Any:
+        url = f"{self.google.address}/storage/v1/b/{bucket}/o/{object}"
+        return httpx.get(url, params={"alt": alt}).raise_for_status().json()
+
+    def ask(self, method: str, *, url: str, auth: Any, body: Any = None) -> Any:
+        assert auth == {"type": "OAuth2"}
+        url = url.replace("https://europe-west1-aiplatform.googleapis.com", self.google.address)
+        answer = httpx.request(method, url, json=body)
+        if answer.is_error:
+            raise WorkflowError({"code": answer.status_code, "tags": ["HttpError"]})
+        return {"body": answer.json()}
 
 
-def event(message: bytes) -> dict[str, Any]:
-    """As Eventarc hands it over."""
-    return {"data": {"message": {"data": base64.b64encode(message).decode(), "attributes": {}}}}
+@pytest.fixture(scope="module")
+def server() -> Iterator[Google]:
+    with running() as google:
+        yield google
 
 
-def test_a_published_request_starts_the_training_pipeline_of_its_month() -> None:
-    google = Google()
-    name = run(WORKFLOW, event(REQUEST.message()), ENV, google.calls)
-    ((url, body),) = google.jobs
-    assert url.endswith(f"/pipelineJobs?pipelineJobId={REQUEST.job_id}")
-    assert name.endswith(REQUEST.job_id)
-    given = body["runtimeConfig"]["parameterValues"]
+@pytest.fixture
+def workflows(server: Google, spec: bytes) -> Workflows:
+    server.start_anew()
+    server.storage.buckets["p-templates"] = {TEMPLATE: (1, spec)}
+    return Workflows(server)
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bytes]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FONDERIE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield compiled("air_time", "training", IMAGE).path.read_bytes()
+
+
+def ends(google: Google, name: str, state: str) -> None:
+    google.jobs.jobs[name]["state"] = f"PIPELINE_STATE_{state}"
+
+
+def test_a_published_request_starts_the_training_pipeline_of_its_month(workflows: Workflows, spec: bytes) -> None:
+    assert workflows.run() == FIRST
+
+    ((name, job),) = workflows.google.jobs.jobs.items()
+    assert name == FIRST
+    given = job["runtimeConfig"]["parameterValues"]
     assert given == {"registry": "r", "month": "2013-05", "run_id": REQUEST.job_id}
-    assert body["serviceAccount"] == ENV["RUNS_AS"]
-    assert body["pipelineSpec"] == {"pipelineInfo": {"name": "training-air-time"}}
-    assert google.fetched == [{"bucket": "p-templates", "object": "air_time%2Ftraining%2Fabc.json", "alt": "media"}]
-    assert google.said == [{"event": "retrain_started", "job": REQUEST.job_id, "reason": REQUEST.reason}]
+    assert job["serviceAccount"] == ENV["RUNS_AS"]
+    assert job["pipelineSpec"] == json.loads(spec)
+    assert workflows.google.refused == []
+    assert workflows.said == [{"event": "retrain_started", "job": REQUEST.job_id, "reason": REQUEST.reason}]
 
 
-def test_the_training_pipeline_has_the_parameters_that_the_workflow_gives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("state", ["PENDING", "RUNNING", "SUCCEEDED", "CANCELLING", "PAUSED"])
+def test_the_second_request_for_a_month_is_a_success_without_a_second_run(workflows: Workflows, state: str) -> None:
+    workflows.run()
+    ends(workflows.google, FIRST, state)
+
+    assert workflows.run() == REQUEST.job_id
+
+    assert list(workflows.google.jobs.jobs) == [FIRST]
+    said = {"event": "retrain_duplicate", "job": REQUEST.job_id, "state": f"PIPELINE_STATE_{state}"}
+    assert workflows.said[1:] == [said]
+
+
+@pytest.mark.parametrize("state", ["FAILED", "CANCELLED"])
+def test_a_month_whose_training_failed_is_trained_on_again_by_the_next_request(
+    workflows: Workflows, state: str
 ) -> None:
-    monkeypatch.setenv("FONDERIE_HOME", str(tmp_path))
-    google = Google()
-    run(WORKFLOW, event(REQUEST.message()), ENV, google.calls)
-    inputs = compiled("air_time", "training", "python").read()["root"]["inputDefinitions"]["parameters"]
-    given = set(google.jobs[0][1]["runtimeConfig"]["parameterValues"])
+    workflows.run()
+    ends(workflows.google, FIRST, state)
+
+    assert workflows.run() == SECOND
+    assert workflows.run() == f"{REQUEST.job_id}-2"
+    ends(workflows.google, SECOND, state)
+    assert workflows.run() == THIRD
+
+    jobs = workflows.google.jobs.jobs
+    assert list(jobs) == [FIRST, SECOND, THIRD]
+    assert {job["runtimeConfig"]["parameterValues"]["run_id"] for job in jobs.values()} == {REQUEST.job_id}
+    events = [each["event"].removeprefix("retrain_") for each in workflows.said]
+    assert events == ["started", "started", "duplicate", "started"]
+
+
+def test_another_month_is_another_run(workflows: Workflows) -> None:
+    workflows.run()
+    other = REQUEST.model_copy(update={"month": "2013-06"})
+
+    assert workflows.run(other.message()) == f"{JOBS}/{other.job_id}"
+
+
+def test_both_sides_of_a_retraining_name_a_second_attempt_the_same(workflows: Workflows) -> None:
+    """The engine that finds the runs again (`pipelines/engines/vertex.py`), and the workflow."""
+    google = workflows.google
+    workflows.run()
+    ends(google, FIRST, "FAILED")
+    access = Access("p", "europe-west1", endpoint=google.address, credentials=Credentials(token="of-the-test"))
+    engine = VertexEngine(VertexSettings(access, ENV["PIPELINE_ROOT"], ENV["RUNS_AS"], {}))
+    with_image = compiled("air_time", "training", IMAGE)
+
+    second = engine.submit(with_image, REQUEST.job_id, {"month": "2013-05", "run_id": REQUEST.job_id})
+
+    assert f"{JOBS}/{second.id}" == SECOND
+    assert workflows.run() == second.id
+
+
+def test_the_training_pipeline_has_the_parameters_that_the_workflow_gives(workflows: Workflows, spec: bytes) -> None:
+    workflows.run()
+    inputs = json.loads(spec)["root"]["inputDefinitions"]["parameters"]
+    given = set(workflows.google.jobs.jobs[FIRST]["runtimeConfig"]["parameterValues"])
     needed = {name for name, each in inputs.items() if not each.get("isOptional")}
     assert needed <= given <= set(inputs)
 
 
-def test_the_second_request_for_a_month_is_a_success_without_a_second_run() -> None:
-    google = Google(answer=409)
-    assert run(WORKFLOW, event(REQUEST.message()), ENV, google.calls) == REQUEST.job_id
-    assert google.said == [{"event": "retrain_duplicate", "job": REQUEST.job_id}]
-
-
 @pytest.mark.parametrize("code", [400, 403, 500])
-def test_any_other_refusal_fails_the_workflow(code: int) -> None:
+def test_any_other_refusal_fails_the_workflow(workflows: Workflows, code: int) -> None:
+    refusing(workflows, code, 1)
     with pytest.raises(WorkflowError):
-        run(WORKFLOW, event(REQUEST.message()), ENV, Google(answer=code).calls)
+        workflows.run()
+    assert workflows.google.jobs.jobs == {}
+
+
+def test_a_moment_without_an_answer_is_sat_out(workflows: Workflows) -> None:
+    refusing(workflows, 503, 5)
+    assert workflows.run() == FIRST
+    refusing(workflows, 503, 6)
+    with pytest.raises(WorkflowError):
+        workflows.run(REQUEST.model_copy(update={"month": "2013-06"}).message())
+
+
+def refusing(workflows: Workflows, code: int, times: int) -> None:
+    """The next creations of a job."""
+    create = workflows.google.jobs._create
+    left = [RejectedError(code, "UNAVAILABLE", "not now")] * times
+
+    def answer(*call: Any) -> dict[str, Any]:
+        if left:
+            raise left.pop()
+        return create(*call)
+
+    workflows.google.jobs._create = answer  # type: ignore[method-assign]  # start_anew makes another
 
 
 @pytest.mark.parametrize(
     ("change", "says"), [({"model": "wind"}, "no training pipeline"), ({"month": "May 2013"}, "not a month")]
 )
-def test_a_request_for_what_is_not_there_is_refused_before_anything_is_read(change: dict[str, str], says: str) -> None:
-    google = Google()
+def test_a_request_for_what_is_not_there_is_refused_before_anything_is_read(
+    workflows: Workflows, change: dict[str, str], says: str
+) -> None:
     message = json.dumps(REQUEST.model_dump() | change).encode()
     with pytest.raises(WorkflowError, match=says):
-        run(WORKFLOW, event(message), ENV, google.calls)
-    assert google.fetched == google.jobs == []
+        workflows.run(message)
+    assert workflows.google.calls == []
 
 
 def test_the_workflow_reads_no_field_that_a_request_lacks() -> None:
@@ -150,23 +254,30 @@ def test_the_workflow_has_the_shape_that_workflows_demand() -> None:
         "result",
         "try",
         "except",
+        "retry",
         "raise",
         "return",
         "steps",
         "next",
         "condition",
     }
+    names: list[str] = []
 
-    def check(steps: list[dict[str, Any]]) -> None:
+    def check(steps: list[dict[str, Any]], around: set[str]) -> None:
+        reached = around | {name for step in steps for name in step}
         for step in steps:
             ((name, body),) = step.items()
+            names.append(name)
             assert re.fullmatch(r"[a-z_]+", name)
             assert set(body) <= known
-            check(body.get("steps", []))
-            check(body.get("except", {}).get("steps", []))
+            assert body.get("next", name) in reached
+            check(body.get("steps", []), reached)
+            check(body.get("except", {}).get("steps", []), reached)
             for case in body.get("switch", []):
                 assert set(case) <= known
-                check(case.get("steps", []))
+                assert case.get("next", name) in reached
+                check(case.get("steps", []), reached)
 
     assert set(WORKFLOW) == {"main"}
-    check(WORKFLOW["main"]["steps"])
+    check(WORKFLOW["main"]["steps"], set())
+    assert len(names) == len(set(names))

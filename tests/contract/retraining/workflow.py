@@ -19,6 +19,10 @@ Calls = Mapping[str, Callable[..., Any]]
 """`http.post` and the like: keyword arguments in, the result out."""
 
 
+TRANSIENT = {429, 502, 503, 504}
+"""What `http.default_retry` tries again, five times. Source: Workflows, "http.default_retry"."""
+
+
 class WorkflowError(Exception):
     """What a workflow raises: a text, or a map with `code` and `tags`."""
 
@@ -31,6 +35,12 @@ class _ReturnError(Exception):  # how `return` leaves nested steps
     def __init__(self, value: Any) -> None:
         super().__init__()
         self.value = value
+
+
+class _JumpError(Exception):  # how `next` leaves for a step of this list of steps, or of one around it
+    def __init__(self, to: str) -> None:
+        super().__init__(to)
+        self.to = to
 
 
 def run(workflow: Mapping[str, Any], event: Any, env: Mapping[str, str], calls: Calls) -> Any:
@@ -49,9 +59,20 @@ class _Interpreter:
         self.env, self.calls = env, calls
 
     def steps(self, steps: list[dict[str, Any]], scope: Scope) -> None:
-        for step in steps:
-            ((_, body),) = step.items()
-            self.step(body, scope)
+        names, at = [name for step in steps for name in step], 0
+        while at < len(steps):
+            body = dict(steps[at][names[at]])
+            to = body.pop("next", None)
+            try:
+                self.step(body, scope)
+                if to is not None:
+                    raise _JumpError(to)
+            except _JumpError as jump:
+                if jump.to not in names:
+                    raise
+                at = names.index(jump.to)
+            else:
+                at += 1
 
     def step(self, body: Mapping[str, Any], scope: Scope) -> None:
         match body:
@@ -61,6 +82,8 @@ class _Interpreter:
                     _assign(scope, name, self.value(value, scope))
             case {"switch": cases}:
                 chosen = next((each for each in cases if self.value(each["condition"], scope)), None)
+                if chosen and "next" in chosen:
+                    raise _JumpError(chosen["next"])
                 if chosen:
                     self.step({key: value for key, value in chosen.items() if key != "condition"}, scope)
             case {"call": name, **rest}:
@@ -68,11 +91,13 @@ class _Interpreter:
                 result = None if name == "sys.log" and name not in self.calls else self.calls[name](**arguments)
                 if "result" in rest:
                     scope[rest["result"]] = result
-            case {"try": attempt, "except": handler}:
+            case {"try": attempt, "except": handler, **rest}:
                 try:
-                    self.step(attempt, scope)
+                    self.attempt(attempt, rest.pop("retry", None), scope)
                 except WorkflowError as error:
-                    self.steps(handler["steps"], scope | {handler["as"]: error.value})
+                    scope[handler["as"]] = error.value
+                    self.steps(handler["steps"], scope)
+                    del scope[handler["as"]]
             case {"raise": value}:
                 raise WorkflowError(self.value(value, scope))
             case {"return": value}:
@@ -81,6 +106,16 @@ class _Interpreter:
                 self.steps(steps, scope)
             case _:
                 raise NotImplementedError(f"a step with {', '.join(body)}")
+
+    def attempt(self, step: Mapping[str, Any], retry: str | None, scope: Scope) -> None:
+        assert retry in (None, "${http.default_retry}")
+        for left in reversed(range(6 if retry else 1)):
+            try:
+                return self.step(step, scope)
+            except WorkflowError as error:
+                if not left or not isinstance(error.value, dict) or error.value["code"] not in TRANSIENT:
+                    raise
+        return None
 
     def value(self, value: Any, scope: Scope) -> Any:
         if isinstance(value, dict):
@@ -93,8 +128,6 @@ class _Interpreter:
         match node:
             case ast.Constant(value):
                 return value
-            case ast.Dict([], []):
-                return {}
             case ast.Name(name):
                 return scope[name]
             case ast.Attribute(value, name):
@@ -105,6 +138,8 @@ class _Interpreter:
                 return self.expression(left, scope) + self.expression(right, scope)
             case ast.BoolOp(ast.And(), parts):
                 return all(self.expression(part, scope) for part in parts)
+            case ast.BoolOp(ast.Or(), parts):
+                return any(self.expression(part, scope) for part in parts)
             case ast.Compare(left, [ast.In()], [right]):
                 return self.expression(left, scope) in self.expression(right, scope)
             case ast.Compare(left, [ast.Eq()], [right]):
@@ -123,6 +158,7 @@ class _Interpreter:
             "sys.get_env": lambda key: self.env[key],
             "map.get": lambda table, key: table.get(key),
             "default": lambda value, other: other if value is None else value,
+            "string": str,
             "text.match_regex": lambda text, pattern: re.search(pattern, text) is not None,
             "text.replace_all": lambda text, old, new: text.replace(old, new),
             "text.url_encode": lambda text: quote(text, safe=""),

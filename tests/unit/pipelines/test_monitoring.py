@@ -6,7 +6,7 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from ml.data.months import Month
 from ml.monitoring.champion import champion_version
 from ml.monitoring.history import History
 from ml.monitoring.request import RetrainRequest
-from ml.monitoring.trigger import TriggerDecision
+from ml.monitoring.trigger import TrainingEvent, TrainingOutcome, TriggerDecision
 from ml.monitoring.verdict import MonthVerdict
 from ml.monitoring.watch import watch
 from ml.registry import open_registry
@@ -131,6 +131,58 @@ def test_a_request_is_published_once_and_the_month_is_not_asked_for_again(
     assert job == sent.job_id == "retrain-air-time-2013-04"
     again, _, _ = run_steps(quick, tmp_path)
     assert again == "wait"
+
+
+@pytest.mark.parametrize(
+    ("month", "state", "then"),
+    [
+        ("2013-04", "FAILED", "retrain"),
+        ("2013-04", "CANCELLED", "retrain"),
+        ("2013-04", "SUCCEEDED", "wait"),
+        ("2013-03", "FAILED", "wait"),  # another month's run
+        ("", "FAILED", "wait"),
+    ],
+)
+def test_a_retraining_that_failed_lets_its_month_be_asked_for_again(
+    quick: ModelConfig, tmp_path: Path, topic: type[Topic], month: str, state: str, then: str
+) -> None:
+    text, history = quick.model_dump_json(), str(tmp_path / "history")
+    _, _, decision = run_steps(quick, tmp_path)
+    first = steps.request(text, history, TOPIC, str(decision))
+
+    steps.settle(text, month, history, state)
+
+    action, _, decision = run_steps(quick, tmp_path)
+    assert action == then
+    if then == "retrain":
+        assert steps.request(text, history, TOPIC, str(decision)) == first
+        assert [each["data"] for each in topic.messages] == [topic.messages[0]["data"]] * 2
+
+
+def test_a_training_that_nobody_asked_for_and_one_that_is_over_are_left_alone(
+    quick: ModelConfig, tmp_path: Path, topic: type[Topic]
+) -> None:
+    text, history = quick.model_dump_json(), str(tmp_path / "history")
+    steps.settle(text, "2013-04", history, "FAILED")
+    assert not (tmp_path / "history").exists()
+    over = TrainingEvent(month="2013-04", day=date(2013, 5, 1), outcome=TrainingOutcome.PROMOTED)
+    History.of("air_time", history).record_training(over)
+    steps.settle(text, "2013-04", history, "FAILED")
+    assert History.of("air_time", history).trainings() == [over]
+    mine = History.of("air_time").trainings()
+    steps.settle(text, "2013-04", "", "FAILED")
+    assert History.of("air_time").trainings() == mine
+
+
+def test_the_training_pipeline_tells_the_history_how_it_ended() -> None:
+    document = compiled("air_time", "training", "python").read()
+    given = document["root"]["dag"]["tasks"]["conclude"]["inputs"]["parameters"]
+    inputs = {name: each.get("componentInputParameter") for name, each in given.items()}
+    assert {name: inputs[name] for name in ("month", "history", "config")} == {
+        "month": "month",
+        "history": "history",
+        "config": "config",
+    }
 
 
 def test_without_a_topic_the_command_is_said_and_nothing_is_remembered(
