@@ -95,7 +95,7 @@ def _attribute(resource: Resource, attribute: str, stack: Stack) -> str:
     """What Google will make of an attribute: a service account's e-mail follows from its id and project."""
     if resource.type == "google_service_account" and attribute in {"email", "member"}:
         project = resource.values.get("project", stack.project)
-        email = f"{resource.values['account_id']}@{project}.iam.gserviceaccount.com"
+        email = f"{resource.values.get('account_id', resource.name)}@{project}.iam.gserviceaccount.com"
         return f"serviceAccount:{email}" if attribute == "member" else email
     return name_of(resource, attribute)
 
@@ -110,7 +110,9 @@ def name_of(resource: Resource, attribute: str = "name") -> str:
 
 
 def _identities(resource: Resource) -> list[str]:
-    return [str(member) for member in [resource.values.get("member"), *resource.values.get("members", [])] if member]
+    return [
+        str(member) for member in [resource.values.get("member"), *(resource.values.get("members") or [])] if member
+    ]
 
 
 def _grants(resource: Resource, stack: Stack) -> Iterable[Grant]:

@@ -25,7 +25,8 @@ _TIMEOUT_S = 300
 def scan(source: Path, made: Synthesised, environments: tuple[str, ...]) -> Scan:
     """What policy finds in `made`; the same content is scanned once. A scan that fails says why instead."""
     found = hashlib.sha256("".join(made.digest(name) for name in environments).encode())
-    for path in sorted((source / "infra" / "policy").glob("*.*")):
+    policy = source / "infra" / "policy"
+    for path in sorted([*policy.rglob("*.py"), *policy.rglob("*.toml")]):
         found.update(path.read_bytes())
     kept = home() / "cache" / "preview" / "policy" / f"{found.hexdigest()[:32]}.json"
     try:

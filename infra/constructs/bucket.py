@@ -58,7 +58,9 @@ class Bucket(Construct):
             public_access_prevention="enforced",
             versioning=StorageBucketVersioning(enabled=True),
             soft_delete_policy=StorageBucketSoftDeletePolicy(
-                retention_duration_seconds=0 if env.ephemeral else env.retention.soft_delete_days * DAY_S
+                retention_duration_seconds=0
+                if env.ephemeral and not retained
+                else env.retention.soft_delete_days * DAY_S
             ),
             lifecycle_rule=_lifecycle(versions or env.retention.noncurrent_versions, expire_after_days),
             encryption=StorageBucketEncryption(default_kms_key_name=key_path) if key_path else None,

@@ -45,6 +45,34 @@ def _finding(record: Any, stack: Stack, by_place: dict[tuple[str, str], Resource
     )
 
 
+class _Crashes(logging.Filter):
+    """Keeps checkov's word of a check that failed to run, which it else prints with a traceback and forgets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Take the record out of the log if it is one."""
+        message = record.getMessage()
+        if crashed := message.startswith("Failed to run check"):
+            self.messages.append(message)
+        return not crashed
+
+
+def _unchecked(stack: Stack, message: str) -> Finding:
+    address = message.rpartition(":")[2]
+    path = next((one.path for one in stack.resources if one.address == address), stack.name)
+    return Finding(
+        check="FND_UNCHECKED",
+        what="checkov can judge every resource",
+        stack=stack.name,
+        path=path,
+        address=address,
+        detail=message,
+    )
+
+
 def scan(stack: Stack) -> tuple[int, list[Finding]]:
     """(number of checks made, what failed) for one stack.
 
@@ -53,7 +81,13 @@ def scan(stack: Stack) -> tuple[int, list[Finding]]:
     """
     from checkov.runner_filter import RunnerFilter
 
-    report = _runner().run(root_folder=str(stack.folder), runner_filter=RunnerFilter(framework=["terraform_json"]))
+    crashes, root = _Crashes(), logging.getLogger()
+    runner = _runner()
+    root.addFilter(crashes)
+    try:
+        report = runner.run(root_folder=str(stack.folder), runner_filter=RunnerFilter(framework=["terraform_json"]))
+    finally:
+        root.removeFilter(crashes)
     if report.parsing_errors:
         raise StepFailedError("checkov could not parse it", where=Path(report.parsing_errors[0]))
     made = len(report.passed_checks) + len(report.failed_checks)
@@ -63,4 +97,5 @@ def scan(stack: Stack) -> tuple[int, list[Finding]]:
         )
     by_place = {(resource.name, resource.path): resource for resource in stack.resources}
     findings = {_finding(record, stack, by_place) for record in report.failed_checks}
+    findings |= {_unchecked(stack, message) for message in crashes.messages}
     return made, sorted(findings, key=lambda finding: (finding.check, finding.path))

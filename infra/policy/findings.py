@@ -32,11 +32,24 @@ class Finding(Frozen):
         return self.check, self.path
 
 
+class Where(StrEnum):
+    """The environments that a waiver speaks of, when it is not all of them."""
+
+    EPHEMERAL = "ephemeral"
+    NO_KEYS = "without customer keys"  # production never counts as one: it has to have keys
+
+
 class Waiver(Frozen):
-    """A check that need not hold somewhere, why, and until when. `path` is a construct path with `*` and `?`."""
+    """A check that need not hold somewhere, why, and until when.
+
+    `path` is a construct path, `detail` what the finding says is wrong, both with `*` and `?`; `where` narrows it to
+    environments with that setting, so that a new environment needs no waivers of its own.
+    """
 
     check: str
     path: str
+    detail: str = "*"
+    where: Where | None = None
     reason: str
     expires: datetime.date
 

@@ -40,5 +40,5 @@ def evaluate(
         findings += [*failed, *own_failed]
     if not by_checkov:
         raise StepFailedError("checkov made no check at all", where=", ".join(checked), hint="is the synth empty?")
-    kept, waived, problems = apply_waivers(findings, waivers, today=today, complete=complete)
+    kept, waived, problems = apply_waivers(findings, waivers, today=today, complete=complete, environments=environments)
     return Verdict(checked=checked, failed=tuple(kept), waived=tuple(waived), problems=tuple(problems))

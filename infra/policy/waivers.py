@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
 from fonderie.errors import BadInputError
-from infra.policy.findings import Finding, Waived, Waiver, WaiverProblem
+from infra.policy.findings import Finding, Waived, Waiver, WaiverProblem, Where
+from infra.settings import Environment
 
 FILE = Path(__file__).parent / "waivers.toml"
 
@@ -39,22 +41,44 @@ def read_waivers(file: Path = FILE) -> list[Waiver]:
     return waivers
 
 
-def covers(waiver: Waiver, finding: Finding) -> bool:
-    """Whether the waiver speaks of this finding."""
-    return waiver.check == finding.check and fnmatchcase(finding.path, waiver.path)
+def covers(waiver: Waiver, finding: Finding, env: Environment | None = None) -> bool:
+    """Whether the waiver speaks of this finding, in this environment."""
+    return (
+        waiver.check == finding.check
+        and fnmatchcase(finding.path, waiver.path)
+        and fnmatchcase(finding.detail, waiver.detail)
+        and _is_there(waiver.where, env)
+    )
+
+
+def _is_there(where: Where | None, env: Environment | None) -> bool:
+    match where:
+        case None:
+            return True
+        case Where.EPHEMERAL:
+            return env is not None and env.ephemeral
+        case Where.NO_KEYS:
+            return env is not None and not env.customer_keys and not env.production
 
 
 def apply_waivers(
-    findings: Sequence[Finding], waivers: Sequence[Waiver], *, today: datetime.date, complete: bool
+    findings: Sequence[Finding],
+    waivers: Sequence[Waiver],
+    *,
+    today: datetime.date,
+    complete: bool,
+    environments: Mapping[str, Environment] = MappingProxyType({}),
 ) -> tuple[list[Finding], list[Waived], list[tuple[Waiver, WaiverProblem]]]:
     """(failed, waived, waivers that fail): an expired waiver covers nothing and fails itself.
 
     `complete` says that every environment was scanned; only then is a waiver that covered nothing unused.
+    `environments` are their settings by name, for waivers that hold in some only.
     """
     live = [waiver for waiver in waivers if waiver.expires >= today]
     failed, waived, used = [], [], set()
     for finding in findings:
-        waiver = next((waiver for waiver in live if covers(waiver, finding)), None)
+        env = environments.get(finding.stack.partition("-")[0])
+        waiver = next((waiver for waiver in live if covers(waiver, finding, env)), None)
         if waiver is None:
             failed.append(finding)
         else:

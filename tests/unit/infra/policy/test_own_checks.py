@@ -28,11 +28,15 @@ def broken(resource_type: str, values: dict[str, Any], env: Environment) -> dict
     return {finding.check: finding.detail for finding in findings}
 
 
+KEY = "projects/fonderie-local/locations/europe-west1/keyRings/local-fonderie/cryptoKeys/data"
 BUCKET = {
     "name": "b",
     "location": "europe-west1",
     "deletion_policy": "PREVENT",
-    "encryption": [{"default_kms_key_name": "projects/p/k"}],
+    "public_access_prevention": "enforced",
+    "uniform_bucket_level_access": True,
+    "versioning": [{"enabled": True}],
+    "encryption": [{"default_kms_key_name": KEY}],
 }
 
 
@@ -44,7 +48,7 @@ def test_a_protected_encrypted_bucket_in_the_region_breaks_nothing(strict: Envir
     ("resource_type", "values", "check", "said"),
     [
         ("google_storage_bucket", BUCKET | {"location": "US"}, "FND_REGION", "location = us"),
-        ("google_storage_bucket", BUCKET | {"deletion_policy": "DELETE"}, "FND_PROTECTION", "neither"),
+        ("google_storage_bucket", BUCKET | {"deletion_policy": "DELETE"}, "FND_PROTECTION", "deletion_policy = DELETE"),
         ("google_storage_bucket", BUCKET | {"encryption": []}, "FND_ENCRYPTION", "no key"),
         ("google_service_account_key", {"service_account_id": "a@p"}, "FND_KEY", "a@p"),
         ("google_project_iam_member", {"role": "roles/editor", "member": "user:a@b.c"}, "FND_PRIMITIVE_ROLE", "user:a"),
@@ -56,13 +60,13 @@ def test_a_protected_encrypted_bucket_in_the_region_breaks_nothing(strict: Envir
         ),
         (
             "google_project_iam_binding",
-            {"role": "roles/storage.objectViewer", "members": ["user:a@b.c", "allAuthenticatedUsers"]},
+            {"role": "roles/aiplatform.user", "members": ["user:a@b.c", "allAuthenticatedUsers"]},
             "FND_PUBLIC",
             "allAuthenticatedUsers",
         ),
         (
-            "google_container_node_pool",
-            {"node_config": [{"service_account": "123456-compute@developer.gserviceaccount.com"}]},
+            "google_eventarc_trigger",
+            {"service_account": "123456-compute@developer.gserviceaccount.com"},
             "FND_DEFAULT_ACCOUNT",
             "service_account",
         ),
@@ -74,7 +78,11 @@ def test_a_protected_encrypted_bucket_in_the_region_breaks_nothing(strict: Envir
         ),
         (
             "google_project_iam_custom_role",
-            {"role_id": "x", "permissions": ["storage.buckets.get", "iam.serviceAccounts.signJwt"]},
+            {
+                "role_id": "x",
+                "permissions": ["storage.buckets.get", "iam.serviceAccounts.signJwt"],
+                "lifecycle": {"prevent_destroy": True},
+            },
             "FND_LEAST_PRIVILEGE",
             "iam.serviceAccounts.signJwt",
         ),
@@ -96,7 +104,7 @@ def test_an_ephemeral_environment_needs_no_protection(local: Environment) -> Non
 
 
 def test_the_same_role_on_one_account_is_allowed(strict: Environment) -> None:
-    values = {"role": "roles/iam.serviceAccountTokenCreator", "member": "serviceAccount:x@p", "service_account_id": "y"}
+    values = {"role": "roles/iam.serviceAccountUser", "member": "serviceAccount:x@p", "service_account_id": "y"}
     assert broken("google_service_account_iam_member", values, strict) == {}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from fonderie.errors import BadInputError, StepFailedError
 from infra.policy import checkov_scan
-from infra.policy.findings import Finding, Waiver, WaiverProblem
+from infra.policy.findings import Finding, Waiver, WaiverProblem, Where
 from infra.policy.sarif import sarif
 from infra.policy.scan import evaluate
 from infra.policy.waivers import apply_waivers, read_waivers
@@ -15,7 +15,9 @@ from infra.synthesised import read_stack, read_stacks
 
 TODAY = datetime.date(2026, 11, 22)
 OPEN_BUCKET = {
-    "provider": {"google": [{"default_labels": {"environment": "local", "managed_by": "fonderie", "owner": "us"}}]},
+    "provider": {
+        "google": [{"default_labels": {"environment": "local", "managed_by": "fonderie", "owner": "ml-platform"}}]
+    },
     "resource": {
         "google_storage_bucket": {
             "raw": {
@@ -115,6 +117,66 @@ def test_a_waiver_speaks_of_its_own_check_and_path_only() -> None:
         complete=False,
     )
     assert [one.key for one in failed] == [("D", "local-data/x"), ("C", "local-runtime/x")]
+
+
+def test_a_waiver_may_speak_of_one_thing_that_is_wrong_only() -> None:
+    one = finding("C", "local-data/x").model_copy(update={"detail": "location = us"})
+    other = one.model_copy(update={"detail": "location = asia"})
+    narrow = waiver("C", "*").model_copy(update={"detail": "location = us"})
+
+    failed, waived, _ = apply_waivers([one, other], [narrow], today=TODAY, complete=True)
+
+    assert (failed, [each.finding for each in waived]) == ([other], [one])
+
+
+def test_a_waiver_for_environments_without_keys_is_never_productions() -> None:
+    local = load_environment("local")
+    environments = {
+        "local": local,
+        "lab": local.model_copy(update={"name": "lab"}),
+        "staging": local.model_copy(update={"name": "staging", "customer_keys": True}),
+        "prod": local.model_copy(update={"name": "prod"}),
+    }
+    found = [finding("C", f"{name}-data/x").model_copy(update={"stack": f"{name}-data"}) for name in environments]
+    narrow = waiver("C", "*").model_copy(update={"where": Where.NO_KEYS})
+
+    failed, waived, _ = apply_waivers(found, [narrow], today=TODAY, complete=True, environments=environments)
+
+    assert [one.stack for one in failed] == ["staging-data", "prod-data"]
+    assert [one.finding.stack for one in waived] == ["local-data", "lab-data"]
+
+
+def test_a_waiver_for_what_is_thrown_away_holds_there_only() -> None:
+    local = load_environment("local")
+    environments = {"local": local, "dev": local.model_copy(update={"ephemeral": False})}
+    found = [finding("C", f"{name}-data/x").model_copy(update={"stack": f"{name}-data"}) for name in environments]
+    narrow = waiver("C", "*").model_copy(update={"where": Where.EPHEMERAL})
+
+    failed, _, _ = apply_waivers(found, [narrow], today=TODAY, complete=True, environments=environments)
+
+    assert [one.stack for one in failed] == ["dev-data"]
+
+
+def test_a_check_that_checkov_cannot_make_is_a_finding_without_a_traceback(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """checkov's check of the control plane wants a range in each block; without one it fails and goes on."""
+    folder = tmp_path / "local-runtime"
+    folder.mkdir()
+    cluster = {
+        "//": {"metadata": {"path": "local-runtime/cluster"}},
+        "name": "c",
+        "master_authorized_networks_config": {"cidr_blocks": [{"display_name": "nodes"}]},
+    }
+    document = {"resource": {"google_container_cluster": {"cluster": cluster}}}
+    (folder / "cdk.tf.json").write_text(json.dumps(document, indent=2))
+
+    _, found = checkov_scan.scan(read_stack(folder))
+
+    (crashed,) = [one for one in found if one.check == "FND_UNCHECKED"]
+    assert crashed.path == "local-runtime/cluster"
+    assert "CKV_GCP_18" in crashed.detail
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,177 @@
+"""Who may do what: no keys, nobody at large, no more than is needed, and only the repository from outside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from infra import names
+from infra.policy.checks.look import Look, at, walk
+
+PRIMITIVE_ROLE = re.compile(r"roles/(owner|editor|viewer)(?![\w.])")
+EVERYBODY = re.compile(r"\ball(Authenticated)?Users\b|\bpublicRead(Write)?\b|\bauthenticatedRead\b")
+# A role of Google's that administers what it is granted on, by its name.
+ADMINISTERS = re.compile(r"roles/[\w.]*(admin|owner)$", re.IGNORECASE)
+# What is kept is granted where it is made: on a bucket, a dataset, a key, a secret, a registry, a topic.
+OF_WHAT_IS_KEPT = re.compile(
+    r"roles/(storage\.(object|legacy|folder)|bigquery\.(data|filteredDataViewer)|cloudkms\.|secretmanager\."
+    r"|artifactregistry\.|pubsub\.(publisher|subscriber|editor))"
+)
+PROJECT_IAM_ADMIN = "roles/resourcemanager.projectIamAdmin"
+# Whoever holds one of these on the whole project can become any service account of it, or change who may do what.
+ESCALATING_ROLES = frozenset(
+    {
+        "roles/iam.securityAdmin",
+        "roles/iam.serviceAccountAdmin",
+        "roles/iam.serviceAccountKeyAdmin",
+        "roles/iam.serviceAccountTokenCreator",
+        "roles/iam.serviceAccountUser",
+        "roles/iam.workloadIdentityUser",
+        PROJECT_IAM_ADMIN,
+    }
+)
+# On one account these say who attaches it and which pod or workflow it is; nobody else becomes an account.
+ATTACHING_ROLES = frozenset({"roles/iam.serviceAccountUser", "roles/iam.workloadIdentityUser"})
+OF_ACCOUNT = "google_service_account_iam_"
+# The same powers, one by one, in a role of our own.
+ESCALATING_PERMISSIONS = frozenset(
+    {
+        "iam.roles.create",
+        "iam.roles.update",
+        "iam.serviceAccountKeys.create",
+        "iam.serviceAccounts.actAs",
+        "iam.serviceAccounts.getAccessToken",
+        "iam.serviceAccounts.getOpenIdToken",
+        "iam.serviceAccounts.implicitDelegation",
+        "iam.serviceAccounts.setIamPolicy",
+        "iam.serviceAccounts.signBlob",
+        "iam.serviceAccounts.signJwt",
+        "resourcemanager.projects.setIamPolicy",
+    }
+)
+READS = re.compile(r"(get\w*|list\w*|fullView)$")
+READING_ROLE = re.compile(r"roles/[\w.]*(viewer|reader|accessor)$", re.IGNORECASE)
+DEFAULT_ACCOUNT = re.compile(
+    r"\d+-compute@developer\.gserviceaccount\.com|@appspot\.gserviceaccount\.com|\d+@cloudbuild\.gserviceaccount\.com"
+    r"|@cloudservices\.gserviceaccount\.com"
+)
+# Where a type says whom it runs as; without it Google takes a default account.
+RUNS_AS = {
+    "google_cloudbuild_trigger": "service_account",
+    "google_container_cluster": "node_config.service_account",
+    "google_container_node_pool": "node_config.service_account",
+    "google_eventarc_trigger": "service_account",
+    "google_workflows_workflow": "service_account",
+}
+
+
+def account_keys(look: Look) -> Iterator[str]:
+    """No service account has a key, and nobody may make one: identities are federated or attached."""
+    if look.type in {"google_service_account_key", "google_storage_hmac_key"}:
+        yield look.text("service_account_id") or look.text("service_account_email")
+    if look.text("role") == "roles/iam.serviceAccountKeyAdmin":
+        yield f"{look.text('role')} to {', '.join(look.members)}"
+    if "iam.serviceAccountKeys.create" in at(look.values, "permissions"):
+        yield "iam.serviceAccountKeys.create"
+
+
+def primitive_roles(look: Look) -> Iterator[str]:
+    """No primitive role (owner, editor, viewer) is granted, nor may be."""
+    for argument, value in walk(look.values):
+        if isinstance(value, str) and (match := PRIMITIVE_ROLE.search(value)):
+            yield f"{argument}: {match.group()} to {', '.join(look.members) or 'somebody'}"
+
+
+def public_members(look: Look) -> Iterator[str]:
+    """Nothing is granted to everybody."""
+    for argument, value in walk(look.values):
+        if isinstance(value, str) and (match := EVERYBODY.search(value)):
+            yield f"{look.text('role')} to {match.group()} ({argument})".strip()
+    yield from (f"{look.text('role')} to {member}" for member in look.members if member.startswith("domain:"))
+
+
+def default_accounts(look: Look) -> Iterator[str]:
+    """No default service account is used or granted anything."""
+    for argument, value in walk(look.values):
+        if isinstance(value, str) and DEFAULT_ACCOUNT.search(value):
+            yield f"{argument} = {value}"
+    if path := RUNS_AS.get(look.type):
+        accounts = [account for account in at(look.values, path) if account]
+        if not accounts:
+            yield f"{path} is not given: Google would take a default account"
+        ours = f"@{look.env.project_id}.iam.gserviceaccount.com"
+        yield from (f"{path} = {each}" for each in accounts if not str(each).startswith("${") and ours not in str(each))
+
+
+def least_privilege(look: Look) -> Iterator[str]:
+    """No role lets its holder become others or administer, and what is kept is granted where it is made."""
+    role = look.text("role")
+    holders = ", ".join(look.members)
+    if role == PROJECT_IAM_ADMIN:
+        return  # `bounded` judges it
+    if role in ESCALATING_ROLES and not (look.type.startswith(OF_ACCOUNT) and role in ATTACHING_ROLES):
+        yield f"{role} to {holders}"
+    elif ADMINISTERS.match(role):
+        yield f"{role} administers, to {holders}"
+    elif look.on_project and OF_WHAT_IS_KEPT.match(role):
+        yield f"{role} in the whole project, to {holders}"
+    if look.type.endswith("_iam_custom_role"):
+        permissions = at(look.values, "permissions")
+        yield from sorted(ESCALATING_PERMISSIONS.intersection(permissions))
+        yield from (permission for permission in permissions if "*" in permission)
+    if look.type.endswith("_iam_policy"):
+        yield "a whole policy replaces what others were granted"
+
+
+def bounded(look: Look) -> Iterator[str]:
+    """Who may grant roles in the project may grant only those that a condition lists."""
+    if look.text("role") != PROJECT_IAM_ADMIN:
+        return
+    expressions = " ".join(map(str, at(look.values, "condition.expression")))
+    listed = re.fullmatch(r"api\.getAttribute\('iam\.googleapis\.com/modifiedGrantsByRole', \[\]\)"
+                          r"\.hasOnly\(\[(.*)\]\)", expressions)  # fmt: skip
+    if not listed:
+        yield f"no condition lists the roles: {expressions or 'none at all'}"
+        return
+    for role in re.findall(r"'([^']*)'", listed[1]):
+        if role in ESCALATING_ROLES or ADMINISTERS.match(role):
+            yield f"the condition allows {role}"
+
+
+def plan_reads(look: Look) -> Iterator[str]:
+    """Any pull request's workflow becomes the plan identity, so it reads and changes nothing."""
+    own = names.custom_role(look.env, names.Identity.PLAN)
+    if look.type.endswith("_iam_custom_role") and look.text("role_id") == own:
+        for permission in at(look.values, "permissions"):
+            if not READS.search(permission) and permission != "logging.logEntries.create":
+                yield f"{permission} in {own}"
+    if names.member(look.env, names.Identity.PLAN) in look.members:
+        role = look.text("role")
+        if role not in {own, "roles/logging.logWriter"} and not READING_ROLE.match(role):
+            yield f"{role} to {names.Identity.PLAN}"
+
+
+def federation(look: Look) -> Iterator[str]:
+    """From outside only the repository comes in, and only its protected branch changes anything."""
+    git = look.env.git
+    if look.type == "google_iam_workload_identity_pool_provider":
+        if look.text("attribute_condition") != f"assertion.repository == '{git.repository}'":
+            yield f"attribute_condition = {look.text('attribute_condition') or 'none'}"
+        if at(look.values, "oidc.issuer_uri") != ["https://token.actions.githubusercontent.com"]:
+            yield f"issuer = {at(look.values, 'oidc.issuer_uri') or 'none'}"
+        mapping = look.values.get("attribute_mapping") or {}
+        if mapping.get("attribute.repository") != "assertion.repository":
+            yield f"attribute.repository = {mapping.get('attribute.repository')}"
+        if mapping.get("attribute.repository_ref") not in {None, "assertion.repository + '@' + assertion.ref"}:
+            yield f"attribute.repository_ref = {mapping.get('attribute.repository_ref')}"
+    pool = f"principalSet://iam.googleapis.com/{names.identity_pool_path(look.env)}"
+    protected = f"{pool}/attribute.repository_ref/{git.repository}@refs/heads/{git.branch}"
+    anywhere = f"{pool}/attribute.repository/{git.repository}"
+    plan = names.email(look.env, names.Identity.PLAN)
+    for member in look.members:
+        if not member.startswith("principal"):
+            continue
+        account = look.text("service_account_id")
+        of_plan = account.endswith(plan) or account == names.account_id(look.env, names.Identity.PLAN)
+        if member not in ({anywhere, protected} if of_plan else {protected}):
+            yield f"{look.text('role')} on {account or look.type} to {member}"

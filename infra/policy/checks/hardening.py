@@ -1,0 +1,158 @@
+"""How single arguments must stand: a table of type, argument and value, each row a sentence of why.
+
+An argument that is left out counts as Google's default does: `default` says whether that is good enough.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from infra.policy.checks.look import Check, Look, at, word
+from infra.settings import Environment
+
+
+@dataclass(frozen=True)
+class Want:
+    """What stands at `path` of a `type` matches `pattern`; `default` when nothing stands there is fine too."""
+
+    check: str
+    type: str
+    path: str
+    pattern: str
+    why: str
+    default: bool = False
+    every: bool = True  # every value there, or one of them
+    when: Callable[[Environment], bool] = lambda _: True
+
+
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+CLUSTER, POOL = "google_container_cluster", "google_container_node_pool"
+BUCKET, TRIGGER = "google_storage_bucket", "google_cloudbuild_trigger"
+SYNC = "fleet_default_member_config.configmanagement.config_sync"
+TRUE, FALSE = "true", "false"
+
+WANTS = (
+    # nodes and pods
+    Want("FND_WORKLOAD_IDENTITY", CLUSTER, "workload_identity_config.workload_pool", ".+", "pods act as the nodes"),
+    Want("FND_WORKLOAD_IDENTITY", CLUSTER, "node_config.workload_metadata_config.mode", "GKE_METADATA",
+         "pods read the nodes' token", default=True),
+    Want("FND_WORKLOAD_IDENTITY", POOL, "node_config.workload_metadata_config.mode", "GKE_METADATA",
+         "pods read the nodes' token"),
+    Want("FND_SCOPES", POOL, "node_config.oauth_scopes", re.escape(CLOUD_PLATFORM),
+         "IAM says what may be done, scopes are neither wider nor other than that"),
+    Want("FND_SCOPES", "google_cloud_scheduler_job", "http_target.oauth_token.scope", re.escape(CLOUD_PLATFORM),
+         "IAM says what may be done", default=True),
+    Want("FND_SHIELDED", CLUSTER, "enable_shielded_nodes", TRUE, "nodes could be others than they say", default=True),
+    *(Want("FND_SHIELDED", type, f"node_config.shielded_instance_config.{switch}", TRUE, "nodes could start anything")
+      for type in (CLUSTER, POOL) for switch in ("enable_secure_boot", "enable_integrity_monitoring")),
+    Want("FND_LEGACY", CLUSTER, "enable_legacy_abac", FALSE, "every account of the cluster may do all", default=True),
+    Want("FND_LEGACY", CLUSTER, "master_auth.client_certificate_config.issue_client_certificate", FALSE,
+         "a certificate is a key that never ends", default=True),
+    Want("FND_LEGACY", CLUSTER, "enable_kubernetes_alpha", FALSE, "an alpha cluster is not upgraded", default=True),
+    Want("FND_LEGACY", POOL, "node_config.metadata.disable-legacy-endpoints", TRUE, "the old metadata server is open"),
+    *(Want("FND_LEGACY", type, "node_config.kubelet_config.insecure_kubelet_readonly_port_enabled", "FALSE",
+           "whoever reaches a node reads its pods", default=True) for type in (CLUSTER, POOL)),
+    Want("FND_NETWORK_POLICY", CLUSTER, "datapath_provider", "ADVANCED_DATAPATH", "nothing enforces network policies"),
+    Want("FND_NETWORK_POLICY", CLUSTER, "enable_intranode_visibility", TRUE, "pods of one node talk unseen"),
+    Want("FND_PRIVATE_NODES", POOL, "network_config.enable_private_nodes", TRUE, "nodes are on the internet",
+         default=True),
+    *(Want("FND_PRIVATE_NODES", CLUSTER, each, "(?!(.*/)?default$).+", "nodes are in the default network")
+      for each in ("network", "subnetwork")),
+    Want("FND_FIRST_POOL", CLUSTER, "remove_default_node_pool", TRUE, "a pool stays that no setting describes"),
+    Want("FND_IMAGES", CLUSTER, "binary_authorization.evaluation_mode", "PROJECT_SINGLETON_POLICY_ENFORCE",
+         "no policy says which images run"),
+    Want("FND_POSTURE", CLUSTER, "security_posture_config.mode", "BASIC|ENTERPRISE", "nobody looks for weaknesses"),
+    Want("FND_POSTURE", CLUSTER, "security_posture_config.vulnerability_mode", "VULNERABILITY_(BASIC|ENTERPRISE)",
+         "nobody looks for vulnerable packages"),
+    Want("FND_UPGRADES", CLUSTER, "release_channel.channel", "RAPID|REGULAR|STABLE|EXTENDED", "nothing is upgraded"),
+    Want("FND_UPGRADES", POOL, "management.auto_upgrade", TRUE, "nodes keep what is known to be open"),
+    Want("FND_UPGRADES", POOL, "management.auto_repair", TRUE, "a sick node stays"),
+    Want("FND_UPGRADES", POOL, "node_config.image_type", "COS_CONTAINERD", "an image with more in it", default=True),
+    # logs
+    *(Want("FND_LOGGING", CLUSTER, "logging_config.enable_components", each, f"{each} are not logged", every=False)
+      for each in ("SYSTEM_COMPONENTS", "WORKLOADS")),
+    Want("FND_LOGGING", CLUSTER, "logging_service", "logging.googleapis.com/kubernetes", "no logs", default=True),
+    Want("FND_LOGGING", CLUSTER, "monitoring_service", "monitoring.googleapis.com/kubernetes", "blind", default=True),
+    Want("FND_LOGGING", CLUSTER, "monitoring_config.enable_components", "SYSTEM_COMPONENTS", "blind", every=False),
+    Want("FND_LOGGING", CLUSTER, "monitoring_config.managed_prometheus.enabled", TRUE, "workloads are not measured"),
+    *(Want("FND_LOGGING", "google_project_iam_audit_config", "audit_log_config.log_type", each,
+           f"{each} is not audited", every=False) for each in ("ADMIN_READ", "DATA_READ", "DATA_WRITE")),
+    Want("FND_LOGGING", "google_project_iam_audit_config", "audit_log_config.exempted_members", "(?!)",
+         "somebody reads unseen", default=True),
+    Want("FND_LOGGING", "google_project_iam_audit_config", "service", "allServices", "other services are not audited"),
+    Want("FND_LOGGING", "google_workflows_workflow", "call_log_level", "LOG_(ERRORS_ONLY|ALL_CALLS)", "errors unseen"),
+    Want("FND_LOGGING", "google_vertex_ai_endpoint", "predict_request_response_logging_config.enabled", TRUE,
+         "drift has nothing to compare"),
+    Want("FND_LOGGING", "google_vertex_ai_endpoint",
+         "predict_request_response_logging_config.bigquery_destination.output_uri", "bq://.+", "logged to nowhere"),
+    # what is kept
+    Want("FND_BUCKET_ACCESS", BUCKET, "uniform_bucket_level_access", TRUE, "objects have access lists of their own"),
+    Want("FND_BUCKET_ACCESS", BUCKET, "public_access_prevention", "enforced", "a grant could make it public"),
+    Want("FND_VERSIONING", BUCKET, "versioning.enabled", TRUE, "what is overwritten is gone"),
+    Want("FND_IMAGES", "google_artifact_registry_repository", "docker_config.immutable_tags", TRUE,
+         "a tag could move to another image"),
+    Want("FND_IMAGES", "google_artifact_registry_repository", "vulnerability_scanning_config.enablement_config",
+         "INHERITED", "images are not scanned"),
+    # delivery
+    Want("FND_APPROVAL", TRIGGER, "approval_config.approval_required", TRUE, "nobody approves what is applied",
+         when=lambda env: env.approval or env.production),
+    Want("FND_SCHEDULE", "google_cloud_scheduler_job", "http_target.uri", r"https://[a-z0-9.-]+\.googleapis\.com/.*",
+         "it calls something that is not Google's"),
+    Want("FND_SCHEDULE", "google_cloud_scheduler_job", "http_target.oauth_token.service_account_email", ".+",
+         "it calls as nobody"),
+    Want("FND_CONFIG_SYNC", "google_gke_hub_feature", f"{SYNC}.prevent_drift", TRUE, "what drifts stays"),
+)  # fmt: skip
+
+
+def _names_apply(look: Look) -> bool:
+    return "-apply@" in look.text("service_account")
+
+
+def broken(want: Want, look: Look) -> str | None:
+    """What is wrong with an argument, or None."""
+    found = [word(one) for one in at(look.values, want.path)]
+    if not found:
+        return None if want.default else f"{want.path} is not given: {want.why}"
+    good = [re.fullmatch(want.pattern, one) is not None for one in found]
+    if all(good) if want.every else any(good):
+        return None
+    return f"{want.path} = {', '.join(found)}: {want.why}"
+
+
+def hardened(check: str) -> Check:
+    """The check of that name: every row of the table that has it."""
+    rows = [want for want in WANTS if want.check == check]
+
+    def of_rows(look: Look) -> Iterator[str]:
+        for want in rows:
+            if want.type != look.type or not want.when(look.env):
+                continue
+            if want.check == "FND_APPROVAL" and not _names_apply(look):
+                continue
+            if problem := broken(want, look):
+                yield problem
+
+    of_rows.__doc__ = SENTENCES[check]
+    return of_rows
+
+
+SENTENCES = {
+    "FND_APPROVAL": "What is applied to an environment that asks for it waits for a person.",
+    "FND_BUCKET_ACCESS": "A bucket's access is by IAM alone, and can never be public.",
+    "FND_CONFIG_SYNC": "What drifts on a cluster is put back.",
+    "FND_FIRST_POOL": "The pool that GKE makes first is removed.",
+    "FND_IMAGES": "Images are scanned, their tags never move, and a policy says which may run.",
+    "FND_LEGACY": "Nothing is let in by what Google keeps for old clusters' sake.",
+    "FND_LOGGING": "What happens is logged and measured.",
+    "FND_NETWORK_POLICY": "Network policies are enforced, and traffic within a node is seen.",
+    "FND_POSTURE": "Clusters are looked over for weaknesses.",
+    "FND_PRIVATE_NODES": "Nodes have no public address.",
+    "FND_SCHEDULE": "A schedule calls Google's APIs only, as an identity of ours.",
+    "FND_SCOPES": "Scopes leave it to IAM what may be done.",
+    "FND_SHIELDED": "Nodes start only what they should, and prove who they are.",
+    "FND_UPGRADES": "Clusters and nodes are upgraded and repaired by themselves.",
+    "FND_VERSIONING": "What is overwritten is kept for a while.",
+    "FND_WORKLOAD_IDENTITY": "Pods act as identities of their own, never as the nodes.",
+}

@@ -1,0 +1,95 @@
+"""What reaches what: firewall, network, and the cluster's ways in."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from infra.policy.checks.look import Look, at, blocks, word
+
+PRIVATE = [ipaddress.ip_network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
+# Google's own: Identity-Aware Proxy, and health checks. Source: VPC, "Firewall rules", IAP "TCP forwarding".
+GOOGLES = [ipaddress.ip_network(block) for block in ("35.235.240.0/20", "35.191.0.0/16", "130.211.0.0/22")]
+Range = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _range(value: object) -> Range | None:
+    try:
+        return ipaddress.ip_network(str(value), strict=False)
+    except ValueError:
+        return None
+
+
+def _within(value: object, allowed: list[Range]) -> bool:
+    """Whether a range lies in one of the `allowed`; what is no range (a reference) does not."""
+    found = _range(value)
+    return found is not None and any(
+        isinstance(found, type(block)) and found.subnet_of(block)  # type: ignore[arg-type]  # of the same version
+        for block in allowed
+    )
+
+
+def firewall(look: Look) -> Iterator[str]:
+    """A firewall lets in private ranges and Google's proxy only, says to whom, and by which ports from outside."""
+    if look.type != "google_compute_firewall" or word(look.values.get("direction", "INGRESS")) != "INGRESS":
+        return
+    allows = blocks(look.values, "allow")
+    if not allows or word(look.values.get("disabled", False)) == "true":
+        return
+    sources = at(look.values, "source_ranges")
+    if not sources and not at(look.values, "source_tags") and not at(look.values, "source_service_accounts"):
+        yield "no source is named: everybody"
+    for source in sources:
+        if not _within(source, PRIVATE + GOOGLES):
+            yield f"lets in {source}"
+    outside = [source for source in sources if not _within(source, PRIVATE)]
+    for allow in allows:
+        if str(allow.get("protocol", "all")).lower() == "all":
+            yield "lets in every protocol"
+        elif outside and not allow.get("ports"):
+            yield f"lets {', '.join(map(str, outside))} in by every port"
+    if not at(look.values, "target_tags") and not at(look.values, "target_service_accounts"):
+        yield "no target is named: every machine of the network"
+    if outside and not blocks(look.values, "log_config"):
+        yield "what it lets in from outside is not logged"
+
+
+def network(look: Look) -> Iterator[str]:
+    """The network has the subnets we made and no other, and gives nothing an address of the internet."""
+    if look.type == "google_compute_network" and word(look.values.get("auto_create_subnetworks", True)) != "false":
+        yield "auto_create_subnetworks: a subnet in every region, open to all others"
+    if look.type == "google_compute_subnetwork":
+        if word(look.values.get("private_ip_google_access", False)) != "true":
+            yield "private_ip_google_access is off: Google is reached by way of the internet"
+        if not blocks(look.values, "log_config"):
+            yield "flows are not logged"
+        if at(look.values, "ipv6_access_type") == ["EXTERNAL"]:
+            yield "ipv6_access_type = EXTERNAL: machines have addresses of the internet"
+    if look.type == "google_compute_router_nat" and [word(one) for one in at(look.values, "log_config.enable")] != [
+        "true"
+    ]:
+        yield "translations that fail are not logged"
+
+
+def control_plane(look: Look) -> Iterator[str]:
+    """The cluster's control plane and nodes have no public address, and only private ranges may ask it."""
+    if look.type != "google_container_cluster":
+        return
+    for switch in ("enable_private_nodes", "enable_private_endpoint"):
+        if [word(one) for one in at(look.values, f"private_cluster_config.{switch}")] != ["true"]:
+            yield f"private_cluster_config.{switch} is not true"
+    authorised = "master_authorized_networks_config"
+    if not blocks(look.values, authorised):
+        yield f"no {authorised}: whoever reaches it may ask"
+    ranges = at(look.values, f"{authorised}.cidr_blocks.cidr_block")
+    if len(ranges) < len(at(look.values, f"{authorised}.cidr_blocks")):
+        yield f"{authorised}: a block names no range"
+    for each in ranges:
+        if not _within(each, PRIVATE):
+            yield f"{authorised} lets in {each}"
+    if "true" in map(word, at(look.values, f"{authorised}.gcp_public_cidrs_access_enabled")):
+        yield "gcp_public_cidrs_access_enabled: every customer's machine at Google may ask"
+    if "true" in map(
+        word, at(look.values, "control_plane_endpoints_config.dns_endpoint_config.allow_external_traffic")
+    ):
+        yield "dns_endpoint_config.allow_external_traffic: it answers to the internet"
