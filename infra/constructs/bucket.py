@@ -27,6 +27,7 @@ DAY_S = 86_400
 class Bucket(Construct):
     """Private, versioned bucket: uniform access, no public access, old versions and (optionally) old objects expire.
 
+    With `expires` only objects whose names begin so expire with age, and what lies beside them stays.
     A `retained` bucket is never destroyed, in no environment. `versions` of an overwritten object are kept.
     Source: Cloud Storage, "Uniform bucket-level access", "Object Versioning", "Soft delete".
     """
@@ -41,6 +42,7 @@ class Bucket(Construct):
         readers: Sequence[str] = (),
         writers: Sequence[str] = (),
         expire_after_days: int | None = None,
+        expires: str = "",
         versions: int | None = None,
         key: names.Key = names.Key.DATA,
         retained: bool = False,
@@ -62,7 +64,7 @@ class Bucket(Construct):
                 if env.ephemeral and not retained
                 else env.retention.soft_delete_days * DAY_S
             ),
-            lifecycle_rule=_lifecycle(versions or env.retention.noncurrent_versions, expire_after_days),
+            lifecycle_rule=_lifecycle(versions or env.retention.noncurrent_versions, expire_after_days, expires),
             encryption=StorageBucketEncryption(default_kms_key_name=key_path) if key_path else None,
             force_destroy=env.ephemeral and not retained,
             deletion_policy="PREVENT" if retained else deletion_policy(env),
@@ -74,10 +76,13 @@ class Bucket(Construct):
         grant_each(self, "writer", binding, writers, role="roles/storage.objectUser", **on)
 
 
-def _lifecycle(versions: int, expire_after_days: int | None) -> list[StorageBucketLifecycleRule]:
+def _lifecycle(versions: int, expire_after_days: int | None, expires: str) -> list[StorageBucketLifecycleRule]:
     conditions = [StorageBucketLifecycleRuleCondition(num_newer_versions=versions, with_state="ARCHIVED")]
     if expire_after_days:
-        conditions.append(StorageBucketLifecycleRuleCondition(age=expire_after_days, with_state="LIVE"))
+        prefix = [expires] if expires else None
+        conditions.append(
+            StorageBucketLifecycleRuleCondition(age=expire_after_days, with_state="LIVE", matches_prefix=prefix)
+        )
     return [
         StorageBucketLifecycleRule(action=StorageBucketLifecycleRuleAction(type="Delete"), condition=condition)
         for condition in conditions

@@ -38,6 +38,7 @@ from infra.names.services import (
     vertex_url,
 )
 from infra.names.stored import (
+    RUNS,
     bucket,
     customer_key,
     data_location,
@@ -86,6 +87,7 @@ __all__ = [
     "POOL_LABEL",
     "PREDICTIONS_TABLE",
     "RETRAIN",
+    "RUNS",
     "SERVICES_RANGE",
     "Agent",
     "Bucket",

@@ -64,9 +64,13 @@ def template(model: str, pipeline: str, sha256: str) -> str:
     return f"{pipeline}/{model}-{sha256[:16]}.json"
 
 
+RUNS = "runs"
+"""Folder of the pipelines' bucket whose objects expire; whatever lies beside it is kept."""
+
+
 def pipeline_root(env: Environment) -> str:
-    """Where runs on Vertex AI leave their artefacts."""
-    return f"gs://{bucket(env, Bucket.PIPELINE_ROOT)}/runs"
+    """Where runs on Vertex AI leave their artefacts, which expire."""
+    return f"gs://{bucket(env, Bucket.PIPELINE_ROOT)}/{RUNS}"
 
 
 def registry_location(env: Environment) -> str:
@@ -80,5 +84,5 @@ def data_location(env: Environment) -> str:
 
 
 def monitoring_history(env: Environment) -> str:
-    """Folder of the monitor's verdicts and decisions, as Vertex AI mounts the bucket into a task."""
+    """Folder of the monitor's records, as Vertex AI mounts the bucket into a task; they do not expire."""
     return f"/gcs/{bucket(env, Bucket.PIPELINE_ROOT)}/monitoring"

@@ -70,7 +70,7 @@ class Retention(Settings):
     """How long things are kept."""
 
     raw_days: int = Field(default=730, ge=1, le=3650)
-    pipeline_root_days: int = Field(default=90, ge=1, le=3650)
+    pipeline_root_days: int = Field(default=90, ge=1, le=3650, description="artefacts of runs; not the history")
     noncurrent_versions: int = Field(default=5, ge=1, le=100, description="of an overwritten object")
     predictions_days: int = Field(default=400, ge=1, le=3650)
     untagged_images_days: int = Field(default=30, ge=1, le=3650)

@@ -62,13 +62,14 @@ class DataStack(EnvironmentStack):
             readers=[self.serving, self.monitoring, self.apply],  # who applies brings champions onto their endpoints
             writers=[self.pipelines],
         )
-        Bucket(
+        Bucket(  # the monitor's history lies beside the runs, and is kept
             self,
             "pipeline-root",
             env=env,
             which=names.Bucket.PIPELINE_ROOT,
             writers=[self.pipelines, self.monitoring],
             expire_after_days=retention.pipeline_root_days,
+            expires=f"{names.RUNS}/",
         )
         Bucket(  # Terraform's only objects: who plans reads and who applies writes them here, and nowhere else
             self,

@@ -64,6 +64,25 @@ def test_a_bucket_of_a_throw_away_environment_goes_at_once(stacks: Synthesised, 
     assert bucket["lifecycle_rule"][1]["condition"] == {"age": 30, "with_state": "LIVE"}
 
 
+@pytest.mark.parametrize("name", ["prod", "local"])
+def test_runs_expire_and_the_monitor_s_history_beside_them_stays(stacks: Synthesised, name: str) -> None:
+    env = load_environment(name)
+    bucket = one(stacks[f"{name}-data"], "storage_bucket", name=names.bucket(env, names.Bucket.PIPELINE_ROOT))
+
+    def expires(path: str) -> bool:
+        place, _, object = path.removeprefix("gs://").removeprefix("/gcs/").partition("/")
+        assert place == bucket["name"]
+        aging = [rule["condition"] for rule in bucket["lifecycle_rule"] if "age" in rule["condition"]]
+        return any(object.startswith(tuple(rule.get("matches_prefix", [""]))) for rule in aging)
+
+    assert expires(f"{names.pipeline_root(env)}/retrain-air-time-2013-05/page.html")
+    assert not expires(f"{names.monitoring_history(env)}/air_time/verdicts/2013-04-v001.json")
+    assert bucket["lifecycle_rule"][1]["condition"]["age"] == env.retention.pipeline_root_days
+    for scheduled in load_workloads(env).models:  # the pipelines write where the bucket keeps
+        for pipeline in scheduled.pipelines:
+            assert pipeline.parameters.get("history") in (None, names.monitoring_history(env))
+
+
 def test_the_state_is_kept_whatever_happens(stacks: Synthesised, local: Environment) -> None:
     bucket = one(stacks["local-bootstrap"], "storage_bucket")
     assert bucket["name"] == names.bucket(local, names.Bucket.STATE)
