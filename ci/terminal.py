@@ -21,5 +21,5 @@ def show_table(table: Table, console: Console | None = None, variables: Mapping[
         column.overflow = "fold"
     if not console.is_terminal and not variables.get("COLUMNS", "").isdigit():
         whole = console.measure(table, options=console.options.update(width=_WIDEST)).maximum
-        console.width = max(console.width, whole)
+        console = Console(file=console.file, width=max(console.width, whole), highlight=False, color_system=None)
     console.print(table, soft_wrap=False)

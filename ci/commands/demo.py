@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+MODEL = "air_time"
+
 
 def command() -> None:
     """The main job, end to end, on this machine: no account, no credentials. Ends with the path of a report.
@@ -14,8 +16,9 @@ def command() -> None:
 
     from rich.console import Console
 
-    from ci.demo.drift import months_pass
-    from ci.demo.preview import preview_change
+    from ci.demo.beside import beside
+    from ci.demo.drift import months_pass, replay
+    from ci.demo.preview import preview_change, pull_request
     from ci.demo.provision import provision
     from ci.demo.recreate import recreate_environment
     from ci.demo.serving import serve_and_canary
@@ -26,14 +29,18 @@ def command() -> None:
     folder = home() / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    stage = Stage(Console(highlight=False), folder, registry=str(folder / "registry"))
     steps = [
-        Step("Provision: cdktf deploys the local environment into the sandbox", provision),
-        Step("Train, gate, register, promote: three months of real flights", train_three_months),
-        Step("Drift: months pass, the monitor fires, retraining has to earn its place", months_pass),
-        Step("Serve: the champion answers, a canary proves itself or not, a rollback", serve_and_canary),
-        Step("Preview: a pull request of three lines, and its one comment", preview_change),
-        Step("Recreate: destroy everything, deploy again, plan: nothing to do", recreate_environment),
+        Step("Provision", "cdktf deploys the local environment into the sandbox", provision),
+        Step("Train", "three months of real flights; the gate, the registry, a promotion", train_three_months),
+        Step("Drift", "months pass, the monitor fires, retraining has to earn its place", months_pass),
+        Step("Serve", "the champion answers, a canary proves itself or not, a rollback", serve_and_canary),
+        Step("Preview", "a pull request of three lines, and its one comment", preview_change),
+        Step("Recreate", "destroy everything, deploy again, plan: nothing to do", recreate_environment),
     ]
-    report = play(steps, stage)
-    stage.console.print(f"\nreport: {report}", soft_wrap=True)
+    console = Console(highlight=False)
+    with beside(folder / "beside.log") as aside:
+        replayed = aside.begin(replay, MODEL)
+        previewed = aside.begin(pull_request, folder / "pull-request")
+        stage = Stage(console, folder, replayed, previewed, MODEL, str(folder / "registry"))
+        report = play(steps, stage)
+    console.print(f"\nreport: {report}", soft_wrap=True)

@@ -17,20 +17,28 @@ from pipelines.simulation.report import simulation_sections
 FIRST, LAST = Month(2013, 1), Month(2013, 10)
 
 
-def months_pass(stage: Stage) -> None:
+def replay(model: str) -> Simulation:
     """Replay the months from a first model of January to March on, anew each time."""
-    made = plan(load_model(stage.model), FIRST, LAST, monthly=False)
+    made = plan(load_model(model), FIRST, LAST, monthly=False)
     shutil.rmtree(made.folder, ignore_errors=True)
+    return simulate(made, print)
+
+
+def months_pass(stage: Stage) -> str:
+    """Show the replay, which began beside the first step."""
     stage.console.print(f"like fonderie simulate --model {stage.model} --from {FIRST} --to {LAST}, one baseline less")
-    with stage.console.status("the first model") as status:
-        done = simulate(made, lambda month, doing: status.update(f"{month}: {doing}"))
+    done = stage.waited(stage.replayed, "the replay")
     show_table(_table(done), stage.console)
     kept = sum(month.gate == "keep" for month in done.months)
-    stage.console.print(
+    mean = done.mean()
+    outcome = (
         f"{done.triggered_trainings} retrainings in {len(done.months)} months: "
         f"{done.promotions} promoted, {kept} refused by the gate"
     )
+    error = f"mean {done.metric} {_number(mean.triggered)}, without retraining {_number(mean.never)}"
+    stage.console.print(f"{outcome}\n{error}")
     stage.sections += simulation_sections(done)
+    return f"{outcome}; {error}"
 
 
 def _table(done: Simulation) -> Table:

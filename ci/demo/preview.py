@@ -14,11 +14,11 @@ from ci.demo.story import Stage
 from ci.preview.comment import render
 from ci.preview.make import Request, make
 from ci.preview.page import page
-from ci.preview.report import Truth
+from ci.preview.report import Preview, Truth
 from fonderie.errors import BadInputError
 from fonderie.files import write_text
 from fonderie.home import home
-from ml.reports.page import Section, paragraph
+from ml.reports.page import Section
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("fonderie", "infra", "ml", "pipelines", "ci")
@@ -30,23 +30,27 @@ CHANGES = (
 )
 
 
-def preview_change(stage: Stage) -> None:
-    """Preview the change in a copy of the repository, against the environment as it is deployed."""
-    copy = stage.folder / "pull-request"
+def pull_request(copy: Path) -> Preview:
+    """Preview the change in a copy of the repository: its base deployed in a sandbox, the change planned on it."""
     _committed_copy(copy)
     for file, start, line in CHANGES:
         _change(copy / file, start, line)
+    return make(Request((ENVIRONMENT,), "HEAD", None, Truth.SANDBOX, root=copy))
+
+
+def preview_change(stage: Stage) -> str:
+    """Show the change and its comment, which was made beside the steps before."""
+    for file, _, line in CHANGES:
         stage.console.print(f"  {file}: {line}")
-    with stage.console.status("preview") as status:
-        made = make(Request((ENVIRONMENT,), "HEAD", None, Truth.SANDBOX, root=copy, progress=status.update))
+    made = stage.waited(stage.previewed, "the preview")
     path = home() / "reports" / "preview.html"
     write_text(path, page(made))
     comment = render(made)
     stage.console.print(Markdown(comment.split("<details>")[0]))
     stage.console.print(f"the whole comment: {path}", soft_wrap=True)
     shown = Markup('<iframe title="The comment" style="width:100%;height:46rem;border:0" srcdoc="{}"></iframe>')
-    said = paragraph("A change of three lines, and the one comment that the pull request gets.")
-    stage.sections.append(Section("Preview", said + shown.format(page(made))))
+    stage.sections.append(Section("The comment", shown.format(page(made))))
+    return comment.splitlines()[0].rpartition("Preview: ")[2]
 
 
 def _committed_copy(folder: Path) -> None:

@@ -19,7 +19,7 @@ CREATED = re.compile(r"([\w.\-\[\]\"]+): Creation complete")
 TAIL_LINES = 15
 
 
-def provision(stage: Stage) -> None:
+def provision(stage: Stage) -> str:
     """Deploy every stack from nothing; the registry of the later steps is a bucket that Terraform made."""
     cloud = DemoCloud(stage.folder)
     command = ["cdktf", "deploy", f"{ENVIRONMENT}-*", "--auto-approve", "--skip-provider-lock"]
@@ -41,10 +41,9 @@ def provision(stage: Stage) -> None:
     show_table(shown, stage.console)
     stage.registry = str(cloud.models_bucket / "registry")
     stage.console.print(f"models go to the bucket {cloud.models_bucket.name}, which is a folder here")
-    caption = (
-        f"{sum(counts.values())} resources, created by the real Terraform on a fresh project that the sandbox imitates"
-    )
-    stage.sections.append(Section("Provision", table(caption, ("stack", "resources"), list(counts.items()))))
+    caption = "Created by the real Terraform on a fresh project that the sandbox imitates"
+    stage.sections.append(Section("Resources", table(caption, ("stack", "resources"), list(counts.items()))))
+    return f"{sum(counts.values())} resources in {len(counts)} stacks"
 
 
 def _deploy(command: list[str], environment: dict[str, str], log: Path, stage: Stage) -> None:

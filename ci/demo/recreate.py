@@ -14,10 +14,10 @@ from infra.recreate.hands import hands_for
 from infra.recreate.journal import Journal
 from infra.recreate.loss import by_stack
 from infra.recreate.run import Recreate
-from ml.reports.page import Section, facts, table
+from ml.reports.page import Section, table
 
 
-def recreate_environment(stage: Stage) -> None:
+def recreate_environment(stage: Stage) -> str:
     """What `fonderie recreate --env local --sandbox` does, in the demo's own cloud."""
     cloud = DemoCloud(stage.folder)
     stage.console.print(f"like fonderie recreate --env {ENVIRONMENT} --sandbox")
@@ -40,8 +40,10 @@ def recreate_environment(stage: Stage) -> None:
         plans = recreate.run(Journal(environment=f"demo-{ENVIRONMENT}", started=datetime.now(UTC)))
     changed = [plan.stack for plan in plans if plan.changes]
     took = f"{time.monotonic() - start:.1f} s"
-    stage.console.print(f"{sum(lost.values())} resources destroyed and made again in {took}, then planned: no changes")
-    rows = [("the plan after it", "not empty: " + ", ".join(changed) if changed else "empty"), ("took", took)]
+    planned = "changes in " + ", ".join(changed) if changed else "no changes"
+    outcome = f"{sum(lost.values())} resources destroyed and made again in {took}, then planned: {planned}"
+    stage.console.print(outcome)
     caption = "Resources destroyed and made again; the bootstrap stack (state, keys, identities) stays"
     shown = table(caption, ("stack", "resources"), list(lost.items()))
-    stage.sections.append(Section("Recreate", facts(rows) + shown))
+    stage.sections.append(Section("Made again", shown))
+    return outcome

@@ -7,12 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 
+from ci.demo.beside import Done, Work
 from fonderie.files import write_text
 from fonderie.home import home
-from ml.reports.page import Section, facts, page
+from ml.reports.page import Section, page, paragraph, table
+
+if TYPE_CHECKING:
+    from ci.preview.report import Preview
+    from pipelines.simulation.records import Simulation
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -21,30 +29,50 @@ class Stage:
 
     console: Console
     folder: Path
-    model: str = "air_time"
-    registry: str = ""
+    replayed: Work[Simulation]
+    previewed: Work[Preview]
+    model: str
+    registry: str
     sections: list[Section] = field(default_factory=list)
+    beside_s: float = 0.0  # what the step shows took so long, beside the steps before it
+
+    def waited(self, work: Work[T], name: str) -> T:
+        """What came of `work`, once it is done."""
+        with self.console.status(f"waiting for {name}"):
+            done: Done[T] = work.result()
+        self.beside_s = done.seconds
+        return done.result
 
 
 @dataclass(frozen=True)
 class Step:
-    """`play` does the work, prints what a person wants to see and adds its sections."""
+    """`play` does the work, prints what a person wants to see, adds its sections and says what came of it."""
 
+    name: str
     title: str
-    play: Callable[[Stage], None]
+    play: Callable[[Stage], str]
 
 
 def play(steps: Sequence[Step], stage: Stage) -> Path:
     """Run every step, then write the report; its path. A step that fails ends the story with its error."""
-    took: list[tuple[str, str]] = []
+    came: list[tuple[str, str, str]] = []
+    chapters: list[Section] = []
     for place, step in enumerate(steps, 1):
-        stage.console.rule(f"[bold]{place}. {step.title}[/]", align="left")
+        stage.console.rule(f"[bold]{place}. {step.name}: {step.title}[/]", align="left")
         start = time.monotonic()
-        step.play(stage)
-        took.append((step.title, f"{time.monotonic() - start:.1f} s"))
-        stage.console.print(f"[dim]{took[-1][1]}[/]")
-    sections = [Section("Steps", facts(took)), *stage.sections]
+        stage.sections, stage.beside_s = [], 0.0
+        outcome = step.play(stage)
+        took = f"{time.monotonic() - start:.1f} s"
+        took += f", after {stage.beside_s:.1f} s beside the steps before" if stage.beside_s else ""
+        came.append((step.name, outcome, took))
+        stage.console.print(f"[dim]{took}[/]")
+        chapters.append(Section(step.name, paragraph(f"{step.title}."), tuple(stage.sections)))
+    return _report(came, chapters)
+
+
+def _report(came: Sequence[tuple[str, str, str]], chapters: Sequence[Section]) -> Path:
+    summary = Section("Steps", table("What happened", ("step", "what came of it", "took"), came))
     path = home() / "reports" / "demo.html"
     lead = "From nothing to a served, monitored model, on one machine: what happened, and why."
-    write_text(path, page("Fonderie, end to end", sections, lead=lead, made_at=datetime.now(UTC)))
+    write_text(path, page("Fonderie, end to end", [summary, *chapters], lead=lead, made_at=datetime.now(UTC)))
     return path

@@ -15,7 +15,7 @@ from pipelines.running import Trained, train
 MONTHS = (Month(2013, 3), Month(2013, 4), Month(2013, 5))
 
 
-def train_three_months(stage: Stage) -> None:
+def train_three_months(stage: Stage) -> str:
     """Run the training pipeline for each month, and show versions and decisions."""
     runs = []
     for month in MONTHS:
@@ -24,6 +24,9 @@ def train_three_months(stage: Stage) -> None:
             runs.append(train(stage.model, month, registry=stage.registry, progress=progress))
     show_table(_table(runs), stage.console)
     stage.sections += model_sections(load_model(stage.model), runs, stage.registry)
+    promoted = sum(run.version is not None for run in runs)
+    last = runs[-1].evaluation
+    return f"{promoted} of {len(runs)} challengers promoted; {last.metric} of the last one {last.challenger.metric:.2f}"
 
 
 def _table(runs: list[Trained]) -> Table:

@@ -19,6 +19,7 @@ class Section:
 
     title: str
     html: Markup
+    parts: tuple[Section, ...] = ()
 
     @property
     def anchor(self) -> str:

@@ -17,6 +17,7 @@ def shown(*, terminal, columns=None):
     variables = {} if columns is None else {"COLUMNS": str(columns)}
     console = Console(file=written, force_terminal=terminal, color_system=None, width=columns or 80, _environ=variables)
     show_table(table, console, variables)
+    assert console.width == (columns or 80)  # what is printed after a table is as wide as before
     return written.getvalue()
 
 
