@@ -12,8 +12,6 @@ def command() -> None:
     fonderie demo
     ```
     """
-    import shutil
-
     from rich.console import Console
 
     from ci.demo.beside import beside
@@ -22,13 +20,11 @@ def command() -> None:
     from ci.demo.provision import provision
     from ci.demo.recreate import recreate_environment
     from ci.demo.serving import serve_and_canary
-    from ci.demo.story import Stage, Step, play
+    from ci.demo.story import Stage, Step, anew, play
     from ci.demo.training import train_three_months
     from fonderie.home import home
 
     folder = home() / "demo"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     steps = [
         Step("Provision", "cdktf deploys the local environment into the sandbox", provision),
         Step("Train", "three months of real flights; the gate, the registry, a promotion", train_three_months),
@@ -38,7 +34,7 @@ def command() -> None:
         Step("Recreate", "destroy everything, deploy again, plan: nothing to do", recreate_environment),
     ]
     console = Console(highlight=False)
-    with beside(folder / "beside.log") as aside:
+    with anew(folder), beside(folder / "beside.log") as aside:
         replayed = aside.begin(replay, MODEL)
         previewed = aside.begin(pull_request, folder / "pull-request")
         stage = Stage(console, folder, replayed, previewed, MODEL, str(folder / "registry"))

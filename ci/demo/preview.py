@@ -50,7 +50,7 @@ def preview_change(stage: Stage) -> str:
     stage.console.print(f"the whole comment: {path}", soft_wrap=True)
     shown = Markup('<iframe title="The comment" style="width:100%;height:46rem;border:0" srcdoc="{}"></iframe>')
     stage.sections.append(Section("The comment", shown.format(page(made))))
-    return comment.splitlines()[0].rpartition("Preview: ")[2]
+    return comment.partition("Preview: ")[2].splitlines()[0]
 
 
 def _committed_copy(folder: Path) -> None:

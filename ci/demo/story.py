@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from ci.demo.beside import Done, Work
+from fonderie.errors import ConflictError
 from fonderie.files import write_text
 from fonderie.home import home
 from ml.reports.page import Section, page, paragraph, table
@@ -21,6 +25,20 @@ if TYPE_CHECKING:
     from pipelines.simulation.records import Simulation
 
 T = TypeVar("T")
+
+
+@contextmanager
+def anew(folder: Path) -> Iterator[None]:
+    """An empty folder, held while the block runs. Raises ConflictError while another demo holds it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder.with_suffix(".lock"), timeout=0):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            yield
+    except Timeout as error:
+        hint = "wait for it to end, or set FONDERIE_HOME to another folder"
+        raise ConflictError("another demo is at work here", where=folder, hint=hint) from error
 
 
 @dataclass
@@ -66,7 +84,9 @@ def play(steps: Sequence[Step], stage: Stage) -> Path:
         took += f", after {stage.beside_s:.1f} s beside the steps before" if stage.beside_s else ""
         came.append((step.name, outcome, took))
         stage.console.print(f"[dim]{took}[/]")
-        chapters.append(Section(step.name, paragraph(f"{step.title}."), tuple(stage.sections)))
+        chapters.append(
+            Section(step.name, paragraph(f"{step.title[0].upper()}{step.title[1:]}."), tuple(stage.sections))
+        )
     return _report(came, chapters)
 
 

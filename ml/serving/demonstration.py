@@ -1,4 +1,4 @@
-"""`make demo`, step 5: serve the champion, a canary of a good and of a bad challenger, a rollback; nothing is made up.
+"""The step "Serve" of `make demo`: the champion, a good and a bad challenger, a rollback; nothing is made up.
 
 `demonstrate` runs a real server in a process of its own and asks it over HTTP; `sections` shows what came of it.
 """
@@ -40,7 +40,7 @@ class Rollback:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What step 5 of the demo saw."""
+    """What the step saw."""
 
     model: str
     champion: int
