@@ -36,10 +36,11 @@ def _drift(environment: str, stack: Stack, deployer: Deployer, folder: Path) -> 
         plan = read_plan(json.dumps(terraform.show(file)), environment=environment, stack=stack.name)
     except FonderieError as error:
         return StackPreview(environment=environment, name=stack.name, failure=clean(str(error), Masker()))
-    return StackPreview(environment=environment, name=stack.name, changes=tuple(_changes(plan)))
+    return StackPreview(environment=environment, name=stack.name, changes=tuple(changed_outside(plan)))
 
 
-def _changes(plan: StackPlan) -> list[Change]:
+def changed_outside(plan: StackPlan) -> list[Change]:
+    """What of a plan's drift a person did; what the provider counts up by itself is left out."""
     reader = Reader(Masker([plan]))
     found = []
     for change in plan.drifted:

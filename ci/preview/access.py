@@ -52,9 +52,9 @@ def access_changes(plan: StackPlan, reader: Reader) -> list[Grant]:
                 after.update(dict.fromkeys(_held(change, match, reader, new=True), change.address))
     gained = sorted(after.keys() - before.keys())
     lost = sorted(before.keys() - after.keys())
-    grants = [_gain(held, after[held], lost, plan) for held in gained]
+    grants = [_gain(held, reader.address(after[held]), lost, plan) for held in gained]
     moved = {_before(held, lost) for held in gained}
-    grants += [_loss(held, before[held], plan) for held in lost if held not in moved]
+    grants += [_loss(held, reader.address(before[held]), plan) for held in lost if held not in moved]
     grants += [door for change in plan.changes if change.changes for door in doors(change, plan, reader)]
     return sorted(grants, key=lambda grant: (not grant.alarm, grant.verb == "loses", grant.subject, grant.role))
 

@@ -32,6 +32,7 @@ from ci.preview.values import UNKNOWN, Reader
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 _LONGEST_FAILURE = 1_500
+INCOMPLETE = "Terraform ended this plan with an error: what is shown of it is not all"
 _NO_SCAN = PolicyResult(unavailable="no scan was given")
 _NO_SOURCE = Source()
 
@@ -73,14 +74,15 @@ def assemble(material: Material, *, prices: Prices | None = None, masker: Masker
         StackPreview(environment=one.environment, name=one.stack, failure=clean(one.message, masker))
         for one in material.failed
     ]
-    models, problems = model_changes(material.base_models, material.head_models, plans, masker)
+    thorough = Reader(masker.thorough)
+    models, problems = model_changes(material.base_models, material.head_models, plans, masker.thorough)
     return Preview(
         stacks=tuple(_in_order(stacks)),
         losses=tuple(losses(plans, attributes, families, reader)),
-        access=tuple(sorted(_access(plans, reader), key=lambda grant: not grant.alarm)),
+        access=tuple(sorted(_access(plans, thorough), key=lambda grant: not grant.alarm)),
         models=tuple(models),
         policy=material.policy,
-        cost=_cost(plans, prices or load_prices(), reader),
+        cost=_cost(plans, prices or load_prices(), thorough),
         source=material.source,
         failures=tuple(clean(text, masker) for text in (*material.problems, *problems)),
     )
@@ -108,7 +110,7 @@ def _stack(plan: StackPlan, families: Families, reader: Reader) -> tuple[StackPr
     for change in plan.changes:
         if change.changes:
             found, more = attribute_changes(change, reader)
-            attributes[plan.stack, change.address, change.deposed] = found
+            attributes[id(change)] = found
             why = reason(change, found, families.cause(plan, change), reader) if change.action.loses else ""
             changes.append(_change(change, found, more, why, reader))
     outputs = [item for change in plan.outputs if change.changes for item in _output(change, reader)]
@@ -117,6 +119,7 @@ def _stack(plan: StackPlan, families: Families, reader: Reader) -> tuple[StackPr
         name=plan.stack,
         changes=tuple(sorted(changes, key=lambda item: (list(Action).index(item.action), item.address))),
         outputs=tuple(outputs),
+        failure=INCOMPLETE if plan.incomplete else "",
         serial=plan.serial,
     )
     return stack, attributes
@@ -126,7 +129,7 @@ def _change(change: ResourceChange, found: list[AttributeChange], more: int, why
     later = [item for item in found if item.after == UNKNOWN.text and not item.forces and not item.lines]
     return Change(
         address=shown_address(change, reader),
-        type=change.type,
+        type=reader.plain(change.type),
         action=change.action,
         why=why,
         note=_note(change, reader),
@@ -142,6 +145,8 @@ def _note(change: ResourceChange, reader: Reader) -> str:
         notes.append(f"moved from {reader.address(change.previous_address)}")
     if change.imported_id:
         notes.append(f"imported from {reader.plain(change.imported_id)}")
+    if change.deferred:
+        notes.append(f"put off until more is known: {reader.plain(change.deferred.replace('_', ' '))}")
     if change.action is Action.FORGET:
         notes.append("stays in the cloud, no longer managed")
     if change.create_first:
@@ -180,5 +185,9 @@ def _cost(plans: list[StackPlan], prices: Prices, reader: Reader) -> CostResult:
         for item in estimated.items
     )
     return CostResult(
-        low=estimated.low, high=estimated.high, lines=lines, unpriced=estimated.unpriced, source=prices.source
+        low=estimated.low,
+        high=estimated.high,
+        lines=lines,
+        unpriced=tuple(dict.fromkeys(map(reader.plain, estimated.unpriced))),
+        source=prices.source,
     )

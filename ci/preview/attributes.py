@@ -39,6 +39,8 @@ def _walk(change: ResourceChange, reader: Reader) -> Iterator[AttributeChange]:
     before = change.before if isinstance(change.before, dict) else {}
     after = change.after if isinstance(change.after, dict) else {}
     unknown = change.unknown if isinstance(change.unknown, dict) else {}
+    if change.unknown is True:
+        unknown = dict.fromkeys(before.keys() | after.keys(), True)
     created = change.action is Action.CREATE
     differ = [
         key

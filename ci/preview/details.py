@@ -17,15 +17,16 @@ def details_of(preview: Preview, room: int) -> str:
     stacks = [stack for stack in preview.stacks if stack.changes or stack.outputs]
     # The short ones first, so that a long one does not take their room; shown in their own order.
     by_size = sorted(stacks, key=lambda stack: len(stack.changes))
-    folds: dict[str, str] = {}
+    folds: dict[tuple[str, str], str] = {}
     for done, stack in enumerate(by_size):
         share = room // (len(by_size) - done)
         text = _fold(stack, share) if share >= _SMALLEST else ""
         if text:
-            folds[stack.name] = text
+            folds[stack.environment, stack.name] = text
             room -= len(text) + 2
-    left = [stack.name for stack in stacks if stack.name not in folds]
-    parts = [folds[stack.name] for stack in stacks if stack.name in folds]
+    keys = [(stack.environment, stack.name) for stack in stacks]
+    left = [key for key in keys if key not in folds]
+    parts = [folds[key] for key in keys if key in folds]
     if left and room > 100:
         parts.append(f"*Details of {len(left)} stacks are left out for length: `fonderie preview --html` has them.*")
     return "\n\n".join(parts)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from ci.preview.patterns import HIDDEN
 from ci.preview.plan import Action, ResourceChange, StackPlan
+from ci.preview.printable import WHOLE, folded
 from ci.preview.report import Grant
 from ci.preview.values import Reader, same, shown
 
@@ -20,31 +22,40 @@ def doors(change: ResourceChange, plan: StackPlan, reader: Reader) -> Iterator[G
         return
     before = change.before if isinstance(change.before, dict) else {}
     after = change.after if isinstance(change.after, dict) else {}
-    for verb, role, alarm in _opened(change.type, before, after, change.action, reader):
+    for verb, role, alarm in _opened(change.type, before, after, change.action, lambda: _seen(change, reader)):
         yield Grant(
             environment=plan.environment,
             stack=plan.stack,
-            address=change.address,
+            address=reader.address(change.address),
             subject="",
             verb=verb,
-            role=role,
-            resource=change.address,
+            role=folded(role),
+            resource=reader.address(change.address),
             alarm=alarm,
         )
 
 
+def _seen(change: ResourceChange, reader: Reader) -> dict[str, str]:
+    """What may be seen of the values after it."""
+    tree = reader.tree(change.after, change.mask, change.unknown)
+    return {key: shown(value, WHOLE) for key, value in tree.items()} if isinstance(tree, dict) else {}
+
+
 def _opened(
-    kind: str, before: dict[str, Any], after: dict[str, Any], action: Action, reader: Reader
+    kind: str, before: dict[str, Any], after: dict[str, Any], action: Action, seen: Callable[[], dict[str, str]]
 ) -> Iterator[tuple[str, str, str]]:
+    """What is done, to what and why it matters."""
+
     def lifted(name: str, closed: object) -> bool:
         return same(before.get(name), closed) and not same(after.get(name), closed)
 
     match kind:
         case "google_service_account_key" if action in (Action.CREATE, Action.REPLACE):
             yield "makes", "a service account key", "a KEY that does not expire and can be copied"
-        case "google_compute_firewall" if _world(after) and not _world(before):
-            ports = shown(reader.tree(after.get("allow")))
-            yield "opens", ports, "OPEN TO THE WORLD"
+        case "google_compute_firewall" if _world(after) and not (
+            _world(before) and same(before.get("allow"), after.get("allow"))
+        ):
+            yield "opens", seen().get("allow", HIDDEN), "OPEN TO THE WORLD"
         case "google_storage_bucket" if lifted("public_access_prevention", "enforced"):
             yield "lifts", "public access prevention", "may become PUBLIC"
         case "google_storage_bucket" if lifted("uniform_bucket_level_access", True):
@@ -53,13 +64,14 @@ def _opened(
             "invoker_iam_disabled"
         ):
             yield "lifts", "the invoker check", "PUBLIC: anybody may call it"
-        case "google_iam_workload_identity_pool_provider" if action is Action.UPDATE and not same(
+        case "google_iam_workload_identity_pool_provider" if before and not same(
             before.get("attribute_condition"), after.get("attribute_condition")
         ):
-            condition = shown(reader.tree(after.get("attribute_condition")))
+            condition = seen().get("attribute_condition", "no condition")
             yield "trusts", f"tokens under {condition}", "who may come in from outside changes"
         case "google_project_iam_custom_role" if _added(before, after):
-            yield "adds", ", ".join(_added(before, after)), "the role allows more" if before else ""
+            added = [name for name in _added(before, after) if f'"{name}"' in seen().get("permissions", "")]
+            yield "adds", ", ".join(added) or HIDDEN, "the role allows more" if before else ""
         case _ if not same(before, after) and _names_public(kind, after) and not _names_public(kind, before):
             yield "lets in", "the public", "PUBLIC"
 

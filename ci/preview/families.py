@@ -25,7 +25,7 @@ _INSIDE = (
 )
 
 
-Key = tuple[str, str, str, str]  # environment, stack, address, deposed
+Key = int
 
 
 class Place(NamedTuple):
@@ -36,8 +36,8 @@ class Place(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """Unique over all plans."""
-        return self.plan.environment, self.plan.stack, self.change.address, self.change.deposed
+        """Unique over all plans: an address may be there twice, with a deposed object or in a plan that is odd."""
+        return id(self.change)
 
 
 class Cause(NamedTuple):

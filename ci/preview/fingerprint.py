@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ci.preview.plan import Action, ResourceChange, StackPlan
+from ci.preview.printable import printable
 from ci.preview.report import Frozen
 
 UNKNOWN = "?"
@@ -70,8 +71,8 @@ def fingerprints(plan: StackPlan) -> Iterator[Fingerprint]:
         if change.changes:
             yield Fingerprint(
                 stack=plan.stack,
-                address=f"{change.address} {change.deposed}".strip(),
-                type=change.type,
+                address=printable(f"{change.address} {change.deposed}".strip()),
+                type=printable(change.type),
                 action=change.action,
                 values=_values(change, plan.salt),
             )
@@ -95,10 +96,12 @@ def _values(change: ResourceChange, salt: str) -> dict[str, str]:
         "previous address": change.previous_address,
         "imported id": change.imported_id,
         "created first": change.create_first,
+        "put off": change.deferred,
         "forced by": sorted(json.dumps(path) for path in change.replace_paths),
     }
     found = {path: value if value is UNKNOWN else _digest(key, value) for path, value in {**before, **stable}.items()}
-    return found | {name: _digest(key, value) for name, value in facts.items() if value}
+    told = found | {name: _digest(key, value) for name, value in facts.items() if value}
+    return {printable(path): value for path, value in told.items()}
 
 
 def _leaves(path: str, value: Any, unknown: Any, depth: int) -> Iterator[tuple[str, Any]]:
@@ -106,7 +109,7 @@ def _leaves(path: str, value: Any, unknown: Any, depth: int) -> Iterator[tuple[s
     if unknown is True:
         yield path, UNKNOWN
     elif depth > 100:
-        yield path, repr(value)
+        yield path, _in_a_row(value)
     elif isinstance(value, dict) or (value is None and isinstance(unknown, dict)):
         inner = unknown if isinstance(unknown, dict) else {}
         for key in sorted((value or {}).keys() | inner.keys()):
@@ -120,6 +123,22 @@ def _leaves(path: str, value: Any, unknown: Any, depth: int) -> Iterator[tuple[s
             yield from _leaves(f"{path}/{index}", item, masked, depth + 1)
     else:
         yield path, value
+
+
+def _in_a_row(value: Any) -> str:
+    """A value nested beyond what a recursion bears, as one text that no other value has."""
+    parts, waiting = [], [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            parts.append(f"{{{len(one)}")
+            waiting += [item for key in sorted(one, reverse=True) for item in (one[key], key)]
+        elif isinstance(one, list):
+            parts.append(f"[{len(one)}")
+            waiting += reversed(one)
+        else:
+            parts.append(json.dumps(one))
+    return " ".join(parts)
 
 
 def _digest(key: bytes, value: object) -> str:

@@ -13,7 +13,7 @@ from ci.preview.report import AttributeChange, Loss
 from ci.preview.stateful import STATEFUL, abandoned, is_stateful, protection
 from ci.preview.values import Reader
 
-Attributes = dict[tuple[str, str, str], list[AttributeChange]]
+Attributes = dict[int, list[AttributeChange]]  # by the identity of the change: an address may be there twice
 
 MOST_DEPENDENTS = 12
 
@@ -40,11 +40,11 @@ def reason(change: ResourceChange, attributes: Iterable[AttributeChange], cause:
         more = f" and {len(forcing) - 3} more" if len(forcing) > 3 else ""
         if forcing:
             return f"{', '.join(forcing[:3])}{more} {'force' if len(forcing) > 1 else 'forces'} replacement"
-        paths = [".".join(map(str, path)) for path in change.replace_paths]
+        paths = [reader.plain(".".join(map(str, path))) for path in change.replace_paths]
         return f"{', '.join(paths[:3])} forces replacement" if paths else "can't be updated in place"
     if change.deposed:
-        return f"left over from an earlier replacement (deposed {change.deposed})"
-    return _REASONS.get(change.reason) or (change.reason.replace("_", " ") or "Terraform gives no reason")
+        return f"left over from an earlier replacement (deposed {reader.plain(change.deposed)})"
+    return _REASONS.get(change.reason) or reader.plain(change.reason.replace("_", " ")) or "Terraform gives no reason"
 
 
 def _forcing(item: AttributeChange) -> str:
@@ -63,7 +63,7 @@ def losses(plans: list[StackPlan], attributes: Attributes, families: Families, r
         children[above.key if above else None].append(place)
     found = {}
     for key, place in lost.items():
-        inside = attributes.get((place.plan.stack, place.change.address, place.change.deposed), [])
+        inside = attributes.get(id(place.change), [])
         told = [*families.inside(*place), *children[key]]
         found[key] = _loss(place, inside, told, index, families.cause(*place), reader)
     return _in_order(found, {key: [one.key for one in places] for key, places in children.items()})
@@ -108,7 +108,7 @@ def _loss(
         environment=plan.environment,
         stack=plan.stack,
         address=shown_address(change, reader),
-        type=change.type,
+        type=reader.plain(change.type),
         action=change.action,
         why=reason(change, inside, cause, reader),
         parent=_from(plan, cause.parent, reader) if cause else "",
@@ -137,7 +137,7 @@ def _from(plan: StackPlan, place: Place, reader: Reader) -> str:
 def shown_address(change: ResourceChange, reader: Reader) -> str:
     """A change's address as it may be seen, with the mark of a deposed object."""
     address = reader.address(change.address)
-    return f"{address} (deposed {change.deposed[:12]})" if change.deposed else address
+    return f"{address} (deposed {reader.plain(change.deposed)[:12]})" if change.deposed else address
 
 
 class _Index:

@@ -19,6 +19,7 @@ from ci.preview.fingerprint import PlanRecord, record
 from ci.preview.plan import StackPlan
 from ci.preview.planning import Plans, plan_environment
 from ci.preview.policy import Scan, compare
+from ci.preview.printable import printable
 from ci.preview.report import PolicyResult, Preview, Source, Truth
 from ci.preview.scanning import scan
 from ci.preview.secrets import Masker
@@ -174,7 +175,7 @@ def _assembled(
     for one in records:
         keep(one.model_copy(update={"head": head}))
     plans = tuple(plan for one in planned for plan in one.plans.plans)
-    terraform = next((plan.terraform_version for plan in plans if plan.terraform_version), "")
+    terraform = next((printable(plan.terraform_version)[:40] for plan in plans if plan.terraform_version), "")
     return assemble(
         Material(
             plans=plans,

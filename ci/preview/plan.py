@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from ci.preview.references import Expressions, all_expressions
+from ci.preview import planfile
+from ci.preview.references import Expressions, all_expressions, masked, part, texts, without_keys
 from fonderie.errors import BadInputError
 
 
@@ -56,6 +57,7 @@ class ResourceChange:
     deposed: str = ""
     create_first: bool = False
     provider: str = ""
+    deferred: str = ""
 
     @property
     def changes(self) -> bool:
@@ -70,7 +72,10 @@ class ResourceChange:
 
 @dataclass(frozen=True)
 class StackPlan:
-    """One stack's plan. `expressions`: what the resources refer to."""
+    """One stack's plan. `expressions`: what the resources refer to; `incomplete`: Terraform ended it with an error.
+
+    `elsewhere`: values with their masks that no change holds, of data sources and of the state before.
+    """
 
     environment: str
     stack: str
@@ -82,39 +87,8 @@ class StackPlan:
     terraform_version: str = ""
     serial: int | None = None
     salt: str = ""
-
-
-class _Change(BaseModel):
-    actions: list[str]
-    before: Any = None
-    after: Any = None
-    after_unknown: Any = None
-    before_sensitive: Any = None
-    after_sensitive: Any = None
-    replace_paths: list[list[str | int]] | None = None
-    importing: dict[str, Any] | None = None
-
-
-class _Resource(BaseModel):
-    address: str
-    type: str = ""
-    mode: str = "managed"
-    change: _Change
-    action_reason: str = ""
-    previous_address: str = ""
-    deposed: str = ""
-    provider_name: str = ""
-
-
-class _Plan(BaseModel):
-    format_version: str
-    terraform_version: str = ""
-    resource_changes: list[_Resource] = []
-    resource_drift: list[_Resource] = []
-    output_changes: dict[str, _Change] = {}
-    configuration: dict[str, Any] = {}
-    prior_state: dict[str, Any] = {}
-    variables: dict[str, Any] = {}
+    incomplete: bool = False
+    elsewhere: tuple[tuple[Any, Any], ...] = ()
 
 
 def read_plan(
@@ -127,7 +101,7 @@ def read_plan(
     where = f"plan of {stack}"
     try:
         text = source.read_bytes() if isinstance(source, Path) else source
-        parsed = _Plan.model_validate(json.loads(text))
+        parsed = planfile.Plan.model_validate(json.loads(text))
     except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"not a plan: {_without_values(error)}", where=where) from None
     if parsed.format_version.split(".")[0] != "1":
@@ -135,15 +109,35 @@ def read_plan(
     return StackPlan(
         environment=environment,
         stack=stack,
-        changes=tuple(_resource(entry) for entry in parsed.resource_changes if entry.mode == "managed"),
-        drifted=tuple(_resource(entry) for entry in parsed.resource_drift if entry.mode == "managed"),
+        changes=tuple(_changes(parsed)),
+        drifted=tuple(_resource(entry) for entry in parsed.resource_drift if entry.mode != "data"),
         outputs=tuple(_output(name, change) for name, change in sorted(parsed.output_changes.items())),
         expressions=all_expressions(parsed.configuration, parsed.prior_state),
         variables=tuple(_sensitive_variables(parsed)),
         terraform_version=parsed.terraform_version,
         serial=serial,
         salt=salt,
+        incomplete=parsed.errored,
+        elsewhere=tuple(_elsewhere(parsed)),
     )
+
+
+def _changes(plan: planfile.Plan) -> Iterator[ResourceChange]:
+    """What changes now, and what is put off until more is known: it is reviewed, and lost, all the same."""
+    for entry in plan.resource_changes:
+        if entry.mode != "data":  # reading changes nothing
+            yield _resource(entry)
+    for later in plan.deferred_changes:
+        if later.resource_change.mode != "data":
+            yield replace(_resource(later.resource_change), deferred=later.reason or "no reason given")
+
+
+def _elsewhere(plan: planfile.Plan) -> Iterator[tuple[Any, Any]]:
+    for entry in (*plan.resource_changes, *plan.resource_drift):
+        if entry.mode == "data":
+            yield entry.change.before, entry.change.before_sensitive
+            yield entry.change.after, entry.change.after_sensitive
+    yield from masked(part(plan.prior_state, "values"))
 
 
 def _without_values(error: Exception) -> str:
@@ -158,32 +152,47 @@ def _without_values(error: Exception) -> str:
     return type(error).__name__
 
 
-def _resource(entry: _Resource) -> ResourceChange:
+def _resource(entry: planfile.Resource) -> ResourceChange:
     change = entry.change
     return ResourceChange(
         address=entry.address,
-        type=entry.type,
+        type=entry.type or without_keys(entry.address).rpartition(".")[0].rpartition(".")[2],
         action=_action(entry),
         before=change.before,
         after=change.after,
         unknown=change.after_unknown,
         before_sensitive=change.before_sensitive,
         after_sensitive=change.after_sensitive,
-        replace_paths=tuple(tuple(path) for path in change.replace_paths or ()),
+        replace_paths=tuple(tuple(_step(part) for part in path) for path in change.replace_paths),
         reason=entry.action_reason,
         previous_address=entry.previous_address if entry.previous_address != entry.address else "",
-        imported_id=str((change.importing or {}).get("id", "")),
+        imported_id=_imported(change.importing),
         deposed=entry.deposed,
         create_first=change.actions == ["create", "delete"],
         provider=entry.provider_name,
     )
 
 
-def _action(entry: _Resource) -> Action:
+def _step(part: Any) -> str | int:
+    """A step of a path; into a set it may be an element, which says nothing more."""
+    return part if isinstance(part, str | int) else "*"
+
+
+def _imported(importing: dict[str, Any] | None) -> str:
+    """What it is imported by: an id, or (Terraform 1.12) an identity of several parts."""
+    if importing is None:
+        return ""
+    found = importing.get("id") or importing.get("identity")
+    if isinstance(found, dict):
+        return ", ".join(f"{key}={value}" for key, value in found.items())
+    return str(found) if found else "an id known after apply"
+
+
+def _action(entry: planfile.Resource) -> Action:
     """The action; anything unheard of that deletes counts as a destroy, anything else as a change."""
-    match sorted(entry.change.actions):
+    match sorted(action.lower() for action in entry.change.actions):
         case ["no-op"] | ["read"] | []:
-            if entry.change.importing:
+            if entry.change.importing is not None:
                 return Action.IMPORT
             return Action.MOVE if entry.previous_address not in ("", entry.address) else Action.NOTHING
         case ["create"]:
@@ -196,12 +205,13 @@ def _action(entry: _Resource) -> Action:
             return Action.DESTROY if "delete" in actions else Action.UPDATE
 
 
-def _output(name: str, change: _Change) -> ResourceChange:
-    return _resource(_Resource(address=f"output.{name}", type="output", change=change))
+def _output(name: str, change: planfile.Change) -> ResourceChange:
+    return _resource(planfile.Resource(address=f"output.{name}", type="output", change=change))
 
 
-def _sensitive_variables(plan: _Plan) -> Iterator[str]:
-    declared = (plan.configuration.get("root_module") or {}).get("variables") or {}
+def _sensitive_variables(plan: planfile.Plan) -> Iterator[str]:
+    """The texts in the values of variables that are declared sensitive."""
+    declared = part(plan.configuration, "root_module", "variables")
     for name, variable in plan.variables.items():
-        if (declared.get(name) or {}).get("sensitive") and isinstance(variable, dict):
-            yield str(variable.get("value", ""))
+        if part(declared, name).get("sensitive") and isinstance(variable, dict):
+            yield from texts(variable.get("value"))

@@ -28,9 +28,9 @@ def keys_of(address: str) -> tuple[str, ...]:
 def all_expressions(configuration: Mapping[str, Any], prior_state: Mapping[str, Any]) -> Expressions:
     """Of the configuration and, for what is not in it any more, of the state."""
     found: dict[str, Mapping[str, frozenset[str]]] = {}
-    for address, depends_on in _remembered(_part(prior_state, "values", "root_module"), 0):
+    for address, depends_on in _remembered(part(prior_state, "values", "root_module"), 0):
         found[without_keys(address)] = {ORDER: depends_on}
-    found.update(_configured(_part(configuration, "root_module"), "", 0))
+    found.update(_configured(part(configuration, "root_module"), "", 0))
     return found
 
 
@@ -39,10 +39,36 @@ def referred(expressions: Expressions, address: str) -> frozenset[str]:
     return frozenset().union(*expressions.get(without_keys(address), {}).values())
 
 
-def _part(value: Any, *keys: str) -> dict[str, Any]:
+def part(value: Any, *keys: str) -> dict[str, Any]:
+    """The object at a path of keys; an empty one when there is none."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
+
+
+def texts(value: Any, depth: int = 0) -> Iterator[str]:
+    """Every text in a value, numbers as they are written; no booleans, and nothing nested beyond reason."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield str(value)
+    elif isinstance(value, dict | list) and depth < _DEEPEST:
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from texts(item, depth + 1)
+
+
+def masked(state: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """Values of a state, each with its mask: outputs, and resources down the modules."""
+    for output in part(state, "outputs").values():
+        if isinstance(output, dict):
+            yield output.get("value"), output.get("sensitive")
+    modules = [part(state, "root_module")]
+    while modules:
+        module = modules.pop()
+        modules += [child for child in _listed(module.get("child_modules")) if isinstance(child, dict)]
+        for resource in _listed(module.get("resources")):
+            if isinstance(resource, dict):
+                yield resource.get("values"), resource.get("sensitive_values")
 
 
 def _listed(value: Any) -> list[Any]:
@@ -66,14 +92,14 @@ def _configured(module: dict[str, Any], prefix: str, depth: int) -> Iterator[tup
     """Address -> attribute -> addresses its expressions name, down the modules."""
     for resource in _listed(module.get("resources")):
         if isinstance(resource, dict):
-            named = {key: set(_named(value, 0)) for key, value in _part(resource, "expressions").items()}
+            named = {key: set(_named(value, 0)) for key, value in part(resource, "expressions").items()}
             named[ORDER] = {_base(name) for name in _texts(resource.get("depends_on"))}
             yield (
                 f"{prefix}{resource.get('address')}",
                 {key: frozenset(f"{prefix}{name}" for name in names) for key, names in named.items()},
             )
-    for name, call in _part(module, "module_calls").items() if depth < _DEEPEST else ():
-        yield from _configured(_part(call, "module"), f"{prefix}module.{name}.", depth + 1)
+    for name, call in part(module, "module_calls").items() if depth < _DEEPEST else ():
+        yield from _configured(part(call, "module"), f"{prefix}module.{name}.", depth + 1)
 
 
 def _named(expression: Any, depth: int) -> Iterator[str]:

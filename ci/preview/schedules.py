@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ci.preview.facts import fact_changes, flat
+from ci.preview.patterns import HIDDEN
 from ci.preview.plan import StackPlan
 from ci.preview.printable import printable
 from ci.preview.report import ModelChange
 from ci.preview.secrets import Masker
-from ci.preview.values import Reader
+from ci.preview.values import Reader, hides
 
 
 def schedule_changes(plans: list[StackPlan], masker: Masker) -> list[ModelChange]:
@@ -25,7 +26,7 @@ def schedule_changes(plans: list[StackPlan], masker: Masker) -> list[ModelChange
             if change.type == "google_cloud_scheduler_job" and change.changes and before and after:
                 name = printable(masker.text(str(after.get("name") or change.address)))
                 old, new = (
-                    {"schedule": _schedule(job), **(_request(job, mask))}
+                    {"schedule": _schedule(job, mask), **_request(job, mask)}
                     for job, mask in ((before, change.before_sensitive), (after, change.after_sensitive))
                 )
                 found += [item for _, item in fact_changes(name, old, new, reader, plan.environment)]
@@ -36,7 +37,9 @@ def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _schedule(job: Mapping[str, Any]) -> str:
+def _schedule(job: Mapping[str, Any], mask: object) -> str:
+    if hides(mask, job) or any(_dict(mask).get(key) for key in ("schedule", "time_zone")):
+        return HIDDEN
     zone = str(job.get("time_zone") or "")
     return f"{in_words(str(job.get('schedule') or ''))}{f' {zone}' if zone else ''}"
 
@@ -48,7 +51,7 @@ def _request(job: Mapping[str, Any], mask: object) -> dict[str, Any]:
     """
     targets = job.get("http_target")
     target = _dict(targets[0] if isinstance(targets, list) and targets else targets)
-    if mask is True or _dict(mask).get("http_target"):
+    if hides(mask, job) or _dict(mask).get("http_target"):
         return {}
     try:
         body = json.loads(base64.b64decode(str(target.get("body") or ""), validate=True))

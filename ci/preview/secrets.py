@@ -7,6 +7,7 @@ value of the plans, so that it is hidden as well where it is not marked: in anot
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -38,8 +39,15 @@ class Masker:
         ordered = sorted(forms, key=lambda form: (-len(form), form))
         return re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
+    @property
+    def thorough(self) -> Masker:
+        """One for texts that are made of masked values too, as costs and models are: it looks for every secret."""
+        found = copy.copy(self)
+        found._inside = self._anywhere
+        return found
+
     def text(self, text: str) -> str:
-        """A text of the plans with every secret hidden."""
+        """A text that stands open in the plans, with every secret hidden."""
         if text in self._alone:
             return HIDDEN
         if self._inside:
@@ -60,6 +68,9 @@ class Masker:
 
 def _sensitive_values(plan: StackPlan) -> Iterator[str]:
     yield from (value for value in plan.variables if value)
+    for value, mask in plan.elsewhere:
+        if mask:
+            yield from _marked(value, mask, 0)
     for change in (*plan.changes, *plan.drifted, *plan.outputs):
         for value in (change.before, change.after):
             for mask in change.mask:
@@ -118,7 +129,8 @@ def _open_texts(plans: Iterable[StackPlan]) -> Iterator[str]:
     """Every text of the plans that no mask covers."""
     for plan in plans:
         for change in (*plan.changes, *plan.drifted, *plan.outputs):
-            yield from (change.imported_id, change.address)
+            yield from (change.imported_id, change.address, change.previous_address, change.reason, change.deposed)
+            yield from (change.type, change.deferred, *(str(part) for path in change.replace_paths for part in path))
             for value, mask in ((change.before, change.before_sensitive), (change.after, change.after_sensitive)):
                 yield from _unmarked(value, mask, 0)
 

@@ -64,6 +64,16 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def hides(mask: Any, value: Any, depth: int = 0) -> bool:
+    """Whether a mask hides all of a value: it says so, or it has another shape and marks something."""
+    if not isinstance(mask, dict | list):
+        return bool(mask)
+    if type(mask) is type(value) and depth == 0:
+        return False
+    inner = mask.values() if isinstance(mask, dict) else mask
+    return depth > DEEPEST or any(hides(one, None, depth + 1) for one in inner)
+
+
 class Reader:
     """Makes trees of values, hiding what `masker` and the masks hide."""
 
@@ -75,7 +85,7 @@ class Reader:
         masks = [mask for mask in masks if mask]
         if unknown is True:
             return UNKNOWN
-        if True in masks:
+        if masks and any(hides(mask, value) for mask in masks):
             return Leaf(value, HIDDEN) if value is not None else NULL
         if depth > DEEPEST:
             return Leaf(value, "(nested too deeply to show)")

@@ -7,9 +7,12 @@ import pytest
 from ci.applying.drift import drift_of
 from ci.preview.plan import Action
 from infra.deploy import Deployer, Stack
-from infra.sandbox.behind import delete, edit, found
+from infra.sandbox.behind import delete, found
 from infra.sandbox.cloud import Cloud
+from infra.sandbox.editing import edit
 from infra.sandbox.running import Options, standing_in
+from infra.sandbox.schema import Schema
+from infra.sandbox.standin import default_schema
 
 GOOGLE = {"source": "hashicorp/google", "version": "7.45.0"}
 
@@ -31,7 +34,8 @@ def test_what_was_changed_and_deleted_behind_terraforms_back_is_reported(tmp_pat
         Deployer(up.environment).deploy(stacks)
         assert [stack.changes for stack in drift_of("dev", stacks, up.environment)] == [()]
         with Cloud(file) as cloud:
-            edit(cloud, found(cloud, "projects/demo-proj/topics/dev-edited"), ["message_retention_duration=86400s"])
+            topic = found(cloud, "projects/demo-proj/topics/dev-edited")
+            edit(cloud, topic, ["message_retention_duration=86400s"], Schema.load(default_schema()))
             delete(cloud, found(cloud, "projects/demo-proj/topics/dev-gone"))
         (stack,) = drift_of("dev", stacks, up.environment)
     edited, gone = stack.changes

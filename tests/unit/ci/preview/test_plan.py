@@ -2,10 +2,12 @@ import json
 
 import pytest
 
+from ci.preview.assemble import Material, assemble
+from ci.preview.comment import render
 from ci.preview.plan import Action, read_plan
 from ci.preview.references import referred
 from fonderie.errors import BadInputError
-from tests.unit.ci.preview.plans import change, plan, plan_json
+from tests.unit.ci.preview.plans import change, plan, plan_json, preview
 
 
 @pytest.mark.parametrize(
@@ -76,3 +78,60 @@ def test_a_refusal_does_not_quote_the_plan():
         read_plan(json.dumps(body), environment="prod", stack="prod-data")
     assert "hunter2" not in str(caught.value)
     assert "resource_changes.0.change.actions" in str(caught.value)
+
+
+def test_nulls_are_taken_for_nothing():
+    nothing = dict.fromkeys(
+        ("resource_changes", "resource_drift", "deferred_changes", "output_changes", "configuration", "variables")
+    )
+    assert plan(**nothing).changes == ()
+
+
+def test_what_is_put_off_is_reviewed_and_lost_all_the_same():
+    later = change("google_storage_bucket.raw", "delete", {"name": "acme-raw"})
+    found = preview(deferred_changes=[{"reason": "provider_config_unknown", "resource_change": later}])
+    assert [loss.address for loss in found.losses] == ["google_storage_bucket.raw"]
+    assert "put off until more is known: provider config unknown" in render(found)
+
+
+def test_a_plan_that_ended_with_an_error_is_a_failure_and_what_it_holds_is_shown():
+    found = preview(change("google_thing.x", "delete", {}), errored=True)
+    assert found.failed
+    assert "google_thing.x" in render(found)
+    assert "ended this plan with an error" in render(found)
+
+
+@pytest.mark.parametrize(
+    ("importing", "said"),
+    [
+        ({"id": "projects/p/x"}, "imported from projects/p/x"),
+        ({"identity": {"project": "p", "name": "x"}}, "imported from project=p, name=x"),
+        ({}, "imported from an id known after apply"),
+        ({"id": None}, "imported from an id known after apply"),
+    ],
+)
+def test_what_is_imported_says_by_what(importing, said):
+    entry = change("google_thing.x", "none", {}, {})
+    entry["change"]["importing"] = importing
+    (found,) = preview(entry).stacks[0].changes
+    assert (found.action, found.note) == (Action.IMPORT, said)
+
+
+def test_an_address_that_is_there_twice_is_lost_twice_each_with_its_own_reason():
+    one = change("google_thing.x", "replace", {"a": 1}, {"a": 2}, forces=[["a"]])
+    other = change("google_thing.x", "replace", {"b": 1}, {"b": 2}, forces=[["b"]])
+    assert sorted(loss.why for loss in preview(one, other).losses) == [
+        "a 1 → 2 forces replacement", "b 1 → 2 forces replacement"]  # fmt: skip
+
+
+def test_stacks_of_the_same_name_in_two_environments_keep_their_reasons_and_details():
+    plans = [plan(change("google_thing.x", "replace", {"a": name}, {"a": "new"}, forces=[["a"]]),
+                  environment=name, stack="data") for name in ("dev", "prod")]  # fmt: skip
+    found = assemble(Material(tuple(plans)))
+    assert [loss.why for loss in found.losses] == [f'a "{name}" → "new" forces replacement' for name in ("dev", "prod")]
+    assert render(found).count("<details>") == 2
+
+
+def test_a_step_into_a_set_is_no_reason_to_refuse_a_plan():
+    entry = change("google_thing.x", "replace", {"a": [{"b": 1}]}, {"a": [{"b": 2}]}, forces=[["a", {"b": 1}, "b"]])
+    assert preview(entry).losses[0].why.endswith("replacement")

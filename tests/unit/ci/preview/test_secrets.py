@@ -8,7 +8,8 @@ from ci.preview.assemble import Failed, Material, assemble
 from ci.preview.comment import render
 from ci.preview.page import page
 from ci.preview.patterns import HIDDEN, is_secret_name, without_patterns
-from tests.unit.ci.preview.plans import change, plan
+from ci.preview.plan import read_plan
+from tests.unit.ci.preview.plans import change, plan, preview
 
 SECRET = "correct-horse-battery"
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nBKcwggSjAgEAAoIBAQC7\n-----END PRIVATE KEY-----\n"
@@ -178,3 +179,63 @@ def test_a_long_word_beside_a_password_is_looked_through_in_linear_time() -> Non
     assert "hunter2" not in shown
     assert shown.startswith("aaaa")
     assert time.process_time() - start < 2.0
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        change("google_compute_disk.d", "create", None, {"size": 10, "type": SECRET}, sensitive={"type": True}),
+        change("google_compute_disk.d", "create", None, {"size": 10, "zone": [SECRET]}, sensitive={"zone": [True]}),
+        change("google_cloud_scheduler_job.j", "update", {"schedule": "0 5 * * *"}, {"schedule": SECRET},
+               sensitive={"schedule": True}),
+        change("google_project_iam_custom_role.r", "update", {"permissions": []}, {"permissions": [SECRET]},
+               sensitive={"permissions": [True]}),
+        change("google_compute_firewall.f", "create", None,
+               {"source_ranges": ["0.0.0.0/0"], "allow": [{"protocol": SECRET}]}, sensitive={"allow": True}),
+        change("google_iam_workload_identity_pool_provider.p", "update", {"attribute_condition": "a"},
+               {"attribute_condition": SECRET}, sensitive={"attribute_condition": True}),
+    ],
+    ids=["price", "price in a list", "schedule", "permission", "firewall", "condition"],
+)  # fmt: skip
+def test_what_is_told_in_words_keeps_a_marked_value_too(entry):
+    made = preview(entry)
+    assert SECRET not in render(made) + page(made) + made.model_dump_json()
+
+
+def test_a_secret_in_a_pipeline_that_is_marked_elsewhere_is_hidden_there():
+    spec = {"pipelineInfo": {"name": "p"}, "deploymentSpec": {}, "root": {"inputDefinitions": {"parameters": {
+        "login": {"defaultValue": SECRET}}}}}  # fmt: skip
+    template = change("google_storage_bucket_object.t", "update", {"content": json.dumps({**spec, "root": {}})},
+                      {"content": json.dumps(spec)}, sensitive={"content": True})  # fmt: skip
+    login = change("google_sql_user.u", "create", None, {"phrase": SECRET}, sensitive={"phrase": True})
+    made = preview(template, login)
+    assert [item.what for item in made.models] == ["parameter login"]
+    assert SECRET not in made.model_dump_json()
+
+
+def test_a_mask_of_another_shape_hides_what_it_stands_beside():
+    for mask in ({"k": [{"deep": True}]}, {"k": {"a": [True]}}, {"k": "true"}, {"k": 1}):
+        made = preview(change("google_thing.x", "update", {"k": "old"}, {"k": "plain text"}, sensitive=mask))
+        assert "plain text" not in made.model_dump_json()
+    made = preview(change("google_thing.x", "update", {"k": "old"}, {"k": "plain text"}, sensitive={"k": [{}, []]}))
+    assert "plain text" in made.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"resource_changes": [{**change("google_secret.s", "none", None, {"data": SECRET}, sensitive={"data": True}),
+                               "mode": "data"}]},
+        {"prior_state": {"values": {"root_module": {"child_modules": [{"resources": [
+            {"address": "a.b", "values": {"x": [SECRET]}, "sensitive_values": {"x": [True]}}]}]}}}},
+        {"prior_state": {"values": {"outputs": {"o": {"sensitive": True, "value": {"a": SECRET}}}}}},
+        {"variables": {"v": {"value": {"inner": [SECRET]}}},
+         "configuration": {"root_module": {"variables": {"v": {"sensitive": True}}}}},
+    ],
+    ids=["data source", "state", "output in the state", "variable"],
+)  # fmt: skip
+def test_a_secret_of_what_does_not_change_is_hidden_in_messages(more):
+    failed = (Failed("prod", "prod-x", f"boom {SECRET}"),)
+    made = assemble(Material((read_plan(json.dumps({"format_version": "1.2", **more}), environment="prod",
+                                        stack="prod-data"),), failed))  # fmt: skip
+    assert "boom (secret)" in render(made)
