@@ -13,6 +13,7 @@ from ml.data.months import Month
 from ml.monitoring.drift import Floats
 from ml.monitoring.errors import MonthError, as_error, month_error
 from ml.monitoring.quality import quality_findings, schema_findings, volume_finding
+from ml.monitoring.shapes import shapes
 from ml.monitoring.shift import Predict, feature_findings, importances, prediction_finding
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
 
@@ -80,7 +81,8 @@ def monitor_month(config: ModelConfig, champion: Champion, month: Month, current
     error = month_error(config.gate.metric, target, predictions, days, config.training.seed)
     findings = tuple(_findings(config, champion, month, current, predictions, error, bool(np.isfinite(target).any())))
     measured = {"error": error.value, "error_low": error.low, "error_high": error.high} if error else {}
-    return MonthVerdict.model_validate({**known, **measured, "findings": findings})
+    seen = tuple(shapes(config, champion.reference, current, predictions))
+    return MonthVerdict.model_validate({**known, **measured, "findings": findings, "shapes": seen})
 
 
 def _findings(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from ml.monitoring.pictures import MEASURED, features_section, share_of_limit
 from ml.monitoring.trigger import Action, TriggerDecision
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
 from ml.reports.charts import Bar, Line, bars, lines
@@ -15,8 +16,11 @@ SIGNS = {Severity.INFO: True, Severity.WARNING: True, Severity.ALARM: False, Sev
 
 
 def monitoring_page(seen: MonthVerdict, decision: TriggerDecision, history: Sequence[MonthVerdict]) -> str:
-    """What moved, by how much of its limit, the error over the months, and what was decided by which rule."""
-    sections = [_decision(seen, decision), _drift(seen), _error(seen, history), _findings(seen)]
+    """What was decided by which rule, what moved by how much of its limit, the error over the months, each feature."""
+    sections = [_decision(seen, decision), _drift(seen), _error(seen, history)]
+    if any(finding.kind in MEASURED for finding in seen.findings):
+        sections.append(features_section(seen, history))
+    sections.append(_findings(seen))
     lead = f"{seen.model} v{seen.version:03d} in {seen.month}: {len(seen.alarms)} alarms, {decision.action}."
     return page(f"Monitoring of {seen.model}, {seen.month}", sections, lead=lead)
 
@@ -39,10 +43,12 @@ def _decision(seen: MonthVerdict, decision: TriggerDecision) -> Section:
 
 def _drift(seen: MonthVerdict) -> Section:
     """Every measure as a share of its limit: one scale for all of them."""
-    measured = [f for f in seen.findings if f.kind in (Kind.FEATURE, Kind.PREDICTION)]
+    measured = [f for f in seen.findings if f.kind in MEASURED]
     seasonal = [f for f in measured if "seasonal" in f.reason]
-    data = [_share(finding) for finding in sorted(measured, key=lambda f: -_ratio(f)) if finding not in seasonal]
-    quiet = [_share(finding) for finding in sorted(seasonal, key=lambda f: -_ratio(f))]
+    data = [
+        _share(finding) for finding in sorted(measured, key=lambda f: -share_of_limit(f)) if finding not in seasonal
+    ]
+    quiet = [_share(finding) for finding in sorted(seasonal, key=lambda f: -share_of_limit(f))]
     text = "1 is the limit: beyond it, the distribution has moved more than the model's file allows for this feature."
     charts = [bars("Drift, as a share of its limit", "", data)]
     if quiet:
@@ -51,11 +57,7 @@ def _drift(seen: MonthVerdict) -> Section:
 
 
 def _share(finding: Finding) -> Bar:
-    return Bar(finding.subject, _ratio(finding), other=1.0)
-
-
-def _ratio(finding: Finding) -> float:
-    return (finding.value or 0.0) / finding.limit if finding.limit else 0.0
+    return Bar(finding.subject, share_of_limit(finding), other=1.0)
 
 
 def _error(seen: MonthVerdict, history: Sequence[MonthVerdict]) -> Section:
@@ -72,7 +74,7 @@ def _error(seen: MonthVerdict, history: Sequence[MonthVerdict]) -> Section:
 
 def _findings(seen: MonthVerdict) -> Section:
     order = [Severity.BLOCKED, Severity.ALARM, Severity.WARNING, Severity.INFO]
-    found = sorted(seen.findings, key=lambda f: (order.index(f.severity), f.kind, -_ratio(f)))
+    found = sorted(seen.findings, key=lambda f: (order.index(f.severity), f.kind, -share_of_limit(f)))
     rows: list[Sequence[Cell]] = [
         (verdict(SIGNS[f.severity], str(f.severity)), str(f.kind), f.subject, f.measure, f.value, f.limit, f.reason)
         for f in found

@@ -45,6 +45,21 @@ class Finding(BaseModel):
         return f"{self.kind}: {self.subject} {self.measure}"
 
 
+class Shape(BaseModel):
+    """Shares of a column's values, the reference's beside the month's; nulls and infinities left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subject: str = Field(description="a feature, or 'prediction'")
+    names: tuple[str, ...] = Field(default=(), description="the categories that have moved most")
+    edges: tuple[float, ...] = Field(
+        default=(), description="of numbers: one more than buckets, which hold the tails too"
+    )
+    reference: tuple[float, ...]
+    current: tuple[float, ...]
+    others: int = Field(default=0, description="categories that are not among the names")
+
+
 class MonthVerdict(BaseModel):
     """One month under one champion."""
 
@@ -56,6 +71,7 @@ class MonthVerdict(BaseModel):
     rows: int = Field(ge=0, description="usable rows of the month")
     labelled_rows: int = Field(ge=0)
     findings: tuple[Finding, ...] = ()
+    shapes: tuple[Shape, ...] = Field(default=(), description="for the page; nothing is decided by them")
     metric: str = ""
     error: float | None = None
     error_low: float | None = Field(default=None, description="lower end of its confidence interval")

@@ -13,6 +13,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from ml.reports.drawing import Scale, escape, round_ticks, short
+
 WIDTH = 640
 LABELS = 150
 AXIS = 44
@@ -36,9 +38,9 @@ def bars(title: str, unit: str, data: Sequence[Bar], *, legend: tuple[str, str] 
     height = top + row * len(data) + 30
     ends = [end for bar in data for end in (bar.value, bar.high, bar.other) if end is not None and math.isfinite(end)]
     highest, lowest = max([*ends, 1e-9]), min([0.0, *(bar.value for bar in data if math.isfinite(bar.value))])
-    ticks = _ticks(lowest if lowest < -0.02 * highest else 0.0, highest)
+    ticks = round_ticks(lowest if lowest < -0.02 * highest else 0.0, highest)
     compared = any(bar.other is not None for bar in data)
-    scale = _Scale(ticks[0], ticks[-1], LABELS, WIDTH - (110 if compared else 60))
+    scale = Scale(ticks[0], ticks[-1], LABELS, WIDTH - (110 if compared else 60))
     parts = [_grid(scale, ticks, top, height - 28)]
     for place, bar in enumerate(data):
         y = top + place * row
@@ -49,9 +51,9 @@ def bars(title: str, unit: str, data: Sequence[Bar], *, legend: tuple[str, str] 
 def heat(title: str, unit: str, x: NDArray[np.float64], y: NDArray[np.float64], *, bins: int = 40) -> Markup:
     """Predicted (y) against actual (x) as a grid of counts, with the diagonal of perfect predictions."""
     low, high = (float(f(np.concatenate([x, y]))) for f in (np.min, np.max))
-    ticks = _ticks(low, high)
+    ticks = round_ticks(low, high)
     side = 420
-    across, up = _Scale(ticks[0], ticks[-1], AXIS, side - 16), _Scale(ticks[0], ticks[-1], side - AXIS, 10)
+    across, up = Scale(ticks[0], ticks[-1], AXIS, side - 16), Scale(ticks[0], ticks[-1], side - AXIS, 10)
     edges = np.linspace(ticks[0], ticks[-1], bins + 1)
     counts, _, _ = np.histogram2d(x, y, bins=(edges, edges))
     size = abs(up(edges[1]) - up(edges[0])), across(edges[1]) - across(edges[0])
@@ -80,18 +82,18 @@ def lines(title: str, unit: str, steps: Sequence[str], data: Sequence[Line]) -> 
     """Up to three series over named steps, such as months; points are marked."""
     height = 260
     known = [value for line in data for value in line.values if value is not None and math.isfinite(value)]
-    ticks = _ticks(min(known, default=0.0), max(known, default=1.0))
-    up = _Scale(ticks[0], ticks[-1], height - 34, 10)
-    across = _Scale(0, max(len(steps) - 1, 1), AXIS + 14, WIDTH - 30)
+    ticks = round_ticks(min(known, default=0.0), max(known, default=1.0))
+    up = Scale(ticks[0], ticks[-1], height - 34, 10)
+    across = Scale(0, max(len(steps) - 1, 1), AXIS + 14, WIDTH - 30)
     parts = [
         f'<path class="rule" d="M{AXIS} {up(tick):.1f}H{WIDTH}"/>'
-        f'<text class="soft" text-anchor="end" x="{AXIS - 6}" y="{up(tick) + 4:.1f}">{_short(tick)}</text>'
+        f'<text class="soft" text-anchor="end" x="{AXIS - 6}" y="{up(tick) + 4:.1f}">{short(tick)}</text>'
         for tick in ticks
     ]
     every = max(1, math.ceil(len(steps) / 12))
     for place in range(0, len(steps), every):
         at = f'x="{across(place):.1f}" y="{height - 10}"'
-        parts.append(f'<text class="soft" text-anchor="middle" {at}>{_escape(steps[place])}</text>')
+        parts.append(f'<text class="soft" text-anchor="middle" {at}>{escape(steps[place])}</text>')
     for line, colour in zip(data, COLOURS, strict=False):
         points = [(across(i), up(v)) for i, v in enumerate(line.values) if v is not None and math.isfinite(v)]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
@@ -100,22 +102,9 @@ def lines(title: str, unit: str, steps: Sequence[str], data: Sequence[Line]) -> 
     return _figure(title, unit, height, parts, [line.name for line in data])
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """Linear, from values to pixels."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        return self.start + (value - self.low) / ((self.high - self.low) or 1.0) * (self.end - self.start)
-
-
-def _bar(bar: Bar, scale: _Scale, y: float) -> str:
+def _bar(bar: Bar, scale: Scale, y: float) -> str:
     name = bar.name if len(bar.name) <= 22 else bar.name[:21] + "…"
-    text = f'<text text-anchor="end" x="{LABELS - 8}" y="{y + 14}">{_escape(name)}</text>'
+    text = f'<text text-anchor="end" x="{LABELS - 8}" y="{y + 14}">{escape(name)}</text>'
     if not math.isfinite(bar.value):
         return text
     left, right = sorted((scale(0.0), scale(bar.value)))
@@ -126,23 +115,23 @@ def _bar(bar: Bar, scale: _Scale, y: float) -> str:
     if bar.other is not None and math.isfinite(bar.other):
         shape += f'<rect class="two" x="{scale(bar.other) - 1.5:.1f}" y="{y + 1}" width="3" height="18"/>'
     end = max([right, *(scale(each) for each in (bar.high, bar.other) if each is not None and math.isfinite(each))])
-    says = _short(bar.value) + (f" vs {_short(bar.other)}" if bar.other is not None else "")
+    says = short(bar.value) + (f" vs {short(bar.other)}" if bar.other is not None else "")
     return text + shape + f'<text class="soft" x="{end + 6:.1f}" y="{y + 14}">{says}</text>'
 
 
-def _grid(scale: _Scale, ticks: Sequence[float], top: float, bottom: float) -> str:
+def _grid(scale: Scale, ticks: Sequence[float], top: float, bottom: float) -> str:
     return "".join(
         f'<path class="rule" d="M{scale(tick):.1f} {top}V{bottom}"/>'
-        f'<text class="soft" text-anchor="middle" x="{scale(tick):.1f}" y="{bottom + 16}">{_short(tick)}</text>'
+        f'<text class="soft" text-anchor="middle" x="{scale(tick):.1f}" y="{bottom + 16}">{short(tick)}</text>'
         for tick in ticks
     )
 
 
-def _axes(across: _Scale, up: _Scale, ticks: Sequence[float], side: float) -> str:
+def _axes(across: Scale, up: Scale, ticks: Sequence[float], side: float) -> str:
     return "".join(
         f'<path class="rule" d="M{across(tick):.1f} 10V{side - AXIS}M{AXIS} {up(tick):.1f}H{side - 16}"/>'
-        f'<text class="soft" text-anchor="middle" x="{across(tick):.1f}" y="{side - AXIS + 18}">{_short(tick)}</text>'
-        f'<text class="soft" text-anchor="end" x="{AXIS - 6}" y="{up(tick) + 4:.1f}">{_short(tick)}</text>'
+        f'<text class="soft" text-anchor="middle" x="{across(tick):.1f}" y="{side - AXIS + 18}">{short(tick)}</text>'
+        f'<text class="soft" text-anchor="end" x="{AXIS - 6}" y="{up(tick) + 4:.1f}">{short(tick)}</text>'
         for tick in ticks
     )
 
@@ -153,29 +142,11 @@ def _figure(
     says = f"{title} ({unit})" if unit else title
     swatch = '<svg viewBox="0 0 10 10" style="width:.7em;display:inline-block" aria-hidden="true"><rect class="{}" '
     keys = "".join(
-        f' {swatch.format(colour)}width="10" height="10"/></svg> {_escape(name)}'
+        f' {swatch.format(colour)}width="10" height="10"/></svg> {escape(name)}'
         for colour, name in zip(COLOURS, legend, strict=False)
         if name
     )
     return Markup(
-        f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-label="{_escape(says)}" '
-        f'style="max-width:{width}px">{"".join(parts)}</svg><figcaption>{_escape(says)}{keys}</figcaption></figure>'
+        f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(says)}" '
+        f'style="max-width:{width}px">{"".join(parts)}</svg><figcaption>{escape(says)}{keys}</figcaption></figure>'
     )
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """About five round values that enclose low and high."""
-    span = (high - low) or abs(high) or 1.0
-    rough = span / 5
-    power = 10 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
-    first, last = math.floor(low / step), math.ceil(high / step - 1e-9)
-    return [step * place for place in range(first, max(last, first + 1) + 1)]
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def _escape(text: str) -> str:
-    return str(Markup.escape(text))
