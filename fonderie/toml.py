@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 from fonderie.errors import BadInputError
 
 Settings = TypeVar("Settings", bound=BaseModel)
+MOST_SHOWN = 80
+"""Characters of a wrong value that an error repeats."""
 
 
 def near(word: str, known: list[str]) -> str:
@@ -56,7 +58,14 @@ def _problem(error: Any, settings: type[BaseModel]) -> tuple[str, str | None]:
             reason = str(error["ctx"]["error"])
             return (f"{key}: {reason}" if error["loc"] else reason), None
         case _:
-            return f"{key} = {json.dumps(error['input'], default=str)}: {error['msg'].lower()}", None
+            return f"{key} = {_shown(error['input'])}: {error['msg'].lower()}", None
+
+
+def _shown(value: Any) -> str:
+    """The value as it is in the file, at most a line of it."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    safe = text if text.isprintable() else json.dumps(value, default=str)
+    return safe if len(safe) <= MOST_SHOWN else f"{safe[:MOST_SHOWN]}…"
 
 
 def _keys(settings: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:

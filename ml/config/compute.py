@@ -6,7 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ml.config.section import Positive, Section
+from ml.config.section import Section
+
+# Of every pipeline; a test holds them equal to what is compiled.
+TASKS = (
+    "conclude", "evaluate", "extract", "features", "gate", "judge", "keep", "monitor", "predict", "promote", "report",
+    "request", "rest", "train", "validate",
+)  # fmt: skip
 
 
 class Task(Section):
@@ -18,4 +24,4 @@ class Task(Section):
     memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*(M|G|Mi|Gi)$")] = Field(default="8Gi")
     spot: bool = Field(default=False, description="may be taken away: cheap, retried")
     retries: Annotated[int, Field(ge=0, le=10)] = Field(default=1)
-    timeout_s: Positive = Field(default=3600)
+    timeout_s: Annotated[int, Field(ge=1, le=7 * 24 * 3600)] = Field(default=3600)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from ml.config.section import Fraction, Positive, Section
+from ml.config.section import Fraction, Months, Positive, Section
 
 Threshold = Annotated[float, Field(gt=0)]
 
@@ -24,9 +24,9 @@ class Drift(Section):
         description="drift that the last training has seen counts again when it is larger by this share",
     )
     seasonal_features: tuple[str, ...] = Field(default=(), description="measured and shown, never a reason to train")
-    debounce_alarms: Positive = Field(description="this many windows with an alarm ...")
-    debounce_windows: Positive = Field(description="... among this many latest")
-    cooldown_days: Annotated[int, Field(ge=0)] = Field(description="after a training, none for this long")
+    debounce_alarms: Months = Field(description="this many windows with an alarm ...")
+    debounce_windows: Months = Field(description="... among this many latest")
+    cooldown_days: Annotated[int, Field(ge=0, le=36_500)] = Field(description="after a training, none for this long")
     min_new_rows: Positive = Field(description="rows since the last training, at least")
 
     @model_validator(mode="after")

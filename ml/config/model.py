@@ -8,10 +8,10 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from fonderie.toml import near
-from ml.config.compute import Task
+from ml.config.compute import TASKS, Task
 from ml.config.drift import Drift
 from ml.config.judging import Gate, Metric
-from ml.config.section import Fraction, Positive, Section
+from ml.config.section import Fraction, Months, Section
 from ml.config.serving import Serving
 from ml.data.catalogue import CATALOGUE, LABELS, FeatureKind
 
@@ -77,16 +77,18 @@ class Data(Section):
 
     max_quarantined_fraction: Fraction = Field(description="of a month's rows; above it the run stops")
     holdout_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(description="of the month's days, at its end")
-    max_bytes_billed: Positive = Field(description="of a query on BigQuery; above it the run is refused")
+    max_bytes_billed: Annotated[int, Field(ge=1, lt=2**63)] = Field(
+        description="of a query on BigQuery; above it the run is refused"
+    )
 
 
 class Hyperparameters(Section):
     """Of scikit-learn's HistGradientBoosting, by its own names."""
 
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
-    max_iter: Positive = 200
-    max_leaf_nodes: Annotated[int, Field(ge=2)] = 31
-    min_samples_leaf: Positive = 20
+    max_iter: Annotated[int, Field(ge=1, le=100_000)] = 200
+    max_leaf_nodes: Annotated[int, Field(ge=2, le=65_536)] = 31
+    min_samples_leaf: Annotated[int, Field(ge=1, lt=2**31)] = 20
     l2_regularization: Annotated[float, Field(ge=0)] = 0.0
     max_bins: Annotated[int, Field(ge=2, le=255)] = 255
 
@@ -94,8 +96,8 @@ class Hyperparameters(Section):
 class Training(Section):
     """What a version is made from."""
 
-    window_months: Positive = Field(description="the month itself and those before it, as far as there is data")
-    seed: Annotated[int, Field(ge=0)]
+    window_months: Months = Field(description="the month itself and those before it, as far as there is data")
+    seed: Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy takes
     hyperparameters: Hyperparameters = Hyperparameters()
 
 
@@ -134,4 +136,7 @@ class ModelConfig(Section):
         for name in self.drift.seasonal_features:
             if name not in self.features.names:
                 raise ValueError(f"drift.seasonal_features: {name!r} is not a feature of this model")
+        for name in self.compute:
+            if name not in ("default", *TASKS):
+                raise ValueError(f"compute.{name}: no task is called so; {near(name, ['default', *TASKS])}")
         return self

@@ -18,3 +18,6 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 Positive = Annotated[int, Field(ge=1)]
 """A count of at least one."""
+
+Months = Annotated[int, Field(ge=1, le=1200)]
+"""At least one, at most a century: a typing error is refused, not computed with."""

@@ -14,7 +14,8 @@ import pytest
 
 from fonderie.errors import BadInputError
 from ml.config import load_model
-from pipelines.compile import ROOT, CompiledSpec, compile_config, compiled
+from ml.config.compute import TASKS
+from pipelines.compile import PIPELINES, ROOT, CompiledSpec, compile_config, compiled
 
 IMAGE = "europe-docker.pkg.dev/p/r/training@sha256:" + "0" * 64
 
@@ -113,3 +114,16 @@ def test_an_unknown_pipeline_or_model_is_said() -> None:
         compiled("air_time", "trainig", IMAGE)
     with pytest.raises(BadInputError, match="air_tim"):
         compiled("air_tim", "training", IMAGE)
+
+
+def test_the_tasks_that_a_model_may_give_a_machine_are_those_of_the_pipelines() -> None:
+    found = set()
+    for pipeline in PIPELINES:
+        document = compiled("air_time", pipeline, "image").read()
+        dags = [document["root"], *document["components"].values()]
+        tasks = [task for dag in dags for task in dag.get("dag", {}).get("tasks", {}).items()]
+        found |= {
+            name for name, task in tasks if "executorLabel" in document["components"][task["componentRef"]["name"]]
+        }
+
+    assert found == set(TASKS)
