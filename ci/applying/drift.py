@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ci.preview.assemble import clean
-from ci.preview.attributes import attribute_changes
-from ci.preview.fingerprint import VOLATILE
-from ci.preview.plan import Action, StackPlan, read_plan
+from ci.preview.outside import changed_outside
+from ci.preview.plan import read_plan
 from ci.preview.planning import private_folder
-from ci.preview.report import Change, StackPreview
+from ci.preview.report import StackPreview
 from ci.preview.secrets import Masker
 from ci.preview.values import Reader
 from fonderie.errors import FonderieError
@@ -36,26 +35,6 @@ def _drift(environment: str, stack: Stack, deployer: Deployer, folder: Path) -> 
         plan = read_plan(json.dumps(terraform.show(file)), environment=environment, stack=stack.name)
     except FonderieError as error:
         return StackPreview(environment=environment, name=stack.name, failure=clean(str(error), Masker()))
-    return StackPreview(environment=environment, name=stack.name, changes=tuple(changed_outside(plan)))
-
-
-def changed_outside(plan: StackPlan) -> list[Change]:
-    """What of a plan's drift a person did; what the provider counts up by itself is left out."""
-    reader = Reader(Masker([plan]))
-    found = []
-    for change in plan.drifted:
-        attributes, more = attribute_changes(change, reader)
-        told = [item for item in attributes if item.path.split(".")[0].split("[")[0] not in VOLATILE]
-        if told or change.action is Action.DESTROY:
-            note = "is gone from the cloud" if change.action is Action.DESTROY else ""
-            found.append(
-                Change(
-                    address=reader.address(change.address),
-                    type=change.type,
-                    action=change.action,
-                    note=note,
-                    attributes=tuple(told),
-                    more_attributes=more,
-                )
-            )
-    return sorted(found, key=lambda change: change.address)
+    return StackPreview(
+        environment=environment, name=stack.name, changes=tuple(changed_outside(plan, Reader(Masker([plan]))))
+    )

@@ -13,6 +13,7 @@ from ci.preview.attributes import attribute_changes
 from ci.preview.families import Families
 from ci.preview.losses import Attributes, losses, reason, shown_address
 from ci.preview.models import model_changes
+from ci.preview.outside import changed_outside
 from ci.preview.plan import Action, ResourceChange, StackPlan
 from ci.preview.printable import folded, printable
 from ci.preview.report import (
@@ -119,6 +120,7 @@ def _stack(plan: StackPlan, families: Families, reader: Reader) -> tuple[StackPr
         name=plan.stack,
         changes=tuple(sorted(changes, key=lambda item: (list(Action).index(item.action), item.address))),
         outputs=tuple(outputs),
+        outside=tuple(changed_outside(plan, reader)),
         failure=INCOMPLETE if plan.incomplete else "",
         serial=plan.serial,
     )

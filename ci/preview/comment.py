@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from ci.preview.destroys import destroys
 from ci.preview.details import details_of
 from ci.preview.markdown import bold, code, fence, table, words
-from ci.preview.phrases import counted, dollars, verdict
+from ci.preview.phrases import counted, dollars, outside_words, verdict
 from ci.preview.printable import folded
 from ci.preview.report import CostLine, Finding, Grant, ModelChange, Preview, StackPreview, Truth
 
@@ -31,7 +31,7 @@ def render(preview: Preview, *, limit: int = LIMIT, marker: str = MARKER) -> str
     lost = destroys(preview.losses, room - 400 - min(alarms, _KEPT_FOR_ALARMS), _KEPT_FOR_MIDDLE)
     room -= len(lost) + 2
     middle = []
-    for section in (_access, _models, _policy, _cost):
+    for section in (_access, _models, _outside, _policy, _cost):
         text = section(preview, room - 200)
         if text:
             middle.append(text)
@@ -131,6 +131,15 @@ def _model(change: ModelChange) -> str:
     where = f" · {words(change.where)}" if change.where else ""
     after = code(change.after)
     return f"| {code(change.model)}{where} | {words(change.what)} | {code(change.before)} | **{after}** |"
+
+
+def _outside(preview: Preview, room: int) -> str:
+    lines = [
+        f"- **{words(stack.environment)}** · {code(change.address)} {code(outside_words(change))}"
+        for stack in preview.stacks
+        for change in stack.outside
+    ]
+    return fitting("Changed outside Terraform since the last apply", lines, room)
 
 
 def _policy(preview: Preview, room: int) -> str:

@@ -23,7 +23,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        alike=alike, counted=phrases.counted, dollars=phrases.dollars, policy_words=phrases.policy_words, Truth=Truth
+        alike=alike,
+        counted=phrases.counted,
+        dollars=phrases.dollars,
+        outside_words=phrases.outside_words,
+        policy_words=phrases.policy_words,
+        Truth=Truth,
     )
     environment.filters["diff"] = _diff
     return environment

@@ -102,6 +102,13 @@ def attribute_lines(item: AttributeChange) -> list[str]:
     return [f"!   {item.path}   {item.before} → {item.after}{forces}"]
 
 
+def outside_words(change: Change) -> str:
+    """What somebody did to a resource by hand: `size 10 → 20 and 2 more`, `is gone from the cloud`."""
+    told = [f"{item.path} {item.before or 'not set'} → {item.after or 'not set'}" for item in change.attributes]
+    more = f" and {len(told) - 3} more" if len(told) > 3 else ""
+    return change.note or f"{', '.join(told[:3])}{more}"
+
+
 def _text_line(line: str) -> str:
     """A line of a text's difference; its sign stays in front, so that the block colours it."""
     return f"{line[:1] if line[:1] in '+-' else ' '}       {line[1:]}"

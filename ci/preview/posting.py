@@ -16,7 +16,6 @@ from fonderie.errors import BadInputError
 
 OUTDATED = "<!-- fonderie:preview outdated -->"
 NOTHING_REVIEWED = "p-" + "0" * 20
-_LONGEST = 64_000
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def marker_of(environments: Sequence[str]) -> str:
 def post_preview(preview: Preview, environments: Sequence[str] = (), variables: Mapping[str, str] = os.environ) -> str:
     """Post a preview where the variables say; what was done, in words. `environments` are those it was asked for."""
     target, marker = target_of(variables), marker_of(environments)
-    body = render(preview, marker=marker)
+    body = render(preview, limit=target.forge.limit, marker=marker)
     return post(target, body, verdict(preview)[1], failed=preview.failed, marker=marker)
 
 
@@ -50,11 +49,16 @@ def reviewed_plan(environment: str, variables: Mapping[str, str] = os.environ) -
     github = github_of(variables)
     for number in github.pull_requests_of(commit):
         for comment in github_of(variables, number).comments():
-            if comment.body.startswith(MARKER.removesuffix(" -->")):
-                found = re.findall(rf"\b{re.escape(environment)} plan `(p-[0-9a-f]{{20}})`", comment.body)
+            if comment.trusted and _is_preview(comment.body):
+                footer = comment.body.rpartition("\n---\n")[2]  # above it are words of the plan itself
+                found = re.findall(rf"\b{re.escape(environment)} plan `(p-[0-9a-f]{{20}})`", footer)
                 if found:
                     return str(found[-1])
     return NOTHING_REVIEWED
+
+
+def _is_preview(body: str) -> bool:
+    return body.startswith(MARKER.removesuffix(" -->")) and not body.startswith(OUTDATED)
 
 
 def target_of(variables: Mapping[str, str]) -> Target:
@@ -128,12 +132,13 @@ def post(target: Target, body: str, line: str, *, failed: bool, marker: str = MA
 
 
 def _ours(forge: Forge, marker: str) -> list[Comment]:
-    """Comments that begin with the marker, oldest first; a quoted one does not begin with it."""
-    return sorted((one for one in forge.comments() if one.body.startswith(marker)), key=lambda one: one.id)
+    """Comments that begin with the marker, oldest first; not one that quotes it, nor a stranger's."""
+    found = (one for one in forge.comments() if one.trusted and one.body.startswith(marker))
+    return sorted(found, key=lambda one: one.id)
 
 
 def _fold(forge: Forge, comments: list[Comment]) -> None:
     for comment in comments:
-        inner = comment.body.partition("-->")[2][: _LONGEST - 500]
+        inner = comment.body.partition("-->")[2][: forge.limit - 500]
         summary = "An outdated preview"
         forge.update(comment, f"{OUTDATED}\n<details><summary>{summary}</summary>\n\n{inner}\n</details>\n")

@@ -133,12 +133,13 @@ class CostResult(Frozen):
 
 
 class StackPreview(Frozen):
-    """One stack: its changes, or why it could not be planned."""
+    """One stack: its changes, or why it could not be planned. `outside`: what changed behind Terraform's back."""
 
     environment: str
     name: str
     changes: tuple[Change, ...] = ()
     outputs: tuple[AttributeChange, ...] = ()
+    outside: tuple[Change, ...] = ()
     failure: str = ""
     serial: int | None = None
 

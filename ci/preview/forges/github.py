@@ -9,6 +9,7 @@ from ci.preview.forges.requests import GONE, Api
 
 CONTEXT = "fonderie/preview"
 _MOST_PAGES = 50
+_WRITERS = ("OWNER", "MEMBER", "COLLABORATOR")
 
 
 def api(token: str, url: str = "https://api.github.com", **more: Any) -> Api:
@@ -28,6 +29,8 @@ def api(token: str, url: str = "https://api.github.com", **more: Any) -> Api:
 
 class GitHub:
     """One pull request."""
+
+    limit = 59_500  # of 65,536
 
     def __init__(self, api: Api, repository: str, number: int) -> None:
         self._api = api
@@ -79,4 +82,6 @@ class GitHub:
 
 
 def _comment(item: dict[str, Any]) -> Comment:
-    return Comment(int(item["id"]), str(item.get("body") or ""), str(item.get("html_url", "")))
+    app = (item.get("user") or {}).get("type") == "Bot"
+    trusted = app or item.get("author_association", _WRITERS[0]) in _WRITERS
+    return Comment(int(item["id"]), str(item.get("body") or ""), str(item.get("html_url", "")), trusted)

@@ -26,6 +26,8 @@ def api(token: str, url: str = "https://gitlab.com/api/v4", **more: Any) -> Api:
 class GitLab:
     """One merge request; `project` is its number or its path."""
 
+    limit = 900_000  # of 1,000,000
+
     def __init__(self, api: Api, project: str, number: int) -> None:
         self._api = api
         self._project = f"/projects/{quote(project, safe='')}"

@@ -16,15 +16,19 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Comment:
-    """A comment of a change."""
+    """A comment of a change. `trusted`: made by an app, or by somebody who may write to the repository."""
 
     id: int
     body: str
     url: str = ""
+    trusted: bool = True
 
 
 class Forge(Protocol):
     """One change under review. Every method raises a FonderieError that says in words what was refused and why."""
+
+    limit: int
+    """How many characters a comment may have here, with a margin."""
 
     def head(self) -> str:
         """The commit the change is at now."""

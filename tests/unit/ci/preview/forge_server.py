@@ -34,10 +34,10 @@ class Server:
     requests: list[str] = field(default_factory=list)
     page: int = 100
 
-    def add(self, body: str) -> int:
+    def add(self, body: str, **more: Any) -> int:
         """A comment made by somebody."""
         number = max(self.comments, default=100) + 1
-        self.comments[number] = {"id": number, "body": body, "html_url": f"https://forge/c/{number}"}
+        self.comments[number] = {"id": number, "body": body, "html_url": f"https://forge/c/{number}", **more}
         return number
 
     async def answer(self, request: Request) -> Response:
@@ -50,7 +50,7 @@ class Server:
         if given != TOKEN:
             return JSONResponse({"message": "Bad credentials"}, 401)
         body = await request.json() if request.method in ("POST", "PATCH", "PUT") else {}
-        if len(body.get("body", "")) > 65_536:
+        if len(body.get("body", "")) > (1_000_000 if "projects" in request.url.path else 65_536):
             return JSONResponse({"message": "Validation Failed"}, 422)
         return self._route(request, [part for part in request.url.path.split("/") if part], body)
 

@@ -135,3 +135,17 @@ def test_stacks_of_the_same_name_in_two_environments_keep_their_reasons_and_deta
 def test_a_step_into_a_set_is_no_reason_to_refuse_a_plan():
     entry = change("google_thing.x", "replace", {"a": [{"b": 1}]}, {"a": [{"b": 2}]}, forces=[["a", {"b": 1}, "b"]])
     assert preview(entry).losses[0].why.endswith("replacement")
+
+
+def test_what_changed_outside_is_told_and_what_the_provider_counts_up_is_not():
+    edited = change("google_pubsub_topic.t", "update", {"keep": "600s", "etag": "a"}, {"keep": "900s", "etag": "b"})
+    gone = change("google_storage_bucket.b", "delete", {"name": "acme-raw"})
+    counted = change("google_thing.x", "update", {"etag": "a"}, {"etag": "b"})
+    found = preview(resource_drift=[edited, gone, counted])
+    section = render(found).split("#### Changed outside Terraform")[1].split("####")[0].split("---")[0].strip()
+    assert section.split("\n")[1:] == [
+        '- **prod** · `google_pubsub_topic.t` `keep "600s" → "900s"`',
+        "- **prod** · `google_storage_bucket.b` `is gone from the cloud`",
+    ]
+    assert "google_thing.x" not in section
+    assert found.losses == ()

@@ -1,3 +1,4 @@
+import hashlib
 import threading
 
 import pytest
@@ -5,9 +6,19 @@ from starlette.responses import JSONResponse, Response
 
 from ci.preview.comment import MARKER
 from ci.preview.forges import github, gitlab
-from ci.preview.posting import NOTHING_REVIEWED, OUTDATED, Target, marker_of, post, reviewed_plan, target_of
+from ci.preview.posting import (
+    NOTHING_REVIEWED,
+    OUTDATED,
+    Target,
+    marker_of,
+    post,
+    post_preview,
+    reviewed_plan,
+    target_of,
+)
 from fonderie.errors import BadInputError, RefusedError, StepFailedError
 from tests.unit.ci.preview.forge_server import TOKEN, Server, serving
+from tests.unit.ci.preview.plans import change, preview
 
 BODY = f"{MARKER}\n\n### a preview"
 HEAD = "a" * 40
@@ -219,6 +230,48 @@ def test_the_reviewed_plan_is_read_from_the_merged_pull_requests_comment(server)
     }
     assert reviewed_plan("prod", variables) == identity
     assert reviewed_plan("dev", variables) == NOTHING_REVIEWED
+
+
+STRANGER = {"author_association": "NONE", "user": {"type": "User"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "more"),
+    [
+        (f"{MARKER}\n\n---\nprod plan `p-{'9' * 20}`", STRANGER),
+        (f"{OUTDATED}\n{MARKER}\n\n---\nprod plan `p-{'9' * 20}`", {}),
+        (f"{MARKER}\n```diff\n+ label prod plan `p-{'9' * 20}`\n```\n\n---\n<sub>nothing changes</sub>", {}),
+    ],
+    ids=["a stranger's", "outdated", "in a value of the plan"],
+)
+def test_what_only_looks_like_a_reviewed_plan_is_none(server, body, more):
+    server.add(body, **more)
+    variables = {"GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": "acme/ml", "FONDERIE_HEAD": HEAD,
+                 "GITHUB_API_URL": server.url}  # fmt: skip
+    assert reviewed_plan("prod", variables) == NOTHING_REVIEWED
+    server.add(f"{MARKER}\n\n---\nprod plan `p-{'1' * 20}`", author_association="NONE", user={"type": "Bot"})
+    assert reviewed_plan("prod", variables) == "p-" + "1" * 20
+
+
+def test_a_strangers_comment_with_our_marker_is_not_written_to(server):
+    api = github.api(TOKEN, server.url, sleep=lambda _: None)
+    stranger = server.add(f"{MARKER} mine", **STRANGER)
+    post(Target(github.GitHub(api, "acme/ml", 7), HEAD), BODY, "", failed=False)
+    assert server.comments[stranger]["body"] == f"{MARKER} mine"
+    assert bodies(server)[-1] == BODY
+
+
+def test_a_comment_is_as_long_as_its_forge_allows(server):
+    entries = [
+        change(f"google_thing.a{hashlib.sha256(str(i).encode()).hexdigest()}", "delete", {}) for i in range(6_000)
+    ]
+    made = preview(*entries)
+    named = {"GITLAB_TOKEN": TOKEN, "CI_PROJECT_ID": "5", "CI_MERGE_REQUEST_IID": "7", "CI_COMMIT_SHA": HEAD,
+             "CI_API_V4_URL": server.url}  # fmt: skip
+    post_preview(made, (), named)
+    (body,) = bodies(server)
+    assert 60_000 < len(body) < 1_000_000
+    assert all(entry["address"].removeprefix("google_thing.") in body for entry in entries)
 
 
 def test_previews_of_different_environments_are_different_comments(server, target):
