@@ -3,7 +3,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
-SCHEMA := infra/provider/google@7.45.0.json
+SCHEMA := fonderie/sandbox/provider/google@7.45.0.json
 
 # One thread a process: gradient boosting on busy cores is ten times slower with more.
 export OMP_NUM_THREADS ?= 1
@@ -46,8 +46,8 @@ bench: setup  ## measure, print ratios against their baselines, write docs/bench
 bindings: $(VENV)/.done node_modules/.done  ## generate the Python classes of the resource types in use
 	@rm -f imports/.done && $(MAKE) imports/.done
 
-schema: $(VENV)/.done  ## cut the provider's schema to infra/provider/types.txt: make schema WHOLE=schema.json
-	@$(BIN)/python -m infra.provider.cut < $(WHOLE)
+schema: $(VENV)/.done  ## cut the provider's schema to fonderie/sandbox/provider/types.txt: make schema WHOLE=schema.json
+	@$(BIN)/python -m fonderie.sandbox.provider.cut < $(WHOLE)
 
 screenshots: setup  ## draw the pictures of docs/preview.md in Chromium
 	@$(BIN)/python -m tests.e2e.screenshots
@@ -77,8 +77,8 @@ node_modules/.done: package.json package-lock.json
 	@npm ci --no-progress --loglevel=error >/dev/null
 	@touch $@
 
-imports/.done: $(SCHEMA) cdktf.json package-lock.json infra/provider/lighten.py | $(VENV)/.done node_modules/.done
-	@echo "== bindings of $$(grep -c '^[a-z]' infra/provider/types.txt) resource types into imports/"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" CI=1 FORCE_COLOR=0 CDKTF_EXPERIMENTAL_PROVIDER_SCHEMA_CACHE_PATH="$(CURDIR)/infra/provider" \
+imports/.done: $(SCHEMA) cdktf.json package-lock.json | $(VENV)/.done node_modules/.done
+	@echo "== bindings of $$(grep -c '^[a-z]' fonderie/sandbox/provider/types.txt) resource types into imports/"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" CI=1 FORCE_COLOR=0 CDKTF_EXPERIMENTAL_PROVIDER_SCHEMA_CACHE_PATH="$(CURDIR)/fonderie/sandbox/provider" \
 	node_modules/.bin/cdktf get --force >.cdktf-get.log 2>&1 || { cat .cdktf-get.log; exit 8; }
-	@rm -f .cdktf-get.log; $(BIN)/python -m infra.provider.lighten imports; touch $@
+	@rm -f .cdktf-get.log; touch $@

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fonderie.errors import BadInputError, MissingToolError
+from fonderie.core.errors import BadInputError, MissingToolError
 
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
@@ -44,7 +44,7 @@ def literal(text: str) -> str:
 def require_bindings(root: Path = ROOT) -> None:
     """Refuse to go on without bindings of every type in use, made from the schema of the version that is pinned."""
     pin = json.loads((root / "cdktf.json").read_text(encoding="utf-8"))["terraformProviders"][0].rpartition("@")[2]
-    provider = root / "infra" / "provider"
+    provider = root / "fonderie" / "sandbox" / "provider"
     if not (provider / f"google@{pin}.json").is_file():
         found = ", ".join(sorted(path.stem for path in provider.glob("google@*.json"))) or "none"
         raise BadInputError(

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from fonderie.errors import BadInputError, ExitCode, FonderieError, StepFailedError
+from ci.workloads import load_workloads
+from fonderie.core.errors import BadInputError, ExitCode, FonderieError, StepFailedError
 from infra.bindings import ROOT, App, require_bindings
-from infra.models import load_workloads
 from infra.settings import Backend, Environment, environment_names, load_environment
 from infra.workloads import Workloads
 

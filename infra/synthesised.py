@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fonderie.errors import BadInputError
+from fonderie.core.errors import BadInputError
 
 STACK_FILE = "cdk.tf.json"
 

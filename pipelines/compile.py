@@ -15,16 +15,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fonderie.errors import BadInputError
-from fonderie.files import write_text
-from fonderie.home import home
-from ml.config import ModelConfig, load_model
+from fonderie.core.errors import BadInputError
+from fonderie.core.files import write_text
+from fonderie.core.home import home
+from ml.models import ModelConfig, load_model
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("fonderie", "ml", "pipelines")
-"""What the training image holds."""
+PACKAGES = ("fonderie/core", "fonderie/google", "ml", "pipelines")
+"""What the training image holds, as ci/images/training.Dockerfile copies it."""
 
-PIPELINES = {"training": "pipelines.training", "batch": "pipelines.batch", "monitoring": "pipelines.monitoring"}
+PIPELINES = {
+    "training": "pipelines.training.pipeline",
+    "batch": "pipelines.batch.pipeline",
+    "monitoring": "pipelines.monitoring.pipeline",
+}
 """Name -> module with `define(config, config_json, code)`, a Kubeflow pipeline function."""
 
 
@@ -84,7 +88,7 @@ def _sources() -> Iterator[Path]:
 def _compile(config: ModelConfig, pipeline: str, image: str, code: str) -> dict[str, Any]:
     from google.protobuf import json_format
 
-    from pipelines.components import IMAGE
+    from pipelines.component import IMAGE
 
     define = importlib.import_module(PIPELINES[pipeline]).define
     function = define(config, config.model_dump_json(), code)

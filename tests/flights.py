@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ml.data.months import Month
+from ml.datasets.months import Month
 
 ROUTES = {"LAX": 2475.0, "ORD": 733.0, "BOS": 187.0, "MIA": 1089.0, "DEN": 1620.0}
 CARRIERS = ("UA", "DL", "B6")

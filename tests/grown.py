@@ -14,10 +14,10 @@ from string import ascii_uppercase
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml.data.months import Month
-from ml.data.parquet import read_parquet, write_parquet
-from ml.data.schema import Dataset, conform
-from ml.data.sources import Source
+from ml.datasets.months import Month
+from ml.datasets.parquet import read_parquet, write_parquet
+from ml.datasets.schema import Dataset, conform
+from ml.datasets.sources import Source
 
 
 def grow(origin: Source, folder: Path, times: int, months: Sequence[Month] | None = None) -> Source:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml.data.months import Month
+from ml.datasets.months import Month
 from tests.flights import write_months
 
 MONTHS = tuple(Month(2013, month) for month in (1, 2, 3))

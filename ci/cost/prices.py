@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fonderie.errors import BadInputError
+from fonderie.core.errors import BadInputError
 
 PRICE_LIST = Path(__file__).parent / "prices.toml"
 Dollars = Annotated[float, Field(ge=0)]

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 
 from ci.cost.estimate import estimate
 from ci.cost.prices import Prices, load_prices
-from ci.preview.access import access_changes
-from ci.preview.attributes import attribute_changes
-from ci.preview.families import Families
-from ci.preview.losses import Attributes, losses, reason, shown_address
-from ci.preview.models import model_changes
-from ci.preview.outside import changed_outside
-from ci.preview.plan import Action, ResourceChange, StackPlan
-from ci.preview.printable import folded, printable
+from ci.preview.infrastructure.access import access_changes
+from ci.preview.infrastructure.attributes import attribute_changes
+from ci.preview.infrastructure.dependents import Families
+from ci.preview.infrastructure.destroys import Attributes, losses, reason, shown_address
+from ci.preview.infrastructure.external_changes import changed_outside
+from ci.preview.infrastructure.stateful import is_stateful
+from ci.preview.masking.printable import folded, printable
+from ci.preview.masking.secrets import Masker
+from ci.preview.masking.values import UNKNOWN, Reader
+from ci.preview.models.models import model_changes
 from ci.preview.report import (
     AttributeChange,
     Change,
@@ -27,9 +29,7 @@ from ci.preview.report import (
     Source,
     StackPreview,
 )
-from ci.preview.secrets import Masker
-from ci.preview.stateful import is_stateful
-from ci.preview.values import UNKNOWN, Reader
+from fonderie.terraform.plan import Action, ResourceChange, StackPlan
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 _LONGEST_FAILURE = 1_500

@@ -15,9 +15,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ci.preview.plan import Action, ResourceChange, StackPlan
-from ci.preview.printable import printable
+from ci.preview.masking.printable import printable
 from ci.preview.report import Frozen
+from fonderie.terraform.plan import Action, ResourceChange, StackPlan
 
 UNKNOWN = "?"
 _DIGITS = 20

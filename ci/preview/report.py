@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from ci.preview.plan import Action
+from fonderie.terraform.plan import Action
 
 
 class Frozen(BaseModel):

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fonderie.errors import StepFailedError
+from fonderie.core.errors import StepFailedError
 from infra.policy.findings import Finding
 from infra.synthesised import Resource, Stack
 

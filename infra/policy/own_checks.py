@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from infra import names
 from infra.policy.checks import access, delivery, keeping, network
 from infra.policy.checks.hardening import SENTENCES, hardened
-from infra.policy.checks.look import Check, Look
+from infra.policy.checks.subject import Check, Look
 from infra.policy.findings import Finding
 from infra.settings import Environment
 from infra.synthesised import Stack

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 
-from fonderie.errors import StepFailedError
+from fonderie.core.errors import StepFailedError
 from infra.policy import checkov_scan, own_checks
 from infra.policy.findings import Finding, Verdict, Waiver
 from infra.policy.waivers import apply_waivers

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from fonderie.errors import BadInputError
+from fonderie.core.errors import BadInputError
 from infra.policy.findings import Finding, Waived, Waiver, WaiverProblem, Where
 from infra.settings import Environment
 

@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from infra.settings.kinds import EnvironmentName, LabelKey, LabelValue, ProjectId, Region
 from infra.settings.sections import (
     Alerts,
     Budget,
@@ -20,6 +19,7 @@ from infra.settings.sections import (
     Serving,
     Settings,
 )
+from infra.settings.value_types import EnvironmentName, LabelKey, LabelValue, ProjectId, Region
 
 
 class Backend(StrEnum):

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from fonderie.errors import BadInputError
-from fonderie.toml import parse_toml
+from fonderie.core.errors import BadInputError
+from fonderie.core.toml import parse_toml
 from infra.settings.environment import Environment
 from infra.settings.rules import Problem, problems_of
 from infra.settings.sections import Budget

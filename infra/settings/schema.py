@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from fonderie.files import write_text
+from fonderie.core.files import write_text
 from infra.settings import ENVIRONMENTS, Environment
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.settings.kinds import Cidr, Cron, Email, GitBranch, GitRepository, ImageDigest, MachineType, TimeZone
+from infra.settings.value_types import Cidr, Cron, Email, GitBranch, GitRepository, ImageDigest, MachineType, TimeZone
 
 
 class Settings(BaseModel):

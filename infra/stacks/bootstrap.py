@@ -13,6 +13,8 @@ from imports.google.data_google_storage_project_service_account import DataGoogl
 from imports.google.project_iam_custom_role import ProjectIamCustomRole
 from imports.google.project_iam_member import ProjectIamMember, ProjectIamMemberCondition
 from infra import names
+from infra.access.permissions import apply_permissions, plan_permissions
+from infra.access.roles import GRANTABLE_ROLES
 from infra.constructs.apis import Apis
 from infra.constructs.audit import AuditTrail
 from infra.constructs.bucket import Bucket
@@ -22,8 +24,6 @@ from infra.constructs.identity import Identity
 from infra.constructs.keys import KeyRing, let_encrypt
 from infra.constructs.protection import for_ever
 from infra.names import AGENTS_ON_DEMAND, Agent, Key, Stack
-from infra.permissions import apply_permissions, plan_permissions
-from infra.roles import GRANTABLE_ROLES
 from infra.stacks.base import EnvironmentStack
 
 OWN_APIS = (

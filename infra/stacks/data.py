@@ -9,7 +9,7 @@ from infra.constructs.registry import ImageRegistry
 from infra.constructs.secret import Secret
 from infra.names import Agent, Identity, Stack
 from infra.stacks.base import EnvironmentStack
-from infra.tables import drift_table, features_table, months_tables, predictions_table
+from infra.stacks.tables import drift_table, features_table, months_tables, predictions_table
 
 
 class DataStack(EnvironmentStack):

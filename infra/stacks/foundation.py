@@ -7,12 +7,12 @@ from typing import Any
 
 from imports.google.data_google_storage_project_service_account import DataGoogleStorageProjectServiceAccount
 from infra import names
+from infra.access.roles import WORKLOAD_ROLES
 from infra.constructs.apis import Apis
 from infra.constructs.identity import Identity
 from infra.constructs.keys import let_encrypt
 from infra.constructs.network import Network
 from infra.names import Agent, Key, Stack
-from infra.roles import WORKLOAD_ROLES
 from infra.settings import Environment
 from infra.stacks.base import EnvironmentStack
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fonderie.errors import BadDataError, BadInputError
-from ml.config import ModelConfig
-from ml.data.months import Month
+from fonderie.core.errors import BadDataError, BadInputError
+from ml.datasets.months import Month
+from ml.models import ModelConfig
 from ml.monitoring.monitor import Champion, champion_of
 from ml.registry import ModelRecord, Registry, Version
 
@@ -27,9 +27,9 @@ def load_champion(config: ModelConfig, version: Version) -> tuple[ModelConfig, C
 
     Raises BadDataError for a damaged model or reference.
     """
-    from ml import artefact
-    from ml.data.parquet import read_parquet
-    from ml.training import predict
+    from ml.datasets.parquet import read_parquet
+    from ml.training import artefact
+    from ml.training.fit import predict
 
     record = version.record
     if record.metrics.metric is None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fonderie.errors import BadDataError
+from fonderie.core.errors import BadDataError
 
 Floats = NDArray[np.float64]
 Bucket = tuple[float, float, float]

@@ -18,9 +18,9 @@ from typing import TypeVar
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
-from fonderie.errors import BadDataError, ConflictError
-from fonderie.files import write_text
-from fonderie.home import home
+from fonderie.core.errors import BadDataError, ConflictError
+from fonderie.core.files import write_text
+from fonderie.core.home import home
 from ml.monitoring.trigger import TrainingEvent, TrainingOutcome, TriggerDecision
 from ml.monitoring.verdict import MonthVerdict
 

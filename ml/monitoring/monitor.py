@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ml.config import ModelConfig
-from ml.data.months import Month
+from ml.datasets.months import Month
+from ml.models import ModelConfig
 from ml.monitoring.drift import Floats
-from ml.monitoring.errors import MonthError, as_error, month_error
+from ml.monitoring.model_error import MonthError, as_error, month_error
 from ml.monitoring.quality import quality_findings, schema_findings, volume_finding
 from ml.monitoring.shapes import shapes
 from ml.monitoring.shift import Predict, feature_findings, importances, prediction_finding

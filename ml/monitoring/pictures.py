@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity, Shape
 from ml.reports.page import Section, paragraph, verdict
-from ml.reports.small import distributions, shares, trend
+from ml.reports.small_charts import distributions, shares, trend
 
 MOST_MONTHS = 24
 MEASURED = (Kind.FEATURE, Kind.PREDICTION)

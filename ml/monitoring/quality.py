@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from ml.config import ModelConfig
+from ml.models import ModelConfig
 from ml.monitoring.columns import CategorySide, NumericSide, category, numeric, spike, unseen_share
 from ml.monitoring.limits import FALSE_ALARMS, ROWS_AN_HOUR, share_noise, unseen_noise
 from ml.monitoring.verdict import Finding, Kind, Severity
@@ -45,7 +45,7 @@ def quality_findings(config: ModelConfig, reference: pd.DataFrame, current: pd.D
         yield from _numeric(config, name, numeric(reference[name]), numeric(current[name]), tests)
     for name in config.features.categorical:
         yield from _categorical(config, name, category(reference[name]), category(current[name]), tests)
-    from ml.data.queries import KEYS  # brings ibis along
+    from ml.features.queries import KEYS  # brings ibis along
 
     keys = [key for key in KEYS if key in current.columns]
     if len(keys) == len(KEYS):

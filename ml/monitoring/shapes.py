@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from ml.config import ModelConfig
+from ml.models import ModelConfig
 from ml.monitoring.columns import CategorySide, NumericSide, category, numeric
 from ml.monitoring.drift import Floats
 from ml.monitoring.verdict import Shape

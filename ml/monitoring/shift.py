@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from ml.config import ModelConfig
+from ml.models import ModelConfig
 from ml.monitoring.columns import NumericSide, category, numeric, stability
 from ml.monitoring.drift import BUCKETS, Floats, jensen_shannon, jensen_shannon_categories, l_infinity
 from ml.monitoring.limits import divergence_noise, psi_noise, share_noise

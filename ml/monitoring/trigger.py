@@ -12,8 +12,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ml.config import Drift
-from ml.data.months import Month
+from ml.datasets.months import Month
+from ml.models import Drift
 from ml.monitoring.verdict import Kind, MonthVerdict, Severity
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from fonderie.errors import BadDataError, BadInputError, ConflictError, StepFailedError
-from fonderie.files import write_text
+from fonderie.core.errors import BadDataError, BadInputError, ConflictError, StepFailedError
+from fonderie.core.files import write_text
 from ml.registry import moves
 from ml.registry.interface import Alias, Aliases, Version
 from ml.registry.record import RECORD_FILE, Candidate, ModelRecord

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from fonderie.errors import BadInputError
+from fonderie.core.errors import BadInputError
+from fonderie.core.home import home
 from fonderie.google import Access
-from fonderie.home import home
 from ml.registry.interface import Registry
 from ml.registry.local import LocalRegistry
 
@@ -36,7 +36,7 @@ def _vertex(model: str, location: str) -> Registry:
         raise BadInputError(f"{location!r} is no registry", hint=VERTEX_FORM)
     if "@sha256:" not in image:
         raise BadInputError(f"{location!r} names no serving image by digest", hint=VERTEX_FORM)
-    from ml.registry.vertex import VertexRegistry
+    from fonderie.google.vertex_registry import VertexRegistry
 
     access = Access(parts.netloc, places[0], endpoint=os.environ.get("FONDERIE_GOOGLE_ENDPOINT") or None)
     return VertexRegistry(access, places[1], model, image=image)

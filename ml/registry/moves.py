@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fonderie.errors import BadInputError, ConflictError, RefusedError
+from fonderie.core.errors import BadInputError, ConflictError, RefusedError
 from ml.registry.interface import Alias, Aliases, AliasMove
 
 

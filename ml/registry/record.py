@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ml.decision import Decision
-from ml.scores import Score
+from ml.evaluation.decision import Decision
+from ml.evaluation.scores import Score
 
 RECORD_FILE = "model_record.json"
 

@@ -13,7 +13,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ml.reports.drawing import Scale, escape, round_ticks, short
+from ml.reports.scales import Scale, escape, round_ticks, short
 
 WIDTH = 640
 LABELS = 150

@@ -1,18 +1,18 @@
-"""The container's entry point: `python -m ml.serving`, told everything by its environment (ml/serving/settings.py)."""
+"""The container's entry point: `python -m ml.serving`, told everything by its environment (`server.settings`)."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from fonderie.errors import BadInputError, FonderieError
+from fonderie.core.errors import BadInputError, FonderieError
 
 
 def main() -> int:
-    """Serve the version at AIP_STORAGE_URI; an exit code of fonderie/errors.py when it must not be served."""
-    from ml.serving.server import open_desk, serve
-    from ml.serving.settings import Settings, variable
-    from ml.serving.sources import RegistrySource, Source, UriSource
+    """Serve the version at AIP_STORAGE_URI; an exit code of fonderie/core/errors.py when it must not be served."""
+    from ml.serving.server.app import open_desk, serve
+    from ml.serving.server.settings import Settings, variable
+    from ml.serving.server.version_sources import RegistrySource, Source, UriSource
 
     try:
         settings = Settings.read(os.environ)

@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fonderie.errors import BadDataError, BadInputError, ConflictError
-from fonderie.files import write_text
-from fonderie.home import home
-from ml.config import ModelConfig
-from ml.data.features import FeatureSet
-from ml.data.months import Month
-from ml.data.origins import Origin, open_origin
-from ml.data.parquet import write_parquet
+from fonderie.core.errors import BadDataError, BadInputError, ConflictError
+from fonderie.core.files import write_text
+from fonderie.core.home import home
+from ml.datasets.months import Month
+from ml.datasets.origins import Origin, open_origin
+from ml.datasets.parquet import write_parquet
+from ml.features.tables import FeatureSet
+from ml.models import ModelConfig
 from ml.registry import Registry
-from ml.serving.artefact import Served, load_version
-from ml.serving.frames import matrix_of
+from ml.serving.scoring.compiled_version import Served, load_version
+from ml.serving.scoring.frames import matrix_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -167,7 +167,7 @@ def _predicted(table: pa.Table, served: Served) -> tuple[pa.Table, dict[str, int
     """Keys, prediction and version of the rows; and how many categories were unknown, by feature."""
     import pyarrow as pa
 
-    from ml.data.queries import KEYS
+    from ml.features.queries import KEYS
 
     matrix, unknown = matrix_of(served.schema, table.select(list(served.schema.names)).to_pandas())
     keys = table.select([*KEYS, "day_number"])

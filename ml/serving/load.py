@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fonderie.errors import StepFailedError
+from fonderie.core.errors import StepFailedError
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 VERSION = re.compile(rb"\r\nx-model-version: *([^\r]+)", re.IGNORECASE)

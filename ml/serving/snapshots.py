@@ -1,7 +1,7 @@
 """Features at serving time: a day's timetable, looked up by the definitions of training, from what is known by then.
 
 A request names a flight; its features come from the snapshot of its day. The snapshot is the feature query of training
-(`ml.data.queries.compile_sql`, compiled once) over tables in which everything a server cannot know is blank: what
+(`ml.features.queries.compile_sql`, compiled once) over tables in which everything a server cannot know is blank: what
 became of the day's own flights, and every later flight. Weather is looked up at the scheduled hour or before it, so
 that a snapshot made in the morning is made again as observations come in.
 """
@@ -17,19 +17,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fonderie.errors import BadInputError
-from ml.config import ModelConfig
-from ml.data.catalogue import LABELS
-from ml.data.contracts import check_months
-from ml.data.features import day_number, with_history
-from ml.data.months import Month
-from ml.data.parquet import read_parquet
-from ml.data.queries import KEYS, compile_sql
-from ml.data.schema import Dataset
-from ml.data.sources import Source, source
+from fonderie.core.errors import BadInputError
+from ml.datasets.contracts import check_months
+from ml.datasets.months import Month
+from ml.datasets.parquet import read_parquet
+from ml.datasets.schema import Dataset
+from ml.datasets.sources import Source, source
+from ml.features.catalogue import LABELS
+from ml.features.queries import KEYS, compile_sql
+from ml.features.tables import day_number, with_history
+from ml.models import ModelConfig
 
 Key = tuple[int | str, ...]
-"""What names a flight: the values of ml.data.queries.KEYS."""
+"""What names a flight: the values of ml.features.queries.KEYS."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from fonderie.errors import BadDataError, BadInputError, ConflictError
-from fonderie.files import write_text
-from fonderie.home import home
+from fonderie.core.errors import BadDataError, BadInputError, ConflictError
+from fonderie.core.files import write_text
+from fonderie.core.home import home
 from pipelines.engines.engine import Run, RunState
 
 COPIES = {

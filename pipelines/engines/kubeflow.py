@@ -20,8 +20,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from fonderie.errors import BadInputError, MissingToolError, RefusedError, StepFailedError
-from ml.config import ModelConfig, load_model
+from fonderie.core.errors import BadInputError, MissingToolError, RefusedError, StepFailedError
+from ml.models import ModelConfig, load_model
 from pipelines.compile import CompiledSpec
 from pipelines.engines.engine import Progress, Run, RunState, Schedule
 from pipelines.engines.kubeflow_runs import details, run_of, schedule_of

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fonderie.errors import StepFailedError
-from fonderie.home import home
+from fonderie.core.errors import StepFailedError
+from fonderie.core.home import home
 from pipelines.compile import CompiledSpec
 from pipelines.engines.children import descendants, end_descendants
 from pipelines.engines.engine import Progress, Run, RunState, Schedule, TaskRun

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fonderie.errors import BadInputError
+from fonderie.core.errors import BadInputError
 
 
 def check_images(document: dict[str, Any], where: Path) -> None:

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from fonderie.errors import BadInputError
+from fonderie.core.errors import BadInputError
 from fonderie.google import Access, words
 from pipelines.compile import CompiledSpec
 from pipelines.engines.engine import Progress, Run, RunState, Schedule

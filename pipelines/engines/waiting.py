@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from fonderie.errors import FonderieError, MissingToolError, StepFailedError
+from fonderie.core.errors import FonderieError, MissingToolError, StepFailedError
 from pipelines.engines.engine import Progress, Run, RunState, TaskState
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWTH = 2.0, 30.0, 1.3

@@ -20,25 +20,25 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fonderie.errors import BadDataError, BadInputError, RefusedError
-from fonderie.files import write_text
-from fonderie.home import home
-from ml.artefact import MODEL, load_model
-from ml.config import ModelConfig, TaskKind
-from ml.data.months import Month
-from ml.data.sources import source, spans
-from ml.decision import Outcome
+from fonderie.core.errors import BadDataError, BadInputError, RefusedError
+from fonderie.core.files import write_text
+from fonderie.core.home import home
+from ml.datasets.months import Month
+from ml.datasets.sources import source, spans
+from ml.evaluation.decision import Outcome
+from ml.models import ModelConfig, TaskKind
 from ml.monitoring.champion import champion_version, load_champion
 from ml.monitoring.history import History, read_record
 from ml.monitoring.monitor import Champion
+from ml.monitoring.observation import watch_month
 from ml.monitoring.trigger import Action, TrainingEvent, TrainingOutcome, TriggerDecision, decide
 from ml.monitoring.verdict import MonthVerdict
-from ml.monitoring.watch import watch_month
 from ml.registry import open_registry
+from ml.training.artefact import MODEL, load_model
 from pipelines.compile import code_version
-from pipelines.judged import judge_and_promote
 from pipelines.simulation.records import MonthOutcome, Simulation, Strategies
-from pipelines.trainings import Trained, train_once
+from pipelines.training.challengers import Trained, train_once
+from pipelines.training.gate_step import judge_and_promote
 
 FIRST_MONTHS = 3
 """Months that the first model is made from."""
@@ -222,9 +222,9 @@ class _Loop:
 
 def metrics_of(config: ModelConfig, models: Mapping[str, Path], month: Month) -> dict[str, float | None]:
     """The gate's metric of each model (SHA-256 -> file) on all labelled rows of a month."""
-    from ml.bootstrap import measure
-    from ml.data.features import build
-    from ml.training import frame, predict
+    from ml.evaluation.intervals import measure
+    from ml.features.tables import build
+    from ml.training.fit import frame, predict
 
     rows = build(config, [month]).table()
     rows = rows.filter(pc.is_valid(rows["target"]))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ml.config import Metric
-from ml.monitoring.errors import as_error
+from ml.models import Metric
+from ml.monitoring.model_error import as_error
 
 
 class Strategies(BaseModel):

@@ -9,7 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
-from fonderie.files import write_text
+from fonderie.core.files import write_text
 from tests.benchmarks.rows import Row
 
 HERE = Path(__file__).parent

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ml.config import ModelConfig, load_model
-from ml.data.features import build
-from ml.data.months import Month, months_between
+from ml.datasets.months import Month, months_between
+from ml.features.tables import build
+from ml.models import ModelConfig, load_model
 from ml.monitoring.champion import champion_version, load_champion
 from ml.monitoring.drift import counts_of, histogram, jensen_shannon, l_infinity
 from ml.monitoring.monitor import Champion, monitor_month
 from ml.registry import open_registry
-from pipelines.judged import judge_and_promote
 from pipelines.simulation.loop import plan, simulate
-from pipelines.trainings import train_once
+from pipelines.training.challengers import train_once
+from pipelines.training.gate_step import judge_and_promote
 from tests.benchmarks.rows import Row, seconds
 from tests.unit.ml.monitoring.shifts import SHIFTS
 

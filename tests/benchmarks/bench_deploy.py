@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.deploy import Deployer, Stack, stacks_in, synthesise
-from infra.recreate.hands import SandboxHands
-from infra.recreate.journal import Journal
-from infra.recreate.run import Recreate
-from infra.sandbox.running import Options, StandIn, standing_in
+from ci.lifecycle.deploy import Deployer, Stack, stacks_in, synthesise
+from ci.lifecycle.recreate.journal import Journal
+from ci.lifecycle.recreate.operator_actions import SandboxHands
+from ci.lifecycle.recreate.run import Recreate
+from fonderie.sandbox.runner import Options, StandIn, standing_in
 from infra.settings import load_environment
 from tests.benchmarks.rows import Row
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import duckdb
 
-from ml.config import ModelConfig, list_models, load_model
-from ml.data.contracts import check_months
-from ml.data.features import build, day_number, query
-from ml.data.months import Month
-from ml.data.schema import Dataset
-from ml.data.sources import Source, source
+from ml.datasets.contracts import check_months
+from ml.datasets.months import Month
+from ml.datasets.schema import Dataset
+from ml.datasets.sources import Source, source
+from ml.features.tables import build, day_number, query
+from ml.models import ModelConfig, list_models, load_model
 from tests.benchmarks.rows import Row, seconds
 
 TIMES = 10

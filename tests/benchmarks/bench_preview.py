@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ci.preview.assemble import Material, assemble
-from ci.preview.comment import render
-from ci.preview.make import Request, make
-from ci.preview.plan import read_plan
+from ci.preview.build.preview import Request, make
+from ci.preview.build.revisions import ROOT
+from ci.preview.render.comment import render
 from ci.preview.report import Truth
-from ci.preview.revisions import ROOT
-from infra.sandbox.running import Options, standing_in
+from fonderie.sandbox.runner import Options, standing_in
+from fonderie.terraform.plan import read_plan
 from tests.benchmarks.rows import Row, seconds
 
 ENVIRONMENT = "dev"

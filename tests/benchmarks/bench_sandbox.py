@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.sandbox import coverage, recordings
-from infra.sandbox.facts import Facts
-from infra.sandbox.schema import Schema
+from fonderie.sandbox.provider.facts import Facts
+from fonderie.sandbox.provider.schema import Schema
 from tests.benchmarks.rows import Row, seconds
+from tests.sandbox import coverage, recordings
 
 GOOGLE = Path("tests/data/google")
 SCHEMA = GOOGLE / "schema@7.45.0.json.gz"
@@ -26,7 +26,7 @@ ALONE = "grpc and the protocol's stubs alone"
 @contextmanager
 def stand_in(folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """The process with all 143 types, and the environment that it prints when it is up."""
-    command = [sys.executable, "-m", "infra.sandbox.standin", "--cloud", str(folder / "cloud.sqlite")]
+    command = [sys.executable, "-m", "fonderie.sandbox.process", "--cloud", str(folder / "cloud.sqlite")]
     with subprocess.Popen(
         [*command, "--schema", str(SCHEMA), "--established"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from ci.cost.prices import Prices, load_prices
 from fonderie.google import Access
-from ml.config import load_model
-from ml.data.months import Month
-from ml.data.packaged import partition
-from ml.data.parquet import read_parquet
-from ml.data.schema import Dataset
-from ml.data.sources import Source
+from ml.datasets.months import Month
+from ml.datasets.packaged import partition
+from ml.datasets.parquet import read_parquet
+from ml.datasets.schema import Dataset
+from ml.datasets.sources import Source
+from ml.models import load_model
 from pipelines.compile import compiled
 from pipelines.engines.vertex import VertexEngine, VertexSettings
 from tests.benchmarks.rows import Row, seconds
@@ -30,7 +30,7 @@ from tests.grown import grow
 TIMES = (1, 10, 50)
 TASKS = ("extract", "validate", "features", "train", "evaluate")
 MONTHS = [Month(2013, month) for month in (1, 2, 3, 4)]
-MEMORY_MB = 4000  # of the features, whatever the number of months: ml.data.features.MAX_ROWS
+MEMORY_MB = 4000  # of the features, whatever the number of months: ml.features.tables.MAX_ROWS
 FONDERIE = Path(sys.executable).with_name("fonderie")
 
 

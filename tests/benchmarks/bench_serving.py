@@ -23,15 +23,15 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from fonderie.home import home
-from ml import artefact
-from ml.config import load_model
-from ml.data.features import build
-from ml.data.months import Month
+from fonderie.core.home import home
+from fonderie.demo.server_process import server_process
+from ml.datasets.months import Month
+from ml.features.tables import build
+from ml.models import load_model
 from ml.serving.load import Plan, bodies_of, run
-from ml.serving.probing import probe_instances
-from ml.serving.process import server_process
-from ml.training import fit
+from ml.serving.scoring.probes import probe_instances
+from ml.training import artefact
+from ml.training.fit import fit
 from tests.benchmarks.rows import Row
 
 SECONDS = 6
@@ -173,7 +173,7 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
 @contextmanager
 def _fastapi(folder: Path) -> Iterator[str]:
     """The usual server, in this environment plus FastAPI from a throw-away one; the same uvicorn, loop and parser."""
-    from ml.serving.process import free_port
+    from fonderie.demo.server_process import free_port
 
     config = load_model("air_time")
     with ExitStack() as stack:

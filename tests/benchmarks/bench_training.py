@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ml.data.months import Month
+from ml.datasets.months import Month
 from pipelines.compile import CompiledSpec, compiled
 from pipelines.engines.local import IMAGE, LocalEngine
-from pipelines.running import train
+from pipelines.training.run import train
 from tests.benchmarks.rows import Row, seconds
 
 TASKS = 10

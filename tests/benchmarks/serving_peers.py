@@ -15,10 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-from fonderie.home import home
-from ml import artefact
-from ml.config import load_model
-from ml.serving.process import free_port, server_process
+from fonderie.core.home import home
+from fonderie.demo.server_process import free_port, server_process
+from ml.models import load_model
+from ml.training import artefact
 from tests.benchmarks.bench_serving import wait_for, wrk
 from tests.benchmarks.rows import Row
 

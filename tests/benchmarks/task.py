@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml.config import load_model
+from ml.models import load_model
 
 MODEL = "air_time"
 
@@ -38,7 +38,7 @@ def run(step: str, folder: Path, data: Path, home: Path, month: str = "") -> Tak
 
 
 def _steps(folder: Path, month: str) -> dict[str, Callable[[], object]]:
-    from pipelines import steps
+    from pipelines.training import steps
 
     config = load_model(MODEL).model_dump_json()
     at = {name: str(folder / name) for name in ("partitions", "contracts", "lineage", "challenger", "evaluation")}
@@ -58,8 +58,8 @@ def _steps(folder: Path, month: str) -> dict[str, Callable[[], object]]:
 
 def _all_features() -> None:
     """Feature files of every month there is; their contracts were looked at before."""
-    from ml.data.features import build
-    from ml.data.sources import source
+    from ml.datasets.sources import source
+    from ml.features.tables import build
 
     build(load_model(MODEL), source().months())
 

@@ -17,7 +17,7 @@ import pytest
 import typer.main
 from markdown_it import MarkdownIt
 
-from ci.cli import COMMANDS, build
+from fonderie.cli.main import COMMANDS, build
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from ci.lifecycle.deploy import Deployer, Stack
 from ci.preview.assemble import Material, assemble
-from ci.preview.planning import plan_environment
+from ci.preview.build.plans import plan_environment
 from ci.preview.report import PolicyResult, Preview, Source, Truth
-from infra.deploy import Deployer, Stack
-from infra.sandbox.running import Options, standing_in
+from fonderie.sandbox.runner import Options, standing_in
 
 FOLDER = Path(__file__).parent / "pull_requests"
 GOOGLE = {"source": "hashicorp/google", "version": "7.45.0"}

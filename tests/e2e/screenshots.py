@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ci.preview.page import page
-from fonderie.errors import MissingToolError
+from ci.preview.render.page import page
+from fonderie.core.errors import MissingToolError
 from tests.e2e.recorded import previews
 
 ROOT = Path(__file__).parents[2]

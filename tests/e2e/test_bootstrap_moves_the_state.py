@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.sandbox.cloud import Cloud
-from infra.sandbox.running import Options, standing_in
+from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.runner import Options, standing_in
 from tests.e2e.storage import Storage, serving
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +29,7 @@ class Google:
 
     def bootstrap(self, **more: str) -> tuple[dict[str, str], str]:
         done = subprocess.run(
-            [sys.executable, "-m", "ci.cli", "bootstrap", "--env", "dev", "--json"],
+            [sys.executable, "-m", "fonderie.cli.main", "bootstrap", "--env", "dev", "--json"],
             env={**self.environment, **more},
             capture_output=True,
             text=True,

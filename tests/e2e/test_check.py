@@ -22,7 +22,7 @@ def copy(tmp_path: Path) -> Path:
 def check(copy: Path) -> tuple[int, dict[str, str]]:
     """(exit code, what is wrong by what was checked)."""
     done = subprocess.run(
-        [sys.executable, "-m", "ci.cli", "check", "--json"],
+        [sys.executable, "-m", "fonderie.cli.main", "check", "--json"],
         cwd=copy,
         env=os.environ | {"PYTHONPATH": str(copy), "FONDERIE_HOME": str(copy / "home")},
         capture_output=True,
@@ -45,8 +45,8 @@ def test_every_problem_is_named_at_once_and_nothing_else(copy: Path) -> None:
 
     replace(copy / "infra/environments/dev.toml", 'region = "europe-west1"', 'region = "europe-west"')
     replace(copy / "ml/models/late_arrival.toml", "[gate]", "[gates]")
-    replace(copy / "pipelines/training.py", "        commit: str =", "        sha: str =")
-    replace(copy / "pipelines/training.py", "commit=commit,", "commit=sha,")
+    replace(copy / "pipelines/training/pipeline.py", "        commit: str =", "        sha: str =")
+    replace(copy / "pipelines/training/pipeline.py", "commit=commit,", "commit=sha,")
     code, problems = check(copy)
 
     assert code == 3
@@ -59,9 +59,9 @@ def test_every_problem_is_named_at_once_and_nothing_else(copy: Path) -> None:
 @pytest.mark.e2e
 def test_a_parameter_that_a_schedule_or_a_batch_can_not_give_is_named(copy: Path) -> None:
     run_id = '        run_id: str = "",'
-    replace(copy / "pipelines/monitoring.py", run_id, f"        window: str,\n{run_id}")
-    replace(copy / "pipelines/batch.py", '        version: str = "",', '        which: str = "",')
-    replace(copy / "pipelines/batch.py", "version=version,", "version=which,")
+    replace(copy / "pipelines/monitoring/pipeline.py", run_id, f"        window: str,\n{run_id}")
+    replace(copy / "pipelines/batch/pipeline.py", '        version: str = "",', '        which: str = "",')
+    replace(copy / "pipelines/batch/pipeline.py", "version=version,", "version=which,")
 
     code, problems = check(copy)
 

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from fonderie.errors import BadInputError, MissingToolError, StepFailedError
-from infra import terraform
-from infra.deploy import Deployer, Stack, stacks_in
-from infra.sandbox.cloud import Cloud
-from infra.sandbox.running import Options, StandIn, standing_in
-from infra.terraform import Event
+from ci.lifecycle.deploy import Deployer, Stack, stacks_in
+from fonderie.core.errors import BadInputError, MissingToolError, StepFailedError
+from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.runner import Options, StandIn, standing_in
+from fonderie.terraform import runner
+from fonderie.terraform.runner import Event
 from tests.e2e.stacks import apis, write_stacks
 
 pytestmark = pytest.mark.e2e
@@ -91,9 +91,9 @@ def test_stacks_in_a_circle_are_refused(tmp_path: Path) -> None:
 
 def test_terraform_that_is_missing_old_or_something_else_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingToolError, match="not installed"):
-        terraform.find({"PATH": str(tmp_path)})
+        runner.find({"PATH": str(tmp_path)})
     for said, why in (('{"terraform_version": "1.4.6"}', "too old"), ("hello", "no Terraform")):
         (tmp_path / "terraform").write_text(f"#!/bin/sh\necho '{said}'\n")
         (tmp_path / "terraform").chmod(0o755)
         with pytest.raises(MissingToolError, match=why):
-            terraform.find({"PATH": f"{tmp_path}:/bin:/usr/bin"})
+            runner.find({"PATH": f"{tmp_path}:/bin:/usr/bin"})

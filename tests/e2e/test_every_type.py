@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from infra.sandbox.cloud import Cloud
-from infra.sandbox.facts import Facts
-from infra.sandbox.interface import Severity
-from infra.sandbox.lifecycle import GoogleLifecycle
-from infra.sandbox.planner import Planner
-from infra.sandbox.planning.fields import fields_of
-from infra.sandbox.schema import Schema
-from infra.sandbox.server import Running, serving
-from infra.sandbox.wire import conform
-from infra.sandbox.world import World
-from tests.unit.infra.sandbox.minimal import fullest, minimal
+from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.lifecycle.interface import Severity
+from fonderie.sandbox.lifecycle.lifecycle import GoogleLifecycle
+from fonderie.sandbox.lifecycle.world import World
+from fonderie.sandbox.planning.fields import fields_of
+from fonderie.sandbox.planning.planner import Planner
+from fonderie.sandbox.protocol.server import Running, serving
+from fonderie.sandbox.protocol.wire import conform
+from fonderie.sandbox.provider.facts import Facts
+from fonderie.sandbox.provider.schema import Schema
+from tests.unit.fonderie.sandbox.minimal import fullest, minimal
 
 pytestmark = pytest.mark.e2e
 PROVIDER = {"project": "demo-proj", "region": "us-central1", "zone": "us-central1-a"}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ci import cli
+from fonderie.cli import main
 from infra import names
 from infra.settings import load_environment
 from ml.registry.interface import Alias, Aliases
@@ -41,7 +41,7 @@ def google(server: Google, monkeypatch: pytest.MonkeyPatch) -> Google:
 def deploy(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     monkeypatch.setattr(sys, "argv", ["fonderie", "models", "deploy", "--env", "dev", *words])
     with pytest.raises(SystemExit) as left:
-        cli.main()
+        main.main()
     return int(left.value.code or 0)
 
 

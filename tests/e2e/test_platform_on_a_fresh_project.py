@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.runner import Options, StandIn, standing_in
 from infra import names
 from infra.names import Stack
-from infra.sandbox.cloud import Cloud
-from infra.sandbox.running import Options, StandIn, standing_in
 from infra.settings import Environment, environment_names, load_environment
 
 pytestmark = pytest.mark.e2e
@@ -39,7 +39,7 @@ def terraform(sandbox: StandIn, stack: str, *arguments: str) -> str:
 
 
 def bootstrap(sandbox: StandIn, name: str) -> str:
-    return run(sandbox, sys.executable, "-m", "ci.cli", "bootstrap", "--env", name, "--json")
+    return run(sandbox, sys.executable, "-m", "fonderie.cli.main", "bootstrap", "--env", name, "--json")
 
 
 def store_the_token_as_a_person_would(cloud_file: str, env: Environment) -> None:
@@ -86,8 +86,19 @@ def made(state: Path) -> dict[tuple[str, str], dict[str, object]]:
 
 
 def test_a_bootstrap_that_google_refuses_says_what_terraform_said(sandbox: StandIn) -> None:
-    run(sandbox, sys.executable, "-m", "ci.cli", "sandbox", "faults", "--rate", "403=1.0", "--cloud", _cloud(sandbox))
-    command = (sys.executable, "-m", "ci.cli", "bootstrap", "--env", "local")
+    run(
+        sandbox,
+        sys.executable,
+        "-m",
+        "fonderie.cli.main",
+        "sandbox",
+        "faults",
+        "--rate",
+        "403=1.0",
+        "--cloud",
+        _cloud(sandbox),
+    )
+    command = (sys.executable, "-m", "fonderie.cli.main", "bootstrap", "--env", "local")
     done = subprocess.run(command, env=sandbox.environment, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 5
     assert "terraform apply" in done.stderr

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from infra.sandbox import recordings
-from infra.sandbox.cloud import Cloud
-from infra.sandbox.facts import Facts
-from infra.sandbox.lifecycle import GoogleLifecycle
-from infra.sandbox.planner import Planner
-from infra.sandbox.recordings import Outcome, Recording
-from infra.sandbox.schema import Schema
-from infra.sandbox.server import Running, serving
-from infra.sandbox.world import World
+from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.lifecycle.lifecycle import GoogleLifecycle
+from fonderie.sandbox.lifecycle.world import World
+from fonderie.sandbox.planning.planner import Planner
+from fonderie.sandbox.protocol.server import Running, serving
+from fonderie.sandbox.provider.facts import Facts
+from fonderie.sandbox.provider.schema import Schema
+from tests.sandbox import recordings
+from tests.sandbox.recordings import Outcome, Recording
 
 pytestmark = pytest.mark.e2e
 GOOGLE = Path("tests/data/google")

@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from fonderie.errors import BadInputError, RefusedError, StepFailedError
-from infra.deploy import Deployer, Stack, stacks_in
-from infra.recreate.hands import SandboxHands
-from infra.recreate.journal import Journal
-from infra.recreate.run import Recreate, confirm
-from infra.sandbox import behind
-from infra.sandbox.buckets import Buckets
-from infra.sandbox.cloud import Cloud
-from infra.sandbox.editing import edit
-from infra.sandbox.running import Options, StandIn, standing_in
-from infra.sandbox.schema import Schema
-from infra.sandbox.standin import default_schema
+from ci.lifecycle.deploy import Deployer, Stack, stacks_in
+from ci.lifecycle.recreate.journal import Journal
+from ci.lifecycle.recreate.operator_actions import SandboxHands
+from ci.lifecycle.recreate.run import Recreate, confirm
+from fonderie.core.errors import BadInputError, RefusedError, StepFailedError
+from fonderie.sandbox.cloud import out_of_band
+from fonderie.sandbox.cloud.buckets import Buckets
+from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.cloud.edit import edit
+from fonderie.sandbox.process import default_schema
+from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.runner import Options, StandIn, standing_in
 from tests.e2e.stacks import apis, write_stacks
 
 pytestmark = pytest.mark.e2e
@@ -91,7 +91,7 @@ def test_a_protected_environment_is_lost_and_made_again(
     Buckets(cloud_file).write("demo-models", "champion/model.json", b"{}")
     secret, endpoint = "projects/demo-proj/secrets/token", "projects/demo-proj/locations/us-central1/endpoints/1234"
     with Cloud(cloud_file) as cloud:
-        behind.add_secret_version(cloud, secret, "s3cret")
+        out_of_band.add_secret_version(cloud, secret, "s3cret")
         found = cloud.live("google_vertex_ai_endpoint", endpoint)
         assert found is not None
         cloud.change(found.type, found.path, {**found.attributes, "deployed_models": [{"id": "7"}]})
@@ -174,8 +174,8 @@ def test_a_plan_that_is_not_empty_at_the_end_is_a_failure(
     journal = Journal.open("t")
     journal.done = [f"{step} {one.name}" for step in ("unprotect", "destroy", "deploy") for one in stacks]
     with Cloud(cloud_file) as cloud:
-        edit(cloud, behind.found(cloud, "token"), ["effective_labels.team=x"], SCHEMA)
-        behind.delete(cloud, behind.found(cloud, "projects/demo-proj/datasets/ml/tables/t"))
+        edit(cloud, out_of_band.found(cloud, "token"), ["effective_labels.team=x"], SCHEMA)
+        out_of_band.delete(cloud, out_of_band.found(cloud, "projects/demo-proj/datasets/ml/tables/t"))
     with pytest.raises(StepFailedError, match=r"plan is not empty.*google_bigquery_table.t"):
         run.run(journal)
     assert Journal.open("t").failed == "plan"

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from ci import cli
-from fonderie.errors import ExitCode
+from fonderie.cli import main
+from fonderie.core.errors import ExitCode
 from pipelines.compile import ROOT
 from pipelines.engines import waiting
 from tests import kubeflow
@@ -68,7 +68,7 @@ def fonderie(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     def run(*words: str) -> Said:
         monkeypatch.setattr(sys, "argv", ["fonderie", *words])
         with pytest.raises(SystemExit) as left:
-            cli.main()
+            main.main()
         said = capsys.readouterr()
         return Said(int(left.value.code or 0), said.out, said.err)
 
@@ -253,4 +253,4 @@ PIPED: Any = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
 
 
 def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "ci.cli", *words]
+    return [sys.executable, "-m", "fonderie.cli.main", *words]

@@ -1,4 +1,4 @@
-"""The stand-in against what was recorded of the real provider after the plan (`infra/provider/behaviours.json`)."""
+"""The stand-in against what was recorded of the real provider after the plan (`provider/behaviours.json`)."""
 
 import copy
 import json
@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from infra.sandbox.cloud import Status
-from infra.sandbox.facts import Facts
-from infra.sandbox.interface import ApiError, State
-from infra.sandbox.labels import ONLY_TERRAFORM
-from infra.sandbox.running import Options, standing_in
-from infra.sandbox.schema import Schema
-from tests.unit.infra.sandbox.google import Google
+from fonderie.sandbox.cloud.cloud import Status
+from fonderie.sandbox.lifecycle.interface import ApiError, State
+from fonderie.sandbox.lifecycle.labels import ONLY_TERRAFORM
+from fonderie.sandbox.provider.facts import Facts
+from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.runner import Options, standing_in
+from tests.unit.fonderie.sandbox.google import Google
 
 pytestmark = pytest.mark.e2e
 GOOGLE = Path("tests/data/google")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.e2e
-FONDERIE = [sys.executable, "-m", "ci.cli", "sandbox"]
+FONDERIE = [sys.executable, "-m", "fonderie.cli.main", "sandbox"]
 ROOT = Path(__file__).parents[2]
 TOPICS = {
     "provider": {"google": {"project": "demo-proj"}},
@@ -46,7 +46,7 @@ def terraform(folder: Path, *arguments: str, code: int | None = 0) -> str:
 
 def _stand_ins(folder: Path) -> list[str]:
     listed = subprocess.run(["ps", "-ewwo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line for line in listed if "infra.sandbox.standin" in line and str(folder) in line]
+    return [line for line in listed if "fonderie.sandbox.process" in line and str(folder) in line]
 
 
 def test_a_command_runs_with_the_stand_in_and_its_code_comes_back(folder: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.sandbox.facts import Facts
-from infra.sandbox.memory import MemoryLifecycle
-from infra.sandbox.planner import Planner
-from infra.sandbox.schema import Schema
-from infra.sandbox.server import Running, serving
+from fonderie.sandbox.planning.planner import Planner
+from fonderie.sandbox.protocol.server import Running, serving
+from fonderie.sandbox.provider.facts import Facts
+from fonderie.sandbox.provider.schema import Schema
+from tests.sandbox.memory import MemoryLifecycle
 
 pytestmark = pytest.mark.e2e
 SCHEMA = Path("tests/data/google/schema@7.45.0.json.gz")

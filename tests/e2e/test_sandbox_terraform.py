@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from infra.deploy import Deployer, stacks_in
-from infra.sandbox import behind
-from infra.sandbox.cloud import Cloud
-from infra.sandbox.editing import edit
-from infra.sandbox.running import Options, StandIn, standing_in
-from infra.sandbox.schema import Schema
+from ci.lifecycle.deploy import Deployer, stacks_in
+from fonderie.sandbox.cloud import out_of_band
+from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.cloud.edit import edit
+from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.runner import Options, StandIn, standing_in
 from tests.e2e.stacks import PROVIDER, apis, write_stacks
 
 pytestmark = pytest.mark.e2e
@@ -55,11 +55,11 @@ class Folder:
 
     def edit(self, name: str, *changes: str) -> None:
         with Cloud(self.cloud) as cloud:
-            edit(cloud, behind.found(cloud, name), changes, Schema.load(SCHEMA))
+            edit(cloud, out_of_band.found(cloud, name), changes, Schema.load(SCHEMA))
 
     def delete(self, name: str) -> None:
         with Cloud(self.cloud) as cloud:
-            behind.delete(cloud, behind.found(cloud, name))
+            out_of_band.delete(cloud, out_of_band.found(cloud, name))
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +140,8 @@ def test_a_member_taken_away_outside_is_given_back(folder: Folder) -> None:
     folder.write({"google_project_iam_member": {"m": member}})
     folder.apply()
     with Cloud(folder.cloud) as cloud:
-        assert behind.delete_membership(cloud, "google_project_iam_member.m", states=folder.path) is not None
-        assert behind.delete_membership(cloud, "google_pubsub_topic.t", states=folder.path) is None
+        assert out_of_band.delete_membership(cloud, "google_project_iam_member.m", states=folder.path) is not None
+        assert out_of_band.delete_membership(cloud, "google_pubsub_topic.t", states=folder.path) is None
     assert folder.actions() == {"google_project_iam_member.m": "create"}
     folder.apply()
     folder.run("destroy", "-auto-approve")
@@ -155,10 +155,10 @@ def test_a_deleted_account_turns_its_memberships_and_comes_back_as_another(folde
     folder.apply()
     email = "gone-soon@demo-proj.iam.gserviceaccount.com"
     with Cloud(folder.cloud) as cloud:
-        first = behind.found(cloud, f"projects/demo-proj/serviceAccounts/{email}").attributes["unique_id"]
+        first = out_of_band.found(cloud, f"projects/demo-proj/serviceAccounts/{email}").attributes["unique_id"]
     folder.apply("-replace=google_service_account.a")
     with Cloud(folder.cloud) as cloud:
-        second = behind.found(cloud, f"projects/demo-proj/serviceAccounts/{email}").attributes["unique_id"]
+        second = out_of_band.found(cloud, f"projects/demo-proj/serviceAccounts/{email}").attributes["unique_id"]
         members = [one for binding in cloud.policy("projects/demo-proj")[1]["bindings"] for one in binding["members"]]
     assert first != second
     assert f"deleted:serviceAccount:{email}?uid={first}" in members or f"serviceAccount:{email}" in members

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from infra.sandbox.facts import Facts
-from infra.sandbox.memory import MemoryLifecycle
-from infra.sandbox.planner import Planner
-from infra.sandbox.schema import Schema
-from infra.sandbox.server import serving
+from fonderie.sandbox.planning.planner import Planner
+from fonderie.sandbox.protocol.server import serving
+from fonderie.sandbox.provider.facts import Facts
+from fonderie.sandbox.provider.schema import Schema
+from tests.sandbox.memory import MemoryLifecycle
 
 pytestmark = pytest.mark.e2e
 FILE = Path("tests/data/google/schema@7.45.0.json.gz")

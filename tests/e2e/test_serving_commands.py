@@ -33,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def fonderie(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "ci.cli", *words],
+        [sys.executable, "-m", "fonderie.cli.main", *words],
         env={**os.environ, "FONDERIE_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200"},
         capture_output=True,
         text=True,
@@ -46,7 +46,7 @@ def fonderie(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def port(home: Path) -> Iterator[int]:
     number = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "ci.cli", "serve", "air_time", "--port", str(number), "--log-share", "1"],
+        [sys.executable, "-m", "fonderie.cli.main", "serve", "air_time", "--port", str(number), "--log-share", "1"],
         env={**os.environ, "FONDERIE_HOME": str(home)},
         stderr=subprocess.DEVNULL,
     )

@@ -27,7 +27,7 @@ def fonderie(place: Place, *arguments: str, room: int | None = None) -> Answer:
     """Run the command line; no file may grow beyond `room` bytes, as on a disk that is full."""
     limit = None if room is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
     return subprocess.run(
-        [sys.executable, "-m", "ci.cli", *arguments],
+        [sys.executable, "-m", "fonderie.cli.main", *arguments],
         cwd=ROOT,
         env={**os.environ, **place.environment, "NO_COLOR": "1", "COLUMNS": "200"},
         capture_output=True,
@@ -109,7 +109,7 @@ def test_the_report_is_one_file_that_loads_nothing(first: dict[str, Any], second
 
 
 def test_training_and_held_out_rows_share_no_day(first: dict[str, Any]) -> None:
-    from ml.data.parquet import read_parquet
+    from ml.datasets.parquet import read_parquet
 
     folder = next((Path(first["folder"]) / "artefacts").glob("*/features"))
     trained, held = (set(read_parquet(folder / name)["day_number"].to_pylist()) for name in ("training", "holdout"))
@@ -210,7 +210,7 @@ def test_a_run_that_is_stopped_or_killed_is_marked_and_registers_nothing(tmp_pat
 
     for stop, code in ((signal.SIGTERM, 130), (signal.SIGKILL, -9)):
         running = subprocess.Popen(
-            [sys.executable, "-m", "ci.cli", "run", "training", "--model", "small", "--month", "2013-02"],
+            [sys.executable, "-m", "fonderie.cli.main", "run", "training", "--model", "small", "--month", "2013-02"],
             cwd=ROOT,
             env={**os.environ, **place.environment},
             stdout=subprocess.DEVNULL,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from infra import names
-from infra.policy.checks.look import Look, at, walk
+from infra.policy.checks.subject import Look, at, walk
 
 PRIMITIVE_ROLE = re.compile(r"roles/(owner|editor|viewer)(?![\w.])")
 EVERYBODY = re.compile(r"\ball(Authenticated)?Users\b|\bpublicRead(Write)?\b|\bauthenticatedRead\b")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infra import names
-from infra.policy.checks.look import Look, at
+from infra.policy.checks.subject import Look, at
 
 SYNC = "fleet_default_member_config.configmanagement.config_sync"
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from infra.policy.checks.look import Check, Look, at, word
+from infra.policy.checks.subject import Check, Look, at, word
 from infra.settings import Environment
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infra import names
-from infra.policy.checks.look import Look, at, blocks, walk, word
+from infra.policy.checks.subject import Look, at, blocks, walk, word
 from infra.settings import Environment
 
 # Type -> what must stand there so that it refuses to be destroyed, where the environment is to be kept.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from infra.policy.checks.look import Look, at, blocks, word
+from infra.policy.checks.subject import Look, at, blocks, word
 
 PRIVATE = [ipaddress.ip_network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
 # Google's own: Identity-Aware Proxy, and health checks. Source: VPC, "Firewall rules", IAP "TCP forwarding".

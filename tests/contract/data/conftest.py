@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 
 from fonderie.google import Access
-from ml.data.bigquery.loading import load
-from ml.data.bigquery.origin import BigQueryOrigin
-from ml.data.bigquery.tables import PARTITION
-from ml.data.months import Month, months_between
-from ml.data.schema import SCHEMAS, Dataset
-from ml.data.sources import Source
+from fonderie.google.bigquery.loading import load
+from fonderie.google.bigquery.origin import BigQueryOrigin
+from fonderie.google.bigquery.tables import PARTITION
+from ml.datasets.months import Month, months_between
+from ml.datasets.schema import SCHEMAS, Dataset
+from ml.datasets.sources import Source
 from tests.flights import write_months
 from tests.google.server import Google, running
 

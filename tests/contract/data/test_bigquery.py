@@ -8,22 +8,22 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fonderie.errors import BadDataError, BadInputError, RefusedError, StepFailedError
-from ml.config import ModelConfig, load_model
-from ml.data.bigquery.jobs import Jobs, Limit, size
-from ml.data.bigquery.loading import load
-from ml.data.bigquery.origin import BigQueryOrigin
-from ml.data.contracts import ContractReport
-from ml.data.months import Month
-from ml.data.origins import FolderOrigin, Origin, open_origin
-from ml.data.schema import Dataset
-from ml.data.sources import Source
+from fonderie.core.errors import BadDataError, BadInputError, RefusedError, StepFailedError
+from fonderie.google.bigquery.jobs import Jobs, Limit, size
+from fonderie.google.bigquery.loading import load
+from fonderie.google.bigquery.origin import BigQueryOrigin
+from ml.datasets.contracts import ContractReport
+from ml.datasets.months import Month
+from ml.datasets.origins import FolderOrigin, Origin, open_origin
+from ml.datasets.schema import Dataset
+from ml.datasets.sources import Source
+from ml.models import ModelConfig, load_model
 from tests.contract.data.conftest import MONTHS
 from tests.flights import change
 from tests.google.discovery import RejectedError
 from tests.google.server import Google
-from tests.unit.ml.data.everything import everything
-from tests.unit.ml.data.test_contracts import set_in
+from tests.unit.ml.datasets.everything import everything
+from tests.unit.ml.datasets.test_contracts import set_in
 
 MARCH, APRIL = Month(2013, 3), Month(2013, 4)
 CONFIGS = [load_model("air_time"), load_model("late_arrival"), everything()]

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from fonderie.errors import ExitCode
-from ml.config import load_model
-from ml.data.bigquery.origin import BigQueryOrigin
-from ml.lineage import Contracts, Lineage
-from pipelines import steps
+from fonderie.core.errors import ExitCode
+from fonderie.google.bigquery.origin import BigQueryOrigin
+from ml.models import load_model
+from ml.registry.lineage import Contracts, Lineage
+from pipelines.training import steps
 from tests.google.server import Google
 
 ADDRESS = "bigquery://proj-x/europe-west1/dev_flights"

@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 
-from ci.doctor.checks import CHECKS, LOGIN, Patient, examine
-from ci.doctor.finding import Finding, State
-from ci.doctor.google import Look
+from ci.lifecycle.doctor.checks import CHECKS, LOGIN, Patient, examine
+from ci.lifecycle.doctor.finding import Finding, State
+from ci.lifecycle.doctor.google import Look
 from infra.settings import load_environment
 from tests.google.discovery import RejectedError, Service
 

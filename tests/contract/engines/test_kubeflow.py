@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fonderie.errors import BadInputError, MissingToolError, StepFailedError
-from ml.config import load_model
+from fonderie.core.errors import BadInputError, MissingToolError, StepFailedError
+from ml.models import load_model
 from pipelines.compile import CompiledSpec, compiled
 from pipelines.engines.engine import RunState, TaskRun, TaskState
 from pipelines.engines.kubeflow import KubeflowEngine, KubeflowSettings, platform_spec

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 from google.oauth2.credentials import Credentials
 
-from fonderie.errors import BadInputError, RefusedError, StepFailedError
+from fonderie.core.errors import BadInputError, RefusedError, StepFailedError
 from fonderie.google import Access
 from infra.constructs.schedule import pipeline_job
 from infra.names import Identity

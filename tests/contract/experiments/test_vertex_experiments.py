@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from fonderie.errors import BadInputError, ConflictError, ExitCode, RefusedError
+from fonderie.core.errors import BadInputError, ConflictError, ExitCode, RefusedError
 from fonderie.google import Access
-from pipelines.vertex_experiments import ExperimentRun, VertexExperiments
+from pipelines.experiments.vertex import ExperimentRun, VertexExperiments
 from tests.google.discovery import RejectedError
 from tests.google.server import Google, running
 

@@ -6,11 +6,11 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ml.config import Gate, Metric
-from ml.decision import Decision
-from ml.gate import Expected, decide
+from ml.evaluation.decision import Decision
+from ml.evaluation.gate import Expected, decide
+from ml.evaluation.scores import Role, Score, SliceScore
+from ml.models import Gate, Metric
 from ml.registry import Candidate, SchemaColumn
-from ml.scores import Role, Score, SliceScore
 
 NOW = datetime(2013, 5, 1, 12, 0, tzinfo=UTC)
 FILES = ("model.skops", "probe.parquet", "reference.parquet")

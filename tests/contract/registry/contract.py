@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fonderie.errors import BadDataError, BadInputError, ConflictError, RefusedError
+from fonderie.core.errors import BadDataError, BadInputError, ConflictError, RefusedError
 from ml.registry import Alias, ModelRecord, Registry
 from tests.contract.registry.candidates import NOW, make_candidate
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from google.oauth2.credentials import Credentials
 
-from fonderie.errors import ConflictError, RefusedError
+from fonderie.core.errors import ConflictError, RefusedError
 from fonderie.google import Access
+from fonderie.google.vertex_registry import VertexRegistry
 from ml.registry import Alias, Registry
-from ml.registry.vertex import VertexRegistry
 from tests.contract.registry.candidates import NOW, make_candidate
 from tests.contract.registry.contract import RegistryContract
 from tests.google.discovery import RejectedError

@@ -16,12 +16,12 @@ from sqlglot.optimizer.qualify import qualify
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from ml.config import ModelConfig, list_models, load_model
-from ml.data.features import features_of
-from ml.data.months import Month
-from ml.data.queries import compile_sql
-from ml.data.schema import SCHEMAS, Dataset
-from tests.unit.ml.data.everything import everything, invented_tables
+from ml.datasets.months import Month
+from ml.datasets.schema import SCHEMAS, Dataset
+from ml.features.queries import compile_sql
+from ml.features.tables import features_of
+from ml.models import ModelConfig, list_models, load_model
+from tests.unit.ml.datasets.everything import everything, invented_tables
 
 CONFIGS = [*map(load_model, list_models()), everything()]
 BIGQUERY_TYPES = {"int64": "INT64", "double": "FLOAT64", "string": "STRING"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ci.preview.patterns import without_patterns
+from ci.preview.masking.patterns import without_patterns
 from tests.docs.test_commands import parse
 
 ROOT = Path(__file__).parents[3]
@@ -165,7 +165,7 @@ def test_the_steps_that_can_run_here_run(tmp_path):
         "FONDERIE_HOME": str(tmp_path / "home"),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "ci.cli", "preview", "--env", "dev", "--base", "HEAD", "--head", "HEAD",
+        [sys.executable, "-m", "fonderie.cli.main", "preview", "--env", "dev", "--base", "HEAD", "--head", "HEAD",
          "--against", "sandbox", "--no-policy", "--out", str(tmp_path / "summary.md")],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from fonderie.errors import BadInputError, MissingToolError
+from fonderie.core.errors import BadInputError, MissingToolError
 from infra.bindings import ROOT, App, TerraformStack, literal, require_bindings
-from infra.provider.lighten import lighten
 
 SOURCES = [path for folder in ("constructs", "stacks") for path in sorted((ROOT / "infra" / folder).glob("*.py"))] + [
     ROOT / "infra" / "bindings.py",
@@ -80,63 +79,6 @@ def test_bindings_are_imported_one_module_a_resource(path: Path) -> None:
 
 def test_text_for_terraform_is_taken_character_by_character() -> None:
     assert literal("a ${b} %{c} $d {e}") == "a $${b} %%{c} $d {e}"
-
-
-GENERATED = """r'''
-# `google_thing`
-'''
-from pkgutil import extend_path
-import jsii
-
-import typeguard
-from importlib.metadata import version
-
-def check_type(argname: str) -> None:
-    typeguard.check_type(argname)
-
-from .._jsii import *
-
-class Thing:
-    def __init__(self, name: NotThere) -> None:
-        if __debug__:
-            type_hints = typing.get_type_hints(_typecheckingstub__1f)
-            check_type(argname="argument name")
-        self.name = name
-
-    def put(
-        self,
-    ) -> None:
-        if __debug__:
-            check_type(argname="argument name")
-        return self.name
-
-publication.publish()
-
-def _typecheckingstub__1f(
-    name: NotThere,
-) -> None:
-    \"\"\"Type checking stubs\"\"\"
-    pass
-
-"""
-
-
-def test_lighter_bindings_hold_the_same_classes_without_their_own_checks() -> None:
-    lighter = lighten(GENERATED)
-
-    defined = [node.name for node in ast.walk(ast.parse(lighter)) if isinstance(node, ast.ClassDef | ast.FunctionDef)]
-    assert defined == ["Thing", "__init__", "put"]
-    assert "typeguard" not in lighter
-    assert "__debug__" not in lighter
-    assert lighter.index("from __future__ import annotations") < lighter.index("import jsii")
-    assert "from .._jsii import *" in lighter
-    assert "        return self.name\n\npublication.publish()" in lighter
-    assert lighten(lighter) == lighter
-
-
-def test_the_bindings_here_are_the_lighter_ones() -> None:
-    for path in (ROOT / "imports" / "google").glob("*/__init__.py"):
-        assert lighten(path.read_text(encoding="utf-8")) == path.read_text(encoding="utf-8"), path.parent.name
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+from ci.workloads import load_workloads
+from fonderie.google.bigquery.tables import PARTITION
 from infra import names
 from infra.constructs.grants import label_of
-from infra.models import load_workloads
 from infra.names import Agent, Identity, Key
 from infra.settings import Environment, load_environment
 from infra.stacks.foundation import USERS
-from ml.data.bigquery.tables import PARTITION
-from ml.data.schema import SCHEMAS, Dataset
+from ml.datasets.schema import SCHEMAS, Dataset
 from tests.unit.infra.conftest import Synthesised
 from tests.unit.infra.synthesised import one, resources
 

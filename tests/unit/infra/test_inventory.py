@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fonderie.files import write_text
+from fonderie.core.files import write_text
 from infra import names
 from infra.main import synthesise
 from infra.settings import environment_names, load_environment

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from fonderie.errors import BadInputError, ExitCode, StepFailedError
+from fonderie.core.errors import BadInputError, ExitCode, StepFailedError
 from infra.bindings import ROOT
 from infra.main import chosen_backend, chosen_environments, main, synthesise
 from infra.settings import environment_names, load_environment

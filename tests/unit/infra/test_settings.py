@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from fonderie.errors import BadInputError
+from fonderie.core.errors import BadInputError
 from infra.settings import ENVIRONMENTS, environment_names, load_environment
 from infra.settings.schema import schema_text
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from fonderie.sandbox.provider.cut import types_in_use
 from infra import names
+from infra.access.permissions import READ, WRITE, apply_permissions, plan_permissions
+from infra.access.roles import GRANTABLE_ROLES
 from infra.names import Stack
-from infra.permissions import READ, WRITE, apply_permissions, plan_permissions
-from infra.provider.cut import types_in_use
-from infra.roles import GRANTABLE_ROLES
 from infra.settings import environment_names, load_environment
 from tests.unit.infra.conftest import Synthesised
 from tests.unit.infra.synthesised import REFERENCE, leaves, resources

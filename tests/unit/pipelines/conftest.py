@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ml.config import ModelConfig, load_model
-from ml.data.months import Month, months_between
+from ml.datasets.months import Month, months_between
+from ml.models import ModelConfig, load_model
 from tests.flights import write_months
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from fonderie.errors import BadInputError
-from ml.config import load_model
-from ml.config.compute import TASKS
+from fonderie.core.errors import BadInputError
+from ml.models import load_model
+from ml.models.config.compute import TASKS
 from pipelines.compile import PIPELINES, ROOT, CompiledSpec, compile_config, compiled
 
 IMAGE = "europe-docker.pkg.dev/p/r/training@sha256:" + "0" * 64

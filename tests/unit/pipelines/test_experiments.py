@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from fonderie.errors import BadInputError
-from ml.config import ModelConfig
-from ml.data.months import Month
-from ml.decision import Outcome
+from fonderie.core.errors import BadInputError
+from ml.datasets.months import Month
+from ml.evaluation.decision import Outcome
+from ml.models import ModelConfig
 from ml.registry import open_registry
 from pipelines.engines.folder import RunFolder
 from pipelines.engines.local import LocalEngine
-from pipelines.experiment_page import experiment_page
-from pipelines.experiments import Tried, experiment, parse_grid, promote, variants
-from pipelines.trainings import train_once
+from pipelines.experiments.page import experiment_page
+from pipelines.experiments.search import Tried, experiment, parse_grid, promote, variants
+from pipelines.training.challengers import train_once
 
 MONTH = Month(2013, 2)
 GRID = {"learning_rate": [0.02, 0.3], "max_iter": [12]}

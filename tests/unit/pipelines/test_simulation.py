@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from fonderie.errors import BadInputError, ConflictError
-from ml.config import ModelConfig
-from ml.data.months import Month
+from fonderie.core.errors import BadInputError, ConflictError
+from ml.datasets.months import Month
+from ml.models import ModelConfig
 from ml.monitoring.history import History
 from ml.monitoring.trigger import Action
 from pipelines.simulation.loop import Plan, plan, simulate
@@ -111,7 +111,7 @@ def test_killed_it_holds_no_lock_and_goes_on_to_the_same_end(made: Plan, done: S
     shutil.rmtree(made.folder)
     (tmp_path / "config.json").write_text(made.config.model_dump_json())
     script = (
-        "import sys; from pathlib import Path; from ml.config import ModelConfig; from ml.data.months import Month;"
+        "import sys; from pathlib import Path; from ml.models import ModelConfig; from ml.datasets.months import Month;"
         "from pipelines.simulation.loop import plan, simulate;"
         "config = ModelConfig.model_validate_json(Path(sys.argv[1]).read_text());"
         "simulate(plan(config, Month(2013, 1), Month(2013, 6), first_months=2), lambda month, doing: None)"

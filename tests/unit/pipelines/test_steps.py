@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from fonderie.errors import BadDataError
-from ml.config import load_model
-from ml.data.parquet import read_parquet
-from ml.decision import Decision, Outcome
+from fonderie.core.errors import BadDataError
+from ml.datasets.parquet import read_parquet
+from ml.evaluation.decision import Decision, Outcome
+from ml.evaluation.scores import Evaluation
+from ml.models import load_model
 from ml.registry import open_registry
-from ml.scores import Evaluation
-from pipelines import steps
+from pipelines.training import steps
 from tests.small_model import SMALL, Place, small_place
 
 LATE = (

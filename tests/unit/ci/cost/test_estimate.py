@@ -2,7 +2,7 @@ import pytest
 
 from ci.cost.estimate import estimate
 from ci.cost.prices import load_prices
-from fonderie.errors import BadInputError
+from fonderie.core.errors import BadInputError
 from tests.unit.ci.preview.plans import change, plan
 
 HOURS = 730
@@ -146,7 +146,7 @@ def test_free_things_are_neither_priced_nor_named():
 
 
 def test_every_type_in_use_is_priced_named_or_free(request):
-    types = (request.config.rootpath / "infra/provider/types.txt").read_text().split("\n")
+    types = (request.config.rootpath / "fonderie/sandbox/provider/types.txt").read_text().split("\n")
     prices = load_prices()
     kinds = [f"google_{kind}" for kind in types if kind and not kind.startswith("#")]
     from ci.cost.resources import PRICED

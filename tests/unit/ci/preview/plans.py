@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from ci.preview.assemble import Material, assemble
-from ci.preview.comment import render
-from ci.preview.plan import StackPlan, read_plan
+from ci.preview.render.comment import render
 from ci.preview.report import Preview
+from fonderie.terraform.plan import StackPlan, read_plan
 
 ACTIONS = {
     "create": ["create"],

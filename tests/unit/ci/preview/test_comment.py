@@ -2,7 +2,7 @@ import hashlib
 import re
 
 from ci.preview.assemble import Failed, Material, assemble
-from ci.preview.comment import render
+from ci.preview.render.comment import render
 from ci.preview.report import Source, Truth
 from tests.unit.ci.preview.plans import change, comment, plan
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ci.preview.fingerprint import differences, goes_on, record
-from ci.preview.plan import read_plan
+from fonderie.terraform.plan import read_plan
 from tests.unit.ci.preview.plans import change, plan_json
 
 BEFORE = {"name": "n", "labels": {"a": "1"}, "etag": "e1", "password": "one"}

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from ci.preview.assemble import Failed, Material, assemble
-from ci.preview.comment import LIMIT, MARKER, render
-from ci.preview.page import page
-from ci.preview.patterns import HIDDEN
-from ci.preview.plan import read_plan
+from ci.preview.masking.patterns import HIDDEN
+from ci.preview.render.comment import LIMIT, MARKER, render
+from ci.preview.render.page import page
+from fonderie.terraform.plan import read_plan
 from tests.unit.ci.preview.plans import ACTIONS, plan_json
 
 HOSTILE = (

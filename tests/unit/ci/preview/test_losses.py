@@ -1,7 +1,7 @@
 import pytest
 
 from ci.preview.assemble import Material, assemble
-from ci.preview.plan import Action
+from fonderie.terraform.plan import Action
 from tests.unit.ci.preview.plans import change, comment, plan, preview
 
 BUCKET = {"name": "acme-raw", "id": "acme-raw", "location": "EU", "force_destroy": False}

@@ -5,10 +5,10 @@ import subprocess
 
 import pytest
 
-from ci.preview.comment import render
-from ci.preview.make import Request, make
+from ci.preview.build.preview import Request, make
+from ci.preview.render.comment import render
 from ci.preview.report import Truth
-from fonderie.errors import BadInputError
+from fonderie.core.errors import BadInputError
 
 APP = """
 import json, os, pathlib, sys

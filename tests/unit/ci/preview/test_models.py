@@ -2,7 +2,7 @@ import base64
 import json
 
 from ci.preview.assemble import Material, assemble
-from ci.preview.schedules import in_words
+from ci.preview.models.schedules import in_words
 from tests.unit.ci.preview.plans import change, plan, preview
 
 BASE = """

@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from markdown_it import MarkdownIt
 
 from ci.preview.assemble import INCOMPLETE, Failed, Material, assemble
-from ci.preview.comment import render
 from ci.preview.fingerprint import record
-from ci.preview.outside import changed_outside
-from ci.preview.page import page
-from ci.preview.plan import read_plan
-from ci.preview.secrets import Masker
-from ci.preview.values import Reader
+from ci.preview.infrastructure.external_changes import changed_outside
+from ci.preview.masking.secrets import Masker
+from ci.preview.masking.values import Reader
+from ci.preview.render.comment import render
+from ci.preview.render.page import page
+from fonderie.terraform.plan import read_plan
 from tests.unit.ci.preview.odd_plans import SECRET, destroyed, plans
 
 HEADING = re.compile(r"### .+ Preview: |#### (⚠️ Destroyed|Access|Models|Changed outside|Policy|Cost)")

@@ -3,10 +3,10 @@ import json
 import pytest
 
 from ci.preview.assemble import Material, assemble
-from ci.preview.comment import render
-from ci.preview.plan import Action, read_plan
-from ci.preview.references import referred
-from fonderie.errors import BadInputError
+from ci.preview.render.comment import render
+from fonderie.core.errors import BadInputError
+from fonderie.terraform.plan import Action, read_plan
+from fonderie.terraform.references import referred
 from tests.unit.ci.preview.plans import change, plan, plan_json, preview
 
 

@@ -1,8 +1,8 @@
 import datetime
 
-from ci.preview.policy import Scan, Waiver, compare
+from ci.preview.build.policy import Scan, Waiver, compare
+from ci.preview.masking.secrets import Masker
 from ci.preview.report import Finding
-from ci.preview.secrets import Masker
 
 TODAY = datetime.date(2026, 11, 22)
 

@@ -2,8 +2,8 @@ import subprocess
 
 import pytest
 
-from ci.preview import revisions
-from fonderie.errors import BadInputError
+from ci.preview.build import revisions
+from fonderie.core.errors import BadInputError
 
 IDENTITY = (
     "-c",

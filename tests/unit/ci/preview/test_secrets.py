@@ -5,10 +5,10 @@ import time
 import pytest
 
 from ci.preview.assemble import Failed, Material, assemble
-from ci.preview.comment import render
-from ci.preview.page import page
-from ci.preview.patterns import HIDDEN, is_secret_name, without_patterns
-from ci.preview.plan import read_plan
+from ci.preview.masking.patterns import HIDDEN, is_secret_name, without_patterns
+from ci.preview.render.comment import render
+from ci.preview.render.page import page
+from fonderie.terraform.plan import read_plan
 from tests.unit.ci.preview.plans import change, plan, preview
 
 SECRET = "correct-horse-battery"

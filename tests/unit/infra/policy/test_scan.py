@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fonderie.errors import BadInputError, StepFailedError
+from fonderie.core.errors import BadInputError, StepFailedError
 from infra.policy import checkov_scan
 from infra.policy.findings import Finding, Waiver, WaiverProblem, Where
 from infra.policy.sarif import sarif

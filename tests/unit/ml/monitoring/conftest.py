@@ -8,8 +8,8 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.preprocessing import OrdinalEncoder
 
-from ml.config import ModelConfig, load_model
-from ml.data.months import Month
+from ml.datasets.months import Month
+from ml.models import ModelConfig, load_model
 from ml.monitoring.monitor import Champion, champion_of
 from ml.monitoring.shift import Predict
 
@@ -25,7 +25,7 @@ def config() -> ModelConfig:
 @pytest.fixture(scope="session")
 def flights(config: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """Feature table of 2013-01 to 2013-04, with a column `of` for the month; read only."""
-    from ml.data.features import build
+    from ml.features.tables import build
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FONDERIE_HOME", str(tmp_path_factory.mktemp("home")))

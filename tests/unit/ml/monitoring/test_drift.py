@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from fonderie.errors import BadDataError
+from fonderie.core.errors import BadDataError
 from ml.monitoring.drift import (
     Bucket,
     Histogram,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fonderie.errors import BadDataError, ConflictError
+from fonderie.core.errors import BadDataError, ConflictError
 from ml.monitoring.history import History
 from ml.monitoring.trigger import Action, TrainingEvent, TrainingOutcome, TriggerDecision
 from ml.monitoring.verdict import MonthVerdict

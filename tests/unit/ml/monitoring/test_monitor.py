@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.config import Metric, ModelConfig
-from ml.data.months import Month
-from ml.monitoring.errors import month_error
+from ml.datasets.months import Month
+from ml.models import Metric, ModelConfig
+from ml.monitoring.model_error import month_error
 from ml.monitoring.monitor import Champion, error_finding, monitor_month
 from ml.monitoring.trigger import Action, TrainingEvent, TrainingOutcome, decide
 from ml.monitoring.verdict import Kind, MonthVerdict, Severity

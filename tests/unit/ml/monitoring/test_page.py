@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from ml.config import ModelConfig
-from ml.data.months import Month
+from ml.datasets.months import Month
+from ml.models import ModelConfig
 from ml.monitoring.monitor import Champion, monitor_month
-from ml.monitoring.page import monitoring_page
+from ml.monitoring.month_page import monitoring_page
 from ml.monitoring.pictures import features_section, share_of_limit
 from ml.monitoring.trigger import Action, TriggerDecision
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity, Shape

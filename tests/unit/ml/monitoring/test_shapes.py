@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.config import ModelConfig
+from ml.models import ModelConfig
 from ml.monitoring.shapes import BUCKETS, CATEGORIES, shapes
 from ml.monitoring.verdict import Shape
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.config import Drift
-from ml.data.months import Month
+from ml.datasets.months import Month
+from ml.models import Drift
 from ml.monitoring.trigger import Action, TrainingEvent, TrainingOutcome, TriggerDecision, decide
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
 

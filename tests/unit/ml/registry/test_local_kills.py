@@ -13,12 +13,12 @@ from types import FrameType
 
 import pytest
 
-from fonderie.errors import BadDataError, BadInputError, ConflictError, FonderieError, StepFailedError
+from fonderie.core.errors import BadDataError, BadInputError, ConflictError, FonderieError, StepFailedError
 from ml.registry import Alias, Registry, open_registry
 from tests.contract.registry.candidates import NOW, make_candidate
 
 KILLED = -int(signal.SIGKILL)
-OURS = ("registry/local.py", "fonderie/files.py")
+OURS = ("registry/local.py", "fonderie/core/files.py")
 THEIRS = {
     "write_text",
     "write_bytes",

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from fonderie.errors import BadInputError
+from fonderie.core.errors import BadInputError
 from ml.registry import open_registry
 
 

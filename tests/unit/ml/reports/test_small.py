@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from ml.reports.small import BOTTOM, HEIGHT, NAMES, TOP, WIDTH, distributions, shares, trend
+from ml.reports.small_charts import BOTTOM, HEIGHT, NAMES, TOP, WIDTH, distributions, shares, trend
 
 EVIL = "<script>alert('x')</script>"
 SHARES = st.lists(st.floats(0, 1), min_size=2, max_size=24)

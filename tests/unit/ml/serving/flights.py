@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from ml.serving.artefact import Parity, compile_version
+from ml.serving.scoring.compiled_version import Parity, compile_version
 
 NUMERIC = ["distance", "sched_dep_min", "temp", "wind_speed"]
 CATEGORICAL = ["origin", "dest"]

@@ -17,12 +17,12 @@ from typing import Any
 
 import uvicorn
 
-from ml.serving.answering import Desk
-from ml.serving.artefact import Served, load_version
-from ml.serving.journal import Journal
-from ml.serving.server import DrainingServer, configure, open_desk
-from ml.serving.settings import Settings
-from ml.serving.sources import Source
+from ml.serving.scoring.compiled_version import Served, load_version
+from ml.serving.server.app import DrainingServer, configure, open_desk
+from ml.serving.server.predict import Desk
+from ml.serving.server.settings import Settings
+from ml.serving.server.structured_log import Journal
+from ml.serving.server.version_sources import Source
 
 PATIENCE_S = 60.0  # with a machine that does much else; nothing here takes a second on a quiet one
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.serving.canary import Canary, Status, observe, start
-from ml.serving.margins import Margins
-from ml.serving.requests import Requests
+from ml.serving.canary.canary import Canary, Status, observe, start
+from ml.serving.canary.margins import Margins
+from ml.serving.canary.observations import Requests
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MARGINS = Margins(errors=0.02, latency_ratio=1.5, disagreement=5.0, loss=1.0, min_requests=200)

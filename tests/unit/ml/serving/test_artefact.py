@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline
 
-from fonderie.errors import BadDataError, FonderieError, RefusedError
-from ml.serving.artefact import load_version
-from ml.serving.engines import Engine, read_engine, write_engine
-from ml.serving.frames import frame_of, matrix_of
-from ml.serving.reading import read_pipeline
-from ml.serving.schema import Task
+from fonderie.core.errors import BadDataError, FonderieError, RefusedError
+from ml.serving.scoring.compiled_version import load_version
+from ml.serving.scoring.engines import Engine, read_engine, write_engine
+from ml.serving.scoring.frames import frame_of, matrix_of
+from ml.serving.scoring.pipeline_parts import read_pipeline
+from ml.serving.scoring.schema import Task
 from tests.unit.ml.serving.flights import CATEGORICAL, FEATURES, INSTANCE, NUMERIC, fit, make_flights, register
 
 
@@ -187,7 +187,7 @@ def test_a_file_that_names_other_types_than_ours_is_not_loaded(
 
 def test_a_version_is_loaded_without_scikit_learn_and_pandas(version: Path) -> None:
     code = (
-        "import sys, pathlib; from ml.serving.artefact import load_version;"
+        "import sys, pathlib; from ml.serving.scoring.compiled_version import load_version;"
         f"load_version(pathlib.Path({str(version)!r}), version='1');"
         "print([name for name in ('sklearn', 'pandas', 'scipy', 'treelite', 'skops') if name in sys.modules])"
     )

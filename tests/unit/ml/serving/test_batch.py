@@ -14,18 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fonderie.errors import BadDataError, BadInputError, ConflictError
-from ml import artefact
-from ml.config import ModelConfig, load_model
-from ml.data.features import build, day_number
-from ml.data.months import Month
-from ml.data.queries import KEYS
-from ml.data.sources import Source
+from fonderie.core.errors import BadDataError, BadInputError, ConflictError
+from ml.datasets.months import Month
+from ml.datasets.sources import Source
+from ml.features.queries import KEYS
+from ml.features.tables import build, day_number
+from ml.models import ModelConfig, load_model
 from ml.registry import Registry, open_registry
-from ml.serving.artefact import load_version
 from ml.serving.batch import predict_month
+from ml.serving.scoring.compiled_version import load_version
 from ml.serving.snapshots import snapshot
-from ml.training import fit, frame, predict
+from ml.training import artefact
+from ml.training.fit import fit, frame, predict
 from tests.contract.registry.candidates import NOW, make_candidate
 from tests.flights import write_months
 
@@ -141,7 +141,7 @@ def test_a_version_that_reads_other_features_or_a_month_without_data_is_refused(
 
 @pytest.mark.e2e
 def test_the_batch_pipeline_predicts_the_month_too(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipelines.batching import run_batch
+    from pipelines.batch.run import run_batch
 
     folder = run_batch(registry.model, "2013-02")
 

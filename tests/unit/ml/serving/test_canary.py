@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.serving.canary import Canary, Status, abort, observe, start
-from ml.serving.margins import Margins
-from ml.serving.requests import Requests
-from ml.serving.steps import Verdict
+from ml.serving.canary.canary import Canary, Status, abort, observe, start
+from ml.serving.canary.margins import Margins
+from ml.serving.canary.observations import Requests
+from ml.serving.canary.step import Verdict
 from tests.unit.ml.serving.simulation import MARGINS, NOW, Traffic, run
 
 SHAPES = ("constant", "lognormal", "heavy tail", "two modes", "rising", "waves")

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from google.oauth2.credentials import Credentials
 
-from fonderie.errors import BadInputError, ConflictError, RefusedError
+from fonderie.core.errors import BadInputError, ConflictError, RefusedError
 from fonderie.google import Access
+from fonderie.google.endpoint_deployment import Deployed, Machines, VertexDeployment
 from ml.registry.interface import Alias, Aliases
-from ml.serving.deployment import Deployed, Machines, VertexDeployment
 from tests.google.discovery import RejectedError
 from tests.google.server import Google, running
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.serving.encoder import BodyError, Encoder, Matrix
-from ml.serving.schema import Field, Kind, Schema, Task
+from ml.serving.scoring.encoder import BodyError, Encoder, Matrix
+from ml.serving.scoring.schema import Field, Kind, Schema, Task
 from tests.unit.ml.serving.flights import INSTANCE
 
 SCHEMA = Schema(

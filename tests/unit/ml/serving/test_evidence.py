@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.serving.evidence import Bet, Side
-from ml.serving.pairing import OpenBlock, differences
+from ml.serving.canary.evidence import Bet, Side
+from ml.serving.canary.pairs import OpenBlock, differences
 
 NAN = np.nan
 

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fonderie.errors import BadDataError
-from ml.serving.canary import Canary, Status, observe, start
-from ml.serving.labels import losses, read_labels
-from ml.serving.margins import Question
-from ml.serving.prediction_log import LogRow
-from ml.serving.sinks import ParquetSink
+from fonderie.core.errors import BadDataError
+from ml.serving.canary.canary import Canary, Status, observe, start
+from ml.serving.canary.labels import losses, read_labels
+from ml.serving.canary.margins import Question
+from ml.serving.server.prediction_log import LogRow
+from ml.serving.server.prediction_sinks import ParquetSink
 from tests.unit.ml.serving.simulation import MARGINS, NOW
 
 

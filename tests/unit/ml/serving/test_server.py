@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.pipeline import Pipeline
 
-from ml.serving.artefact import load_version
-from ml.serving.hosting import Arms
+from ml.serving.scoring.compiled_version import load_version
+from ml.serving.server.hosting import Arms
 from tests.unit.ml.serving.flights import FEATURES, INSTANCE, fit, make_flights, register
 from tests.unit.ml.serving.running import Client, FolderSource, Running, running, until
 
@@ -318,7 +318,7 @@ def test_a_full_disk_under_the_prediction_log_costs_no_answer(version: Path, tmp
 
 
 def test_a_stuck_prediction_log_drops_rows_and_delays_no_answer(version: Path) -> None:
-    from ml.serving.prediction_log import LogRow, PredictionLog
+    from ml.serving.server.prediction_log import LogRow, PredictionLog
 
     release = threading.Event()
 

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from google.oauth2.credentials import Credentials
 
-from fonderie.errors import BadInputError, ConflictError, FonderieError
+from fonderie.core.errors import BadInputError, ConflictError, FonderieError
 from fonderie.google import Access
-from ml.serving.canary import Status, abort, start
-from ml.serving.vertex import VertexTraffic
+from fonderie.google.endpoint_traffic import VertexTraffic
+from ml.serving.canary.canary import Status, abort, start
 from tests.google.discovery import RejectedError
 from tests.google.server import Google, running
 from tests.unit.ml.serving.simulation import MARGINS, NOW, Traffic, run

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fonderie.errors import BadDataError, BadInputError, ConflictError
+from fonderie.core.errors import BadDataError, BadInputError, ConflictError
 from pipelines.engines import Run, RunState
 from pipelines.engines.folder import RunFolder, run_ids
 from pipelines.engines.local import LocalEngine, local_spec

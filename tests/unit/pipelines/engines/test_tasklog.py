@@ -15,7 +15,7 @@ PRINTED = """23:08:51.472 - INFO - Executing task \x1b[96m'train'\x1b[0m
     Traceback (most recent call last):
       File "/x/site-packages/kfp/dsl/executor_main.py", line 10, in main
         run()
-      File "/x/ml/gate.py", line 3, in decide
+      File "/x/ml/evaluation/gate.py", line 3, in decide
         raise ValueError("no")
     ValueError: no
 23:08:54.000 - ERROR - Task \x1b[96m'gate'\x1b[0m finished with status \x1b[91mFAILURE\x1b[0m
@@ -39,7 +39,7 @@ def test_tasks_start_and_end_and_the_first_failure_is_kept(tmp_path: Path) -> No
     assert log.failed == "gate"
     assert log.tail == [
         "Traceback (most recent call last):",
-        '  File "/x/ml/gate.py", line 3, in decide',
+        '  File "/x/ml/evaluation/gate.py", line 3, in decide',
         '    raise ValueError("no")',
         "ValueError: no",
     ]

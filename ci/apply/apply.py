@@ -1,0 +1,138 @@
+"""Apply exactly what was reviewed: plan again, compare, apply the saved plan, or refuse and say what is different."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ci.apply import journal
+from ci.lifecycle.deploy import Deployer, Stack, synthesise
+from ci.preview.assemble import Material, assemble
+from ci.preview.build.plans import Plans, plan_environment, private_folder
+from ci.preview.build.preview import keep, record_path
+from ci.preview.fingerprint import PlanRecord, differences, goes_on, record
+from ci.preview.report import Loss, Preview, Source, Truth
+from fonderie.core.errors import BadInputError, ConflictError, RefusedError, StepFailedError
+from fonderie.terraform.plan import StackPlan
+from infra.main import chosen_outdir
+
+_HASH = re.compile(r"p-[0-9a-f]{20}")
+_MOST_LINES = 12
+Stacks = Callable[[str], list[Stack]]
+
+
+def synthesised(environment: str) -> list[Stack]:
+    """The working copy's stacks of an environment, in order."""
+    return [one for one in synthesise([environment], chosen_outdir()) if one.name.startswith(f"{environment}-")]
+
+
+@dataclass(frozen=True)
+class Applier:
+    """Applies an environment's stacks; `variables` are those of the Terraform commands."""
+
+    environment: str
+    variables: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    stacks_of: Stacks = synthesised
+    progress: Callable[[str], None] = lambda _: None
+
+    def preview(self) -> tuple[Preview, PlanRecord]:
+        """What an apply would do now, and the hash to review it under. Nothing is applied."""
+        with private_folder() as folder:
+            plans = self._plan(self.stacks_of(self.environment), Path(folder))
+        made = record(self.environment, plans.plans)
+        keep(made)
+        return self._preview(plans.plans, made), made
+
+    def apply(self, identity: str, allow_destroy: Iterable[str] = ()) -> Preview:
+        """Apply the plan that was reviewed under `identity`; what was done.
+
+        Raises ConflictError when another plan would be applied, or somebody else is applying; RefusedError when
+        something stateful would be destroyed that `allow_destroy` does not name; StepFailedError when Terraform fails,
+        after which the same call goes on with what is left.
+        """
+        if not _HASH.fullmatch(identity):
+            raise BadInputError(f"{identity!r} is no plan's hash", hint="it is in the preview's last line: p-...")
+        with journal.alone(self.environment), private_folder() as folder:
+            stacks = self.stacks_of(self.environment)
+            plans = self._plan(stacks, Path(folder))
+            now = record(self.environment, plans.plans)
+            done = self._preview(plans.plans, now)
+            if not now.changes:
+                journal.finish(self.environment)
+                return done
+            first = self._reviewed(identity, now, plans.plans)
+            refuse_losses(done.losses, allow_destroy)
+            if first:
+                journal.begin(now, plans.plans)
+            self._apply(stacks, plans, dict(plans.files))
+            journal.finish(self.environment)
+            return done
+
+    def _plan(self, stacks: list[Stack], folder: Path) -> Plans:
+        self.progress(f"planning {self.environment}")
+        plans = plan_environment(self.environment, stacks, self.variables, keep_in=folder)
+        if plans.failed:
+            first = plans.failed[0]
+            raise StepFailedError(first.message, where=first.stack, hint="nothing was applied")
+        return plans
+
+    def _preview(self, plans: Iterable[StackPlan], made: PlanRecord) -> Preview:
+        identities = ((self.environment, made.hash),) if made.changes else ()
+        return assemble(Material(tuple(plans), source=Source(truth=Truth.STATE, plans=identities)))
+
+    def _reviewed(self, identity: str, now: PlanRecord, plans: Iterable[StackPlan]) -> bool:
+        """True when this is the reviewed plan, False when it is the rest of one that was begun; else it raises."""
+        if now.hash == identity:
+            return True
+        begun = journal.unfinished(self.environment, identity)
+        if begun is None:
+            raise _conflict("what would be applied is not what was reviewed", _difference(identity, now), now)
+        rest = record(self.environment, [replace(plan, salt=begun.salts.get(plan.stack, "")) for plan in plans])
+        if against := goes_on(begun.record, rest):
+            raise _conflict("what is left is not what was reviewed", against, now)
+        return False
+
+    def _apply(self, stacks: list[Stack], plans: Plans, files: Mapping[str, Path]) -> None:
+        changing = {plan.stack for plan in plans.plans if any(one.changes for one in (*plan.changes, *plan.outputs))}
+        deployer = Deployer(self.variables)
+        for stack in stacks:
+            if stack.name in changing:
+                self.progress(f"applying {stack.name}")
+                deployer.terraform(stack).apply(str(files[stack.name]))
+
+
+def _difference(identity: str, now: PlanRecord) -> list[str]:
+    """How `now` differs from the reviewed plan, from its record when that is here."""
+    path = record_path(identity)
+    try:
+        reviewed = PlanRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return [f"would change now: {one.stack} {one.address} {one.action}" for one in now.changes]
+    return differences(reviewed, now) or ["the record of the reviewed plan was changed"]
+
+
+def _conflict(what: str, lines: list[str], now: PlanRecord) -> ConflictError:
+    shown = [f"\n  {line}" for line in lines[:_MOST_LINES]]
+    more = f"\n  and {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else ""
+    return ConflictError(
+        f"{what}:{''.join(shown)}{more}",
+        where=now.environment,
+        hint=f"preview again; the plan of now is {now.hash}",
+    )
+
+
+def refuse_losses(losses: Iterable[Loss], allowed: Iterable[str]) -> None:
+    """Raise RefusedError for stateful losses that are not allowed by address, or by the name in it."""
+    names = set(allowed)
+    refused = [loss for loss in losses if loss.stateful and not names & {loss.address, loss.address.partition(".")[2]}]
+    if refused:
+        lines = "".join(f"\n  {loss.stack} {loss.address} {loss.action}: {loss.lost}" for loss in refused[:_MOST_LINES])
+        more = f"\n  and {len(refused) - _MOST_LINES} more" if len(refused) > _MOST_LINES else ""
+        first = refused[0].address.partition(".")[2]
+        raise RefusedError(
+            f"{len(refused)} stateful things would be lost:{lines}{more}",
+            hint=f"if that is meant: --allow-destroy {first}, once for each",
+        )

@@ -1,0 +1,87 @@
+"""GitHub pull requests. Source: "REST API endpoints for issue comments", "... for commit statuses"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ci.forges.forge import Comment, State
+from ci.forges.requests import GONE, Api
+
+CONTEXT = "fonderie/preview"
+_MOST_PAGES = 50
+_WRITERS = ("OWNER", "MEMBER", "COLLABORATOR")
+
+
+def api(token: str, url: str = "https://api.github.com", **more: Any) -> Api:
+    """GitHub's API with a token."""
+    return Api(
+        name="GitHub",
+        url=url.rstrip("/"),
+        headers={
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+        },
+        permission="`pull-requests: write` and `statuses: write`",
+        **more,
+    )
+
+
+class GitHub:
+    """One pull request."""
+
+    limit = 59_500  # of 65,536
+
+    def __init__(self, api: Api, repository: str, number: int) -> None:
+        self._api = api
+        self._repository = f"/repos/{repository}"
+        self._number = number
+
+    def head(self) -> str:
+        """The commit the pull request is at now."""
+        answer = self._api.send("GET", f"{self._repository}/pulls/{self._number}").json()
+        return str(answer["head"]["sha"])
+
+    def comments(self) -> list[Comment]:
+        """All its comments, oldest first, page by page."""
+        found: list[Comment] = []
+        path: str | None = f"{self._repository}/issues/{self._number}/comments?per_page=100"
+        for _ in range(_MOST_PAGES):
+            if path is None:
+                break
+            answer = self._api.send("GET", path)
+            found += [_comment(item) for item in answer.json()]
+            path = answer.links.get("next", {}).get("url")
+        return found
+
+    def create(self, body: str) -> Comment:
+        """A new comment."""
+        path = f"{self._repository}/issues/{self._number}/comments"
+        return _comment(self._api.send("POST", path, {"body": body}).json())
+
+    def update(self, comment: Comment, body: str) -> Comment | None:
+        """Change a comment; None when it is gone, or somebody else's."""
+        path = f"{self._repository}/issues/comments/{comment.id}"
+        answer = self._api.send("PATCH", path, {"body": body}, allow=(*GONE, 403))
+        return _comment(answer.json()) if answer.is_success else None
+
+    def set_status(self, commit: str, state: State, description: str) -> None:
+        """The commit's status."""
+        body = {"state": state.value, "description": description[:140], "context": CONTEXT}
+        self._api.send("POST", f"{self._repository}/statuses/{commit}", body)
+
+    def pull_requests_of(self, commit: str) -> list[int]:
+        """The pull requests that brought a commit."""
+        answer = self._api.send("GET", f"{self._repository}/commits/{commit}/pulls").json()
+        return [int(item["number"]) for item in answer]
+
+    def open_pull_request(self, branch: str, base: str, title: str, body: str) -> str:
+        """Open a pull request from a branch; its address."""
+        sent = {"head": branch, "base": base, "title": title, "body": body}
+        return str(self._api.send("POST", f"{self._repository}/pulls", sent).json()["html_url"])
+
+
+def _comment(item: dict[str, Any]) -> Comment:
+    app = (item.get("user") or {}).get("type") == "Bot"
+    trusted = app or item.get("author_association", _WRITERS[0]) in _WRITERS
+    return Comment(int(item["id"]), str(item.get("body") or ""), str(item.get("html_url", "")), trusted)

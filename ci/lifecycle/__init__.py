@@ -1,0 +1,1 @@
+"""An environment from bootstrap to recreate."""

@@ -1,0 +1,1 @@
+"""A `Preview` from two revisions."""

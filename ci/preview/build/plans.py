@@ -1,0 +1,82 @@
+"""Every stack of an environment planned at once; one that fails does not hide the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ci.lifecycle.deploy import Deployer, Stack
+from ci.preview.assemble import Failed
+from fonderie.core.errors import FonderieError
+from fonderie.terraform import runner
+from fonderie.terraform.plan import StackPlan, read_plan
+
+_AT_ONCE = 6
+
+
+@dataclass(frozen=True)
+class Plans:
+    """What came of planning an environment's stacks. `files`: stack -> saved plan, when they were kept."""
+
+    plans: tuple[StackPlan, ...]
+    failed: tuple[Failed, ...] = ()
+    files: tuple[tuple[str, Path], ...] = ()
+
+
+def plan_environment(
+    environment: str,
+    stacks: Sequence[Stack],
+    variables: Mapping[str, str],
+    *,
+    keep_in: Path | None = None,
+    refresh: bool = True,
+) -> Plans:
+    """Plan the stacks, all at once. `keep_in` is a private folder for the plan files, which hold secrets."""
+    deployer = Deployer(variables)
+
+    def plan(stack: Stack) -> StackPlan | Failed:
+        try:
+            (planned,) = deployer.plan_all([stack], keep_in=keep_in, refresh=refresh)
+            serial, lineage = state_of(stack, variables)
+            return read_plan(
+                json.dumps(planned.plan), environment=environment, stack=stack.name, serial=serial, salt=lineage
+            )
+        except FonderieError as error:
+            return Failed(environment, stack.name, str(error))
+
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        found = list(threads.map(plan, stacks))
+    return Plans(
+        tuple(one for one in found if isinstance(one, StackPlan)),
+        tuple(one for one in found if isinstance(one, Failed)),
+        tuple((stack.name, keep_in / f"{stack.name}.tfplan") for stack in stacks) if keep_in else (),
+    )
+
+
+def state_of(stack: Stack, variables: Mapping[str, str]) -> tuple[int | None, str]:
+    """Serial and lineage of a stack's state; of a state that is not there, nothing."""
+    done = subprocess.run(
+        [runner.find(variables), "state", "pull"],
+        cwd=stack.folder,
+        env={**variables, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        state = json.loads(done.stdout) if done.returncode == 0 and done.stdout.strip() else {}
+    except ValueError:
+        return None, ""
+    return state.get("serial"), str(state.get("lineage", ""))
+
+
+def private_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder only we can read (0700), removed with everything in it: a plan file is a secret."""
+    os.umask(0o077)
+    return tempfile.TemporaryDirectory(prefix="fonderie-plans-")

@@ -1,0 +1,213 @@
+"""A preview from two revisions: synthesise both, plan head against the state or against base in the sandbox."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ci.preview.assemble import Failed, Material, assemble
+from ci.preview.build import revisions
+from ci.preview.build.base import deployed, in_sandbox
+from ci.preview.build.plans import Plans, plan_environment
+from ci.preview.build.policy import Scan, compare
+from ci.preview.build.scan import scan
+from ci.preview.build.synthesis import Synthesised, synthesise, synthesised_once
+from ci.preview.fingerprint import PlanRecord, record
+from ci.preview.masking.printable import printable
+from ci.preview.masking.secrets import Masker
+from ci.preview.report import PolicyResult, Preview, Source, Truth
+from fonderie.core.errors import BadInputError, FonderieError
+from fonderie.core.files import write_text
+from fonderie.core.home import home
+from fonderie.terraform.plan import StackPlan
+
+_CREDENTIALS = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN", "GOOGLE_CREDENTIALS",
+                "CLOUDSDK_AUTH_ACCESS_TOKEN")  # fmt: skip
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to preview. `base` None: where the branch left main; `head` None: the working copy as it is."""
+
+    environments: tuple[str, ...] = ()
+    base: str | None = None
+    head: str | None = None
+    truth: Truth | None = None  # None: the state if there are credentials, else the sandbox
+    policy: bool = True
+    today: datetime.date | None = None
+    root: Path = revisions.ROOT
+    progress: Progress = lambda _: None
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of the comparison: its files and its stacks, or why there are none."""
+
+    source: Path
+    made: Synthesised | None
+    problem: str = ""
+
+
+def has_credentials() -> bool:
+    """Whether the environment names credentials for Google."""
+    return any(os.environ.get(name) for name in _CREDENTIALS)
+
+
+def make(request: Request) -> Preview:
+    """The preview of a change. Raises BadInputError for a revision or an environment that does not exist."""
+    truth = request.truth or (Truth.STATE if has_credentials() else Truth.SANDBOX)
+    base = revisions.commit(request.base or revisions.default_base(request.head or "HEAD", request.root), request.root)
+    with tempfile.TemporaryDirectory(prefix="fonderie-preview-") as scratch:
+        work = Path(scratch)
+        head_source = (
+            request.root if request.head is None else revisions.lay_out(request.head, work / "head", request.root)
+        )
+        base_source = revisions.kept(base, request.root)
+        names = _chosen(request.environments, base_source, head_source)
+        request.progress("synthesising base and head")
+        sides = _sides(base_source, head_source, names, work, truth)
+        with ThreadPoolExecutor(1) as beside:
+            policy = beside.submit(_policy, sides, names, request)
+            planned = [_planned(name, *sides, truth, work, request.progress) for name in names]
+            return _assembled(request, sides, planned, policy.result(), truth, base)
+
+
+def _chosen(wanted: tuple[str, ...], base: Path, head: Path) -> tuple[str, ...]:
+    known = list(dict.fromkeys([*revisions.environments_in(head), *revisions.environments_in(base)]))
+    if unknown := [name for name in wanted if name not in known]:
+        raise BadInputError(f"there is no environment {unknown[0]!r}", hint=f"there are: {', '.join(known)}")
+    return tuple(name for name in known if name in wanted or not wanted)
+
+
+def _sides(base: Path, head: Path, names: tuple[str, ...], work: Path, truth: Truth) -> tuple[Side, Side]:
+    """Base and head synthesised side by side; the one that fails says so."""
+    variables = {"FONDERIE_BACKEND": "local"} if truth is Truth.SANDBOX else {}
+
+    def side(source: Path, what: str) -> Side:
+        there = [name for name in names if name in revisions.environments_in(source)]
+        try:
+            if what == "base":
+                return Side(source, synthesised_once(source, there, variables))
+            return Side(source, synthesise(source, there, work / "head-out" / "out", variables=variables))
+        except FonderieError as error:
+            return Side(source, None, f"{what} does not synthesise: {error}")
+
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.submit(side, base, "base"), threads.submit(side, head, "head")
+        return one.result(), other.result()
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An environment's plans, and the record of them when they are complete."""
+
+    plans: Plans
+    record: PlanRecord | None
+    truth: Truth
+    problem: str = ""
+
+
+def _planned(name: str, base: Side, head: Side, truth: Truth, work: Path, progress: Progress) -> Planned:
+    progress(f"planning {name}")
+    if head.made is None or (base.made is None and truth is Truth.SANDBOX):
+        return Planned(Plans(()), None, truth)
+    stacks = head.made.of(name)
+    gone = sorted({one.name for one in base.made.of(name)} - {one.name for one in stacks}) if base.made else []
+    problem = f"{', '.join(gone)}: in base and not in head. Nothing destroys what it holds." if gone else ""
+    if truth is Truth.SANDBOX or _kept_here(head.made, name):
+        plans, truth = _in_the_sandbox(name, base, head.made, work / f"plan-{name}"), Truth.SANDBOX
+    else:
+        plans = plan_environment(name, stacks, os.environ)
+    found = record(name, plans.plans, "") if not plans.failed else None
+    return Planned(plans, found, truth, problem)
+
+
+def _kept_here(made: Synthesised, environment: str) -> bool:
+    """Whether an environment's state is on this machine: it lives in the sandbox only."""
+    first = made.of(environment)[:1]
+    return any(
+        "local" in json.loads((one.folder / "cdk.tf.json").read_text())["terraform"].get("backend", {}) for one in first
+    )
+
+
+def _in_the_sandbox(name: str, base: Side, head: Synthesised, work: Path) -> Plans:
+    """Plan head over a copy of base's deployment; what is the same in both needs no plan."""
+    before = base.made if base.made and base.made.of(name) else None
+    if before and before.digest(name) == head.digest(name):
+        return Plans(tuple(StackPlan(name, stack.name) for stack in head.of(name)))
+    try:
+        if before:
+            shutil.copytree(deployed(before, name), work)
+        work.mkdir(parents=True, exist_ok=True)
+        with in_sandbox(work, head.of(name)) as (up, stacks):
+            plans = plan_environment(name, stacks, up.environment, refresh=False)
+    except FonderieError as error:
+        message = f"base could not be deployed in the sandbox: {error}"
+        return Plans((), tuple(Failed(name, stack.name, message) for stack in head.of(name)))
+    return plans
+
+
+def _policy(sides: tuple[Side, Side], names: tuple[str, ...], request: Request) -> PolicyResult:
+    if not request.policy:
+        return PolicyResult(unavailable="left out by --no-policy")
+    base, head = (
+        Scan(unavailable=side.problem or "not synthesised")
+        if side.made is None
+        else scan(side.source, side.made, names)
+        for side in sides
+    )
+    return compare(base, head, request.today or datetime.datetime.now(datetime.UTC).date(), Masker())
+
+
+def _assembled(
+    request: Request, sides: tuple[Side, Side], planned: list[Planned], policy: PolicyResult, truth: Truth, base: str
+) -> Preview:
+    head = revisions.short(revisions.commit(request.head or "HEAD", request.root))
+    records = [one.record for one in planned if one.record]
+    for one in records:
+        keep(one.model_copy(update={"head": head}))
+    plans = tuple(plan for one in planned for plan in one.plans.plans)
+    terraform = next((printable(plan.terraform_version)[:40] for plan in plans if plan.terraform_version), "")
+    return assemble(
+        Material(
+            plans=plans,
+            failed=tuple(failure for one in planned for failure in one.plans.failed),
+            base_models=revisions.model_files(sides[0].source),
+            head_models=revisions.model_files(sides[1].source),
+            policy=policy,
+            source=Source(
+                truth=truth,
+                identity=os.environ.get("FONDERIE_IDENTITY", ""),
+                head=head if request.head else f"{head} and the working copy",
+                base=revisions.short(base),
+                plans=tuple((one.environment, one.hash) for one in records if one.changes),
+                tools=tuple(part for part in (f"Terraform {terraform}" if terraform else "", _provider()) if part),
+            ),
+            problems=tuple(
+                text for text in [*(side.problem for side in sides), *(one.problem for one in planned)] if text
+            ),
+        )
+    )
+
+
+def _provider() -> str:
+    found = sorted((revisions.ROOT / "fonderie" / "sandbox" / "provider").glob("google@*.json"))
+    return f"google {found[-1].stem.partition('@')[2]}" if found else ""
+
+
+def record_path(identity: str) -> Path:
+    """Where a reviewed plan's record is kept."""
+    return home() / "plans" / f"{identity}.json"
+
+
+def keep(made: PlanRecord) -> None:
+    """Keep a plan's record, so that the apply can say in words what is different; digests only."""
+    write_text(record_path(made.hash), made.model_dump_json())

@@ -1,0 +1,120 @@
+"""Revisions of the repository: their commits, and their files laid out in a folder of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from ci.git import git, line
+from ci.preview.build import fetch
+from fonderie.core.errors import BadInputError
+from fonderie.core.home import home
+
+ROOT = Path(__file__).parents[3]
+_FETCH_IT = "git fetch, or name another"
+
+
+def commit(revision: str, root: Path = ROOT) -> str:
+    """The commit a revision names, fetched if this is a shallow clone. Raises BadInputError when it names none."""
+    if not revision or revision.startswith("-"):
+        raise BadInputError(f"{revision!r} is no revision", where=root)
+    try:
+        return _here(revision, root)
+    except BadInputError as error:
+        if not fetch.is_shallow(root):
+            raise BadInputError(f"no revision {revision!r} here", where=root, hint=_FETCH_IT) from error
+    try:
+        return _here(fetch.fetch(revision, root), root)
+    except BadInputError as error:
+        raise BadInputError(
+            f"no revision {revision!r} in this shallow clone, and fetching it failed: {error.what}",
+            where=root,
+            hint="check out with history (actions/checkout: `fetch-depth: 0`; else `git fetch --unshallow`)",
+        ) from error
+
+
+def _here(revision: str, root: Path) -> str:
+    return line(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+
+
+def tree(revision: str, root: Path = ROOT) -> str:
+    """The id of a revision's files."""
+    return line(root, "rev-parse", "--verify", f"{commit(revision, root)}^{{tree}}")
+
+
+def default_base(head: str, root: Path = ROOT) -> str:
+    """Where the branch of `head` left the main one."""
+    here = commit(head, root)
+    for main in ("origin/main", "main"):
+        try:
+            there = commit(main, root)
+        except BadInputError:
+            continue
+        return fetch.common_ancestor(there, here, root)
+    raise BadInputError("there is no main branch to compare with", where=root, hint="name the base: --base REVISION")
+
+
+def short(revision: str) -> str:
+    """As people write it."""
+    return revision[:9]
+
+
+def lay_out(revision: str, folder: Path, root: Path = ROOT) -> Path:
+    """Write a revision's files into `folder`, with the generated parts of this working copy beside them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / ".archive.tar"
+    archive.write_bytes(git(root, "archive", "--format=tar", commit(revision, root)))
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    archive.unlink()
+    _beside(folder, root)
+    return folder
+
+
+def _beside(folder: Path, root: Path) -> None:
+    """The generated parts of the working copy `root`, which no commit holds."""
+    generated = folder / "imports"
+    if (root / "imports").is_dir() and not generated.exists():
+        generated.unlink(missing_ok=True)  # of a working copy that is gone
+        generated.symlink_to((root / "imports").absolute(), target_is_directory=True)
+
+
+def kept(revision: str, root: Path = ROOT) -> Path:
+    """A revision's files, laid out once for each content and kept."""
+    folder = home() / "cache" / "preview" / "trees" / tree(revision, root)
+    if folder.is_dir():
+        os.utime(folder)
+    else:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".laying-out-", dir=folder.parent))
+        lay_out(revision, draft, root)
+        take_place(draft, folder)
+    _beside(folder, root)
+    return folder
+
+
+def take_place(draft: Path, folder: Path, most: int = 16) -> None:
+    """Move a finished folder to its place, unless somebody was first, and forget all but the `most` used last."""
+    with suppress(OSError):
+        draft.rename(folder)
+    shutil.rmtree(draft, ignore_errors=True)
+    others = [path for path in folder.parent.iterdir() if not path.name.startswith(".")]
+    for path in sorted(others, key=lambda path: -path.stat().st_mtime)[most:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def model_files(folder: Path) -> dict[str, str]:
+    """The model files below a working copy: name -> TOML."""
+    found = sorted((folder / "ml" / "models").glob("*.toml"))
+    return {path.stem: path.read_text(encoding="utf-8", errors="replace") for path in found}
+
+
+def environments_in(folder: Path) -> list[str]:
+    """The environments a working copy has settings for: production last."""
+    names = {path.stem for path in (folder / "infra" / "environments").glob("*.toml")}
+    order = ["local", "dev", "staging"]
+    return sorted(names, key=lambda name: (name.startswith("prod"), order.index(name) if name in order else 9, name))

@@ -1,0 +1,181 @@
+"""Who may do what, before and after, in words: the IAM resources of every plan read together.
+
+A grant is (who, role, on what, under which condition). What a plan takes away and gives again is not a change; the same
+member with more on the same resource is a widening. Doors to everybody, primitive roles and keys are called out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ci.preview.infrastructure.exposure import doors
+from ci.preview.masking.values import UNKNOWN, Leaf, Reader, shown
+from ci.preview.report import Grant
+from fonderie.terraform.plan import Action, ResourceChange, StackPlan
+
+_TYPE = re.compile(r"google_(?P<on>.+?)_iam_(?P<form>member|binding|policy)$")
+_PUBLIC = ("allUsers", "allAuthenticatedUsers", "specialGroup:allUsers", "specialGroup:allAuthenticatedUsers")
+_PRIMITIVE = ("roles/owner", "roles/editor", "roles/viewer")
+# Words of a role's name from little to much; a role of the same service further on is wider.
+_STRENGTH = (("viewer", "reader", "accessor", "get", "list"), ("user", "subscriber", "publisher", "invoker", "puller"),
+             ("creator", "writer", "editor", "encrypter", "decrypter", "developer", "tokencreator"),
+             ("admin",), ("owner",))  # fmt: skip
+_NOT_THE_RESOURCE = {"id", "role", "member", "members", "condition", "etag", "policy_data", "location", "region",
+                     "deletion_policy"}  # fmt: skip
+_AGENT = re.compile(r"serviceAccount:(?P<name>[^@]+)@(?P<project>[^.]+)\.iam\.gserviceaccount\.com")
+_KINDS = {"storage_bucket": "bucket", "kms_crypto_key": "key", "kms_key_ring": "key ring",
+          "bigquery_dataset": "dataset",
+          "bigquery_table": "table", "secret_manager_secret": "secret", "pubsub_topic": "topic", "project": "project",
+          "pubsub_subscription": "subscription", "service_account": "service account",
+          "artifact_registry_repository": "registry", "cloud_run_v2_service": "service"}  # fmt: skip
+
+
+class Held(NamedTuple):
+    """One member's role on one resource."""
+
+    member: str
+    role: str
+    resource: str
+    condition: str
+
+
+def access_changes(plan: StackPlan, reader: Reader) -> list[Grant]:
+    """What a stack's plan changes about access, alarming changes first."""
+    before: dict[Held, str] = {}
+    after: dict[Held, str] = {}
+    for change in plan.changes:
+        if change.changes and (match := _TYPE.fullmatch(change.type)):
+            before.update(dict.fromkeys(_held(change, match, reader, new=False), change.address))
+            if change.action is not Action.DESTROY:
+                after.update(dict.fromkeys(_held(change, match, reader, new=True), change.address))
+    gained = sorted(after.keys() - before.keys())
+    lost = sorted(before.keys() - after.keys())
+    grants = [_gain(held, reader.address(after[held]), lost, plan) for held in gained]
+    moved = {_before(held, lost) for held in gained}
+    grants += [_loss(held, reader.address(before[held]), plan) for held in lost if held not in moved]
+    grants += [door for change in plan.changes if change.changes for door in doors(change, plan, reader)]
+    return sorted(grants, key=lambda grant: (not grant.alarm, grant.verb == "loses", grant.subject, grant.role))
+
+
+def _held(change: ResourceChange, match: re.Match[str], reader: Reader, *, new: bool) -> Iterator[Held]:
+    value = change.after if new else change.before
+    if not isinstance(value, dict):
+        return
+    unknown = change.unknown if new else None
+    tree = reader.tree(value, change.mask, unknown)
+    if not isinstance(tree, dict):  # all of it is marked as a secret
+        return
+    resource = _resource(tree, match["on"])
+    condition = _condition(tree.get("condition"))
+    if match["form"] == "policy":
+        for role, members, inner in _policy(value.get("policy_data"), reader):
+            yield from (Held(member, role, resource, inner) for member in members)
+        return
+    named = tree.get("members" if match["form"] == "binding" else "member")
+    for member in named if isinstance(named, list) else [named]:
+        yield Held(_plain(member), _plain(tree.get("role")), resource, condition)
+
+
+def _policy(text: object, reader: Reader) -> Iterator[tuple[str, list[str], str]]:
+    """The bindings of a whole policy in JSON."""
+    document = reader.document(text)
+    bindings = document.get("bindings") if isinstance(document, dict) else None
+    for binding in bindings if isinstance(bindings, list) else []:
+        if isinstance(binding, dict) and isinstance(binding.get("members"), list):
+            members = [_plain(member) for member in binding["members"]]
+            yield _plain(binding.get("role")), members, _condition(binding.get("condition"))
+
+
+def _plain(tree: Any) -> str:
+    """A leaf without its quotes."""
+    if tree is UNKNOWN or tree is None:
+        return UNKNOWN.text
+    text = shown(tree)
+    return text[1:-1] if isinstance(tree, Leaf) and text.startswith('"') and text.endswith('"') else text
+
+
+def _condition(tree: Any) -> str:
+    block = tree[0] if isinstance(tree, list) and tree else tree
+    if not isinstance(block, dict):
+        return ""
+    return _plain(block.get("expression"))
+
+
+def _resource(tree: dict[str, Any], kind: str) -> str:
+    """The resource a grant is on: its kind and the last part of its name."""
+    named = {key: _plain(tree[key]) for key in sorted(tree) if key not in _NOT_THE_RESOURCE}
+    words = kind.split("_")
+    close = [key for key in named if key != "project" and any(word in words for word in key.split("_"))]
+    project = named.get("project", "")
+    key = "project" if kind == "project" else min(close, default="", key=lambda key: (len(key), key))
+    name = named.get(key) or ", ".join(value for other, value in named.items() if other != "project")
+    return f"{_KINDS.get(kind, kind.replace('_', ' '))} {name.rsplit('/', 1)[-1] or project}"
+
+
+def _subject(member: str) -> str:
+    match = _AGENT.fullmatch(member)
+    return match["name"] if match else member
+
+
+def _rank(role: str) -> tuple[str, int]:
+    """A role's service and how much it allows, as far as its name tells."""
+    service, _, name = role.rpartition(".")
+    name = name.lower()
+    ranks = [level for level, words in enumerate(_STRENGTH) if any(name.endswith(word) for word in words)]
+    return service, max(ranks, default=-1)
+
+
+def _before(held: Held, lost: list[Held]) -> Held | None:
+    """What the member had instead, on the same resource and of the same service."""
+    same = [other for other in lost if other[0] == held.member and other.resource == held.resource]
+    exact = [other for other in same if other.role == held.role]
+    return next(iter(exact or [other for other in same if _rank(other.role)[0] == _rank(held.role)[0]]), None)
+
+
+def _gain(held: Held, address: str, lost: list[Held], plan: StackPlan) -> Grant:
+    had = _before(held, lost)
+    notes, wider = [], False
+    if had and had.role != held.role:
+        notes.append(f"had {had.role}")
+        wider = _rank(held.role)[1] > _rank(had.role)[1] >= 0
+    if had and had.condition != held.condition:
+        wider = wider or not held.condition
+        notes.append(f"condition was {had.condition}" if had.condition else "had no condition")
+    if held.condition:
+        notes.append(f"only if {held.condition}")
+    alarm = _alarm(held) or ("wider than before" if wider else "")
+    return _grant(plan, address, held, "gains", "; ".join(notes), alarm)
+
+
+def _loss(held: Held, address: str, plan: StackPlan) -> Grant:
+    return _grant(plan, address, held, "loses", f"was only if {held.condition}" if held.condition else "", "")
+
+
+def _grant(plan: StackPlan, address: str, held: Held, verb: str, note: str, alarm: str) -> Grant:
+    return Grant(
+        environment=plan.environment,
+        stack=plan.stack,
+        address=address,
+        subject=_subject(held.member),
+        verb=verb,
+        role=held.role,
+        resource=held.resource,
+        note=note,
+        alarm=alarm,
+    )
+
+
+def _alarm(held: Held) -> str:
+    reasons = []
+    if held.member in _PUBLIC:
+        who = "everybody on the internet" if held.member.endswith("allUsers") else "everybody with a Google account"
+        reasons.append(f"PUBLIC: {who}")
+    if held.role in _PRIMITIVE:
+        reasons.append("PRIMITIVE ROLE over everything")
+    elif held.resource.startswith("project ") and _rank(held.role)[1] >= 3:
+        reasons.append("administers the whole project")
+    if held.role.endswith(("iam.serviceAccountTokenCreator", "iam.serviceAccountKeyAdmin")):
+        reasons.append("can act as others")
+    return "; ".join(reasons)

@@ -1,0 +1,1 @@
+"""What no reader may see, and what no terminal may print."""

@@ -1,0 +1,1 @@
+"""What changes about models and pipelines, in words."""

@@ -1,0 +1,1 @@
+"""A `Preview` as a comment and as a page."""

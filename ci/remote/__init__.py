@@ -1,0 +1,1 @@
+"""Runs of pipelines in an environment: submitted, followed, told."""

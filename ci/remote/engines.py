@@ -1,0 +1,94 @@
+"""The engines of an environment: what its settings and names say, given to the adapters of `pipelines`."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from fonderie.core.errors import BadInputError
+from fonderie.google import Access
+from infra import names
+from infra.settings import Environment, load_environment
+from ml.models import load_model
+from pipelines.engines import Engine
+
+if TYPE_CHECKING:
+    from fonderie.google.endpoint_deployment import Machines, VertexDeployment
+    from fonderie.google.endpoint_traffic import VertexTraffic
+    from pipelines.experiments.vertex import VertexExperiments
+
+
+KUBEFLOW = "http://127.0.0.1:8080"
+"""Where `kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80` opens it."""
+
+
+class EngineName(StrEnum):
+    """Where a pipeline runs."""
+
+    LOCAL = "local"
+    VERTEX = "vertex"
+    KUBEFLOW = "kubeflow"
+
+
+def chosen_engine(engine: str, env: str, host: str = "") -> Engine:
+    """The engine that the options --engine, --env and --host mean. Raises BadInputError."""
+    if engine not in set(EngineName):
+        raise BadInputError(f"{engine!r} is no engine", where="--engine", hint=f"one of {', '.join(EngineName)}")
+    if engine != EngineName.LOCAL:
+        return open_engine(EngineName(engine), environment(env), host=host)
+    if env:
+        raise BadInputError("the local engine needs no environment", where="--env", hint="--engine vertex, or no --env")
+    from pipelines.engines.local import LocalEngine
+
+    return LocalEngine()
+
+
+def open_engine(name: EngineName, env: Environment, *, host: str = "") -> Engine:
+    """The engine `name` of `env`. `host` is where Kubeflow answers. Raises BadInputError for the local one."""
+    root = names.pipeline_root(env)
+    if name is EngineName.VERTEX:
+        from pipelines.engines.vertex import VertexEngine, VertexSettings
+
+        account = names.email(env, names.Identity.PIPELINES)
+        return VertexEngine(VertexSettings(access(env), root, account, dict(env.all_labels)))
+    if name is EngineName.KUBEFLOW:
+        from pipelines.engines.kubeflow import KubeflowEngine, KubeflowSettings
+
+        return KubeflowEngine(KubeflowSettings(host or KUBEFLOW, "pipeline-runner", root, names.POOL_LABEL))
+    raise BadInputError("the local engine needs no environment", hint="leave --env out")
+
+
+def access(env: Environment) -> Access:
+    """How Google is reached for `env`; FONDERIE_GOOGLE_ENDPOINT replaces its address."""
+    return Access(env.project_id, env.region, endpoint=os.environ.get("FONDERIE_GOOGLE_ENDPOINT") or None)
+
+
+def open_traffic(env: Environment, model: str) -> VertexTraffic:
+    """The traffic split of a model's endpoint."""
+    from fonderie.google.endpoint_traffic import VertexTraffic
+
+    return VertexTraffic(access(env), names.endpoint_path(env, load_model(model).name))
+
+
+def open_deployment(env: Environment, model: str) -> tuple[VertexDeployment, Machines]:
+    """What is on a model's endpoint, and the machines that the settings want it on."""
+    from fonderie.google.endpoint_deployment import Machines, VertexDeployment
+
+    account, serving = names.email(env, names.Identity.SERVING), env.serving
+    deployment = VertexDeployment(access(env), names.endpoint_path(env, model), model, account=account)
+    return deployment, Machines(serving.machine_type, serving.min_replicas, serving.max_replicas)
+
+
+def open_experiments(env: Environment) -> VertexExperiments:
+    """Vertex AI Experiments of `env`."""
+    from pipelines.experiments.vertex import VertexExperiments
+
+    return VertexExperiments(access(env), dict(env.all_labels))
+
+
+def environment(name: str) -> Environment:
+    """The environment a remote run is of. Raises BadInputError without a name."""
+    if not name:
+        raise BadInputError("which environment?", where="--env", hint="a remote engine needs one: --env dev")
+    return load_environment(name)

@@ -1,0 +1,1 @@
+"""The `fonderie` command line: one file a command."""

@@ -1,0 +1,60 @@
+"""`fonderie apply`: what was reviewed, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fonderie.core.errors import ExitCode
+
+
+def command(
+    environment: Annotated[str, typer.Argument(help="The environment to change.")],
+    plan: Annotated[str | None, typer.Option(help="The reviewed plan's hash, from the preview's last line.")] = None,
+    reviewed: Annotated[
+        bool, typer.Option("--reviewed", help="Take the hash from the preview's comment on the merged pull request.")
+    ] = False,
+    allow_destroy: Annotated[
+        list[str] | None, typer.Option(help="NAME of a stateful resource that may be lost; repeatable.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Plan again, compare with the reviewed plan, and apply the saved plan if it does the same.
+
+    Without `--plan` nothing is applied: it shows what would be, and the hash to review it under (exit code 2).
+    An apply that failed half-way goes on when it is called again with the same hash.
+
+    ```console
+    fonderie apply dev
+    fonderie apply dev --plan p-0123456789abcdef0123
+    fonderie apply staging --reviewed
+    fonderie apply prod --plan p-0123456789abcdef0123 --allow-destroy features
+    ```
+    """
+    from rich.console import Console
+
+    from ci.apply.apply import Applier
+    from ci.preview.render.comment import render
+    from ci.preview.render.wording import counted
+    from infra.settings import load_environment
+
+    load_environment(environment)
+    if reviewed and plan is None:
+        from ci.preview.post import reviewed_plan
+
+        plan = reviewed_plan(environment)
+    console = Console(stderr=True)
+    with console.status("synthesising") as status:
+        applier = Applier(environment, progress=status.update)
+        if plan is None:
+            made, _ = applier.preview()
+        else:
+            made = applier.apply(plan, allow_destroy or ())
+    if as_json:
+        print(made.model_dump_json(indent=2))
+    elif plan is None:
+        print(render(made))
+    else:
+        print(f"{environment}: {counted(made.counts()) or 'nothing to do'}")
+    raise typer.Exit(int(ExitCode.CHANGES if plan is None and not made.empty else ExitCode.OK))

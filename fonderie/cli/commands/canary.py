@@ -1,0 +1,169 @@
+"""`fonderie canary`: a challenger earns its traffic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ml.serving.canary.canary import Canary
+
+app = typer.Typer(help="Put a challenger beside the champion: shadow, then 1, 5, 25, 100 % of the traffic.")
+
+Model = Annotated[str, typer.Argument(help="A model, by the name of its file in ml/models.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def start(
+    model: Model,
+    challenger: Annotated[int | None, typer.Option(help="A version; the registry's challenger by default.")] = None,
+    steps: Annotated[str, typer.Option(help="Per cent of the traffic, e.g. 5,25,100; the model's by default.")] = "",
+    min_requests: Annotated[int | None, typer.Option(help="Answers a step must see; the model's by default.")] = None,
+    registry: Annotated[str, typer.Option(help="Folder of the registry; .fonderie's by default.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Start in the shadow; a running `fonderie serve` follows within a second.
+
+    Margins and steps are in [serving] of the model's file. Leaves with 7 while another canary of the model runs.
+
+    ```console
+    fonderie canary start air_time
+    fonderie canary start air_time --challenger 4 --steps 5,25,100
+    ```
+    """
+    from datetime import UTC, datetime
+
+    from ml.models import load_model
+    from ml.registry import open_registry
+    from ml.serving.canary.store import begin, margins_of, with_steps
+
+    margins = with_steps(margins_of(load_model(model).serving), steps, min_requests)
+    _say(begin(open_registry(model, registry), challenger, margins, now=datetime.now(UTC)), as_json)
+
+
+@app.command()
+def status(model: Model, as_json: AsJson = False) -> None:
+    """How the latest canary stands: every step, what was measured, and why it was decided so.
+
+    ```console
+    fonderie canary status air_time
+    ```
+    """
+    from fonderie.core.errors import BadInputError
+    from ml.models import load_model
+    from ml.serving.canary.store import read_canary
+
+    canary = read_canary(load_model(model).name)
+    if canary is None:
+        raise BadInputError(f"{model} has had no canary", hint=f"fonderie canary start {model}")
+    _say(canary, as_json)
+
+
+@app.command()
+def abort(
+    model: Model,
+    reason: Annotated[str, typer.Option(help="Why: goes into the canary's record.")],
+    as_json: AsJson = False,
+) -> None:
+    """Give all traffic back to the champion.
+
+    ```console
+    fonderie canary abort air_time --reason "the dashboards look odd"
+    ```
+    """
+    from datetime import UTC, datetime
+
+    from fonderie.core.errors import BadInputError
+    from ml.models import load_model
+    from ml.serving.canary.store import stop
+
+    canary = stop(load_model(model).name, reason, now=datetime.now(UTC))
+    if canary is None:
+        raise BadInputError(f"{model} has had no canary", hint=f"fonderie canary start {model}")
+    _say(canary, as_json)
+
+
+@app.command()
+def label(
+    model: Model,
+    labels: Annotated[Path, typer.Argument(help="Parquet: request_id, row, label.")],
+    log: Annotated[
+        Path | None, typer.Option(help="The prediction log; the one of `fonderie serve` by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the running canary what really happened: is the challenger further off than the champion?
+
+    Labels are joined with the prediction log by the request's id (`x-request-id`) and the instance's place in it; those
+    of the step going on count. Give each label once. The margin is `max_loss_increase` in the model's file.
+
+    ```console
+    fonderie canary label air_time landed.parquet
+    ```
+    """
+    from datetime import UTC, datetime
+
+    from fonderie.core.errors import BadInputError
+    from fonderie.core.home import home
+    from ml.models import load_model
+    from ml.serving.canary.canary import observe
+    from ml.serving.canary.labels import losses, read_labels
+    from ml.serving.canary.store import change
+
+    known, folder = read_labels(labels), log or home() / "serving" / "predictions"
+    now = datetime.now(UTC)
+    canary = change(load_model(model).name, lambda running: observe(running, losses(running, folder, known), now=now))
+    if canary is None:
+        raise BadInputError(f"{model} has had no canary", hint=f"fonderie canary start {model}")
+    _say(canary, as_json)
+
+
+@app.command()
+def split(
+    model: Model,
+    env: Annotated[str, typer.Option(help="The environment whose endpoint is meant.")],
+    to: Annotated[list[str] | None, typer.Option(help="VERSION=PER CENT; may be given more than once.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The traffic of an environment's endpoint on Vertex AI by version; with `--to`, set it.
+
+    Terraform makes the endpoint and leaves its split alone. The shares must come to 100.
+
+    ```console
+    fonderie canary split air_time --env dev
+    fonderie canary split air_time --env dev --to 3=95 --to 4=5
+    ```
+    """
+    import json
+
+    from ci.remote.engines import environment, open_traffic
+    from ml.serving.canary.store import shares_of
+
+    traffic = open_traffic(environment(env), model)
+    held = traffic.set(shares_of(to)) if to else traffic.split()
+    print(json.dumps(held) if as_json else ", ".join(f"version {name}: {share} %" for name, share in held.items()))
+
+
+def _say(canary: Canary, as_json: bool) -> None:
+    import msgspec
+    from rich.console import Console
+    from rich.table import Table
+
+    from fonderie.cli.tables import show_table
+
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(canary)).decode())
+        return
+    console = Console(highlight=False)
+    console.print(
+        f"[bold]{canary.model}[/]: version {canary.challenger} beside champion {canary.champion}, {canary.status}, "
+        f"{canary.percent:g} % of the traffic"
+    )
+    table = Table("step", "requests", "its answers", "verdict", "why", box=None)
+    for step in canary.steps:
+        name = f"{step.percent:g} %" if step.percent else "shadow"
+        table.add_row(name, str(step.requests), str(step.challenger_answers), step.verdict, step.reason)
+    show_table(table, console)

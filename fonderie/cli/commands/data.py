@@ -1,0 +1,115 @@
+"""`fonderie data`: which months there are, here and in BigQuery; load some; what a query would cost."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fonderie.google.bigquery.origin import BigQueryOrigin
+
+app = typer.Typer()
+
+Env = Annotated[str, typer.Option("--env", help="An environment, whose months are in BigQuery.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def months(env: Env = "", as_json: AsJson = False) -> None:
+    """Which months there are flights for: on this machine, or in an environment's BigQuery.
+
+    ```console
+    fonderie data months
+    fonderie data months --env dev
+    ```
+    """
+    from ml.datasets.sources import available_months, spans
+
+    found = _origin(env).months() if env else available_months()
+    if as_json:
+        print(json.dumps([str(month) for month in found]))
+    else:
+        print(spans(found) or "none")
+
+
+@app.command()
+def load(
+    env: Env,
+    month: Annotated[list[str] | None, typer.Option(help="Like 2013-04; repeatable. All that are not there.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Load months of this machine (the packaged years, or FONDERIE_DATA's folder) into an environment's BigQuery.
+
+    A month that is named is replaced whole, if it is there; so a load that broke off is simply run again. You need
+    roles/bigquery.dataEditor on the dataset and roles/bigquery.jobUser in the project.
+
+    ```console
+    fonderie data load --env dev
+    fonderie data load --env dev --month 2013-04 --month 2013-05
+    ```
+    """
+    from rich.console import Console
+
+    from fonderie.google.bigquery.loading import load as load_months
+    from ml.datasets.months import Month
+    from ml.datasets.sources import source, spans
+
+    folder, target = source(), _origin(env)
+    there = [] if month else target.months()
+    wanted = [Month.parse(each) for each in month or []] or [each for each in folder.months() if each not in there]
+    with Console(stderr=True).status("loading") as status:
+        rows = load_months(folder, target, wanted, lambda what: status.update(f"loading {what}"))
+    if as_json:
+        print(json.dumps({"months": [str(each) for each in wanted], "rows": rows, "dataset": target.place}))
+    else:
+        print(f"{rows:,} rows of {spans(wanted) or 'the planes alone: every month is there'} in {target.place}")
+
+
+@app.command()
+def estimate(
+    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
+    month: Annotated[str, typer.Option(help="The month a training would be of.")],
+    env: Env,
+    as_json: AsJson = False,
+) -> None:
+    """How many bytes a training's queries would read, by BigQuery's own dry run: nothing is run, nothing is paid.
+
+    Leaves with 7 when one of them is above the model's `data.max_bytes_billed`: such a training is refused.
+
+    ```console
+    fonderie data estimate --model air_time --month 2013-04 --env dev
+    ```
+    """
+    from rich.table import Table
+
+    from fonderie.cli.tables import show_table
+    from fonderie.google.bigquery.jobs import refuse_above, size
+    from fonderie.google.bigquery.origin import limit_of
+    from ml.datasets.months import Month
+    from ml.models import load_model
+
+    config, origin = load_model(model), _origin(env)
+    wanted = origin.latest(Month.parse(month), config.training.window_months)
+    found, limit = origin.estimate(config, wanted), limit_of(config)
+    if as_json:
+        print(json.dumps({"months": [str(each) for each in wanted], "limit_bytes": limit.max_bytes, "bytes": found}))
+    else:
+        table = Table("query", "would read", box=None)
+        for what, count in found.items():
+            table.add_row(what, size(count))
+        show_table(table)
+        print(f"each may read {size(limit.max_bytes)} ({limit.where})")
+    refuse_above(max(found.values()), limit)
+
+
+def _origin(env: str) -> BigQueryOrigin:
+    import os
+
+    from fonderie.google.bigquery.origin import BigQueryOrigin
+    from infra import names
+    from infra.settings import load_environment
+
+    address = names.data_location(load_environment(env))
+    return BigQueryOrigin.parse(address, os.environ.get("FONDERIE_GOOGLE_ENDPOINT") or None)

@@ -1,0 +1,83 @@
+"""`fonderie doctor`: what is wrong with an environment's project, and the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fonderie.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from ci.lifecycle.doctor.finding import Finding
+    from ci.lifecycle.doctor.google import Look
+
+
+def command(
+    env: Annotated[str, typer.Option(help="The environment: a file of infra/environments/.")] = "dev",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Look at an environment's project: credentials, billing, APIs, service agents, quotas, state, images, Git.
+
+    Reads only. What could not be looked at is said and never counted as well. Leaves with 7 if something is wrong, with
+    1 if nothing is wrong but something could not be seen.
+
+    ```console
+    fonderie doctor --env dev
+    ```
+    """
+    from rich.console import Console
+
+    from ci.lifecycle.doctor.checks import LOGIN, examine, patient
+    from ci.lifecycle.doctor.finding import State, unseen, well
+    from infra.main import synthesise
+    from infra.settings import load_environment
+    from infra.synthesised import read_stacks
+
+    environment = load_environment(env)
+    with tempfile.TemporaryDirectory() as scratch, Console(stderr=True).status("synthesising"):
+        synthesise([environment], Path(scratch))
+        who = patient(environment, read_stacks(Path(scratch)))
+    look, account = _look()
+    findings = [well("credentials", account) if look else unseen("credentials", account, LOGIN)]
+    with Console(stderr=True).status("looking"):
+        findings += examine(who, look, why_not="no credentials")
+    if as_json:
+        print(json.dumps([finding.model_dump() for finding in findings], indent=2))
+    else:
+        _print(findings)
+    states = {finding.state for finding in findings}
+    code = ExitCode.REFUSED if State.WRONG in states else ExitCode.ERROR if State.UNSEEN in states else ExitCode.OK
+    raise typer.Exit(int(code))
+
+
+def _look() -> tuple[Look | None, str]:
+    """(a way to look, who we are), or (None, why not)."""
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+    from google.auth.transport.requests import AuthorizedSession
+
+    from ci.lifecycle.doctor.google import Look
+
+    try:
+        credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform.read-only"])
+    except DefaultCredentialsError:
+        return None, "there are none"
+    account = getattr(credentials, "service_account_email", "") or "your own"
+    return Look(AuthorizedSession(credentials)), account
+
+
+def _print(findings: list[Finding]) -> None:
+    from rich.table import Table
+
+    from fonderie.cli.tables import show_table
+
+    colours = {"well": "green", "wrong": "bold red", "unseen": "yellow"}
+    table = Table("check", "", "seen", "mend it with")
+    for finding in findings:
+        state = f"[{colours[finding.state]}]{finding.state}[/]"
+        table.add_row(finding.check, state, finding.seen, finding.mend)
+    show_table(table)

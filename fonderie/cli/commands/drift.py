@@ -1,0 +1,45 @@
+"""`fonderie drift`: what changed behind Terraform's back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fonderie.core.errors import ExitCode
+
+
+def command(
+    env: Annotated[str, typer.Option(help="The environment to look at.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Compare the cloud with what the last apply left. Nothing is changed.
+
+    Ends with 0 when it is as it was left, 2 when something changed, 1 when a stack could not be looked at.
+
+    ```console
+    fonderie drift --env dev
+    ```
+    """
+    import json
+    import os
+
+    from rich.console import Console
+
+    from ci.apply.apply import synthesised
+    from ci.apply.drift import drift_of
+    from ci.preview.render.wording import change_lines
+    from infra.settings import load_environment
+
+    load_environment(env)
+    with Console(stderr=True).status(f"looking at {env}"):
+        stacks = drift_of(env, synthesised(env), os.environ)
+    if as_json:
+        print(json.dumps([stack.model_dump(mode="json") for stack in stacks], indent=2))
+    else:
+        for stack in stacks:
+            print(f"{stack.name}: {stack.failure or ('as it was left' if stack.unchanged else 'changed outside')}")
+            for change in stack.changes:
+                print("\n".join(f"  {line}" for line in change_lines(change)))
+    failed, changed = any(stack.failure for stack in stacks), any(stack.changes for stack in stacks)
+    raise typer.Exit(int(ExitCode.ERROR if failed else ExitCode.CHANGES if changed else ExitCode.OK))

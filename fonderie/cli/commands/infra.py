@@ -1,0 +1,114 @@
+"""`fonderie infra`: look at what an environment is made of, and at who may do what in it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from infra.synthesised import Stack
+
+app = typer.Typer(help="Look at an environment: its stacks and resources, and who may do what.")
+
+Env = Annotated[str, typer.Option(help="The environment: a file of infra/environments/.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _stacks(env: str) -> list[Stack]:
+    """The stacks of `env`, synthesised anew into a folder that is gone afterwards."""
+    from rich.console import Console
+
+    from infra.main import synthesise
+    from infra.settings import load_environment
+    from infra.synthesised import read_stacks
+
+    environment = load_environment(env)
+    with tempfile.TemporaryDirectory() as scratch, Console(stderr=True).status(f"synthesising {env}"):
+        synthesise([environment], Path(scratch))
+        return read_stacks(Path(scratch))
+
+
+@app.command()
+def show(
+    env: Env = "local",
+    resources: Annotated[bool, typer.Option("--resources", help="Name every resource, not only counts.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Stacks, resources and counts.
+
+    ```console
+    fonderie infra show --env dev
+    ```
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from fonderie.cli.tables import show_table
+
+    stacks = _stacks(env)
+    if as_json:
+        print(
+            json.dumps({stack.name: [resource.address for resource in stack.resources] for stack in stacks}, indent=2)
+        )
+        return
+    console = Console()
+    table = Table("stack", "type", "count", title=env, title_justify="left")
+    for stack in stacks:
+        counts = Counter(resource.type.removeprefix("google_") for resource in stack.resources)
+        for at, (kind, count) in enumerate(sorted(counts.items())):
+            table.add_row(stack.name if at == 0 else "", kind, str(count))
+        table.add_section()
+    table.add_row("all", "", str(sum(len(stack.resources) for stack in stacks)), style="bold")
+    show_table(table, console)
+    if resources:
+        for stack in stacks:
+            for resource in stack.resources:
+                console.print(f"{resource.path}  {resource.address}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def access(
+    env: Env = "local",
+    identity: Annotated[str | None, typer.Option(help="Only identities that hold this text.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a map of stacks, resources and identities.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Who may do what on which resource.
+
+    ```console
+    fonderie infra access --env prod --identity pipelines
+    fonderie infra access --env prod --html access.html
+    ```
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from fonderie.cli.tables import show_table
+    from fonderie.core.files import write_text
+    from infra.access.access_table import display_identity, grants
+    from infra.access.map import page
+
+    stacks = _stacks(env)
+    found = [grant for grant in grants(stacks) if identity is None or identity in grant.identity]
+    if html:
+        write_text(html, page(env, stacks))
+    if as_json:
+        print(json.dumps([grant.model_dump() for grant in found], indent=2))
+        return
+    table = Table("identity", "role", "on", "only if", title=f"{env}: {len(found)} grants", title_justify="left")
+    before = ""
+    for grant in found:
+        if before not in ("", grant.identity):
+            table.add_section()
+        kind = grant.target_type.removeprefix("google_").replace("_", " ")
+        name = display_identity(grant.identity) if grant.identity != before else ""
+        table.add_row(name, grant.role.removeprefix("roles/"), f"{kind} [bold]{grant.target}[/]", grant.condition)
+        before = grant.identity
+    show_table(table)
+    if html:
+        Console(stderr=True).print(f"the map is in {html}", highlight=False)

@@ -1,0 +1,76 @@
+"""`fonderie load`: a load run against a server, with a report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ml.serving.load import Load, Plan
+
+
+def command(
+    model: Annotated[str, typer.Argument(help="A model that is served.")],
+    url: Annotated[str, typer.Option(help="The server.")] = "http://127.0.0.1:8080",
+    seconds: Annotated[float, typer.Option(help="How long.", min=0.1)] = 10.0,
+    connections: Annotated[int, typer.Option(help="How many at once.", min=1, max=256)] = 4,
+    instances: Annotated[int, typer.Option(help="Instances a request.", min=1, max=1000)] = 1,
+    rate: Annotated[float | None, typer.Option(help="Requests a second; as many as possible by default.")] = None,
+    registry: Annotated[str, typer.Option(help="Folder of the registry; .fonderie's by default.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Ask a running server as fast as it answers, and report rate, latencies, failures and versions.
+
+    It asks the champion's probes: rows it was checked with when it was registered. Leaves with 5 when an answer failed.
+
+    ```console
+    fonderie load air_time
+    fonderie load air_time --seconds 30 --rate 500 --instances 100
+    ```
+    """
+    from fonderie.core.errors import ExitCode
+    from fonderie.core.files import write_text
+    from fonderie.core.home import home
+    from ml.models import load_model
+    from ml.registry import open_registry
+    from ml.reports.page import page
+    from ml.serving.load import Plan, bodies_of, run
+    from ml.serving.load_report import section
+    from ml.serving.scoring.probes import probe_instances
+
+    champion = open_registry(load_model(model).name, registry).get("champion")
+    bodies = bodies_of(probe_instances(champion.folder), instances)
+    plan = Plan(f"{url.rstrip('/')}/models/{model}/predict", bodies, seconds, connections, rate)
+    load = run(plan)
+    path = home() / "reports" / f"load-{model}.html"
+    write_text(path, page(f"Load run of {model}", [section(load, plan)]))
+    _say(load, plan, instances, path, as_json)
+    if load.failed:
+        raise typer.Exit(int(ExitCode.STEP_FAILED))
+
+
+def _say(load: Load, plan: Plan, instances: int, path: Path, as_json: bool) -> None:
+    from rich.console import Console
+
+    facts: dict[str, Any] = {
+        "url": plan.url,
+        "seconds": round(load.seconds, 2),
+        "requests": load.requests,
+        "requests_a_second": round(load.rate, 1),
+        "predictions_a_second": round(load.rate * instances, 1),
+        "p50_ms": round(load.quantile_ms(0.5), 3),
+        "p95_ms": round(load.quantile_ms(0.95), 3),
+        "p99_ms": round(load.quantile_ms(0.99), 3),
+        "failed": load.failed,
+        "versions": dict(load.versions),
+        "report": str(path),
+    }
+    if as_json:
+        print(json.dumps(facts))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for name, value in facts.items():
+        console.print(f"  {name.replace('_', ' '):<21} {value}", markup=False)

@@ -1,0 +1,305 @@
+"""`fonderie models`: versions, who is champion, and putting another one in its place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ml.registry import ModelRecord, Registry
+
+app = typer.Typer(help="Look at models and their versions; promote, roll back.")
+
+Model = Annotated[str, typer.Argument(help="A model, by the name of its file in ml/models.")]
+Location = Annotated[
+    str, typer.Option("--registry", help="Folder of the registry; the one under .fonderie by default.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Reason = Annotated[str, typer.Option(help="Why: goes into the registry's log.")]
+
+
+@app.command("list")
+def list_models(
+    model: Annotated[str | None, typer.Argument(help="Only this model.")] = None,
+    registry: Location = "",
+    as_json: AsJson = False,
+) -> None:
+    """Every version of every model, with its aliases.
+
+    ```console
+    fonderie models list
+    fonderie models list air_time --json
+    ```
+    """
+    from rich.table import Table
+
+    from fonderie.cli.tables import show_table
+    from ml.models import list_models as names
+
+    lines = [line for name in ([model] if model else names()) for line in _lines(_open(name, registry))]
+    if as_json:
+        print(json.dumps(lines, indent=2))
+        return
+    table = Table("model", "version", "month", "metric", "95 %", "aliases", "registered", "run", box=None)
+    for line in lines:
+        style = "bold" if "champion" in line["aliases"] else ""
+        table.add_row(
+            line["model"],
+            line["version"],
+            line["month"],
+            f"{line['metric_name']} {line['metric']:.3f}",
+            f"{line['low']:.3f} to {line['high']:.3f}" if line["low"] is not None else "",
+            ", ".join(line["aliases"]),
+            line["registered_at"][:16].replace("T", " "),
+            line["run"],
+            style=style,
+        )
+    if lines:
+        show_table(table)
+    else:
+        print("no versions yet: fonderie run training --help")
+
+
+@app.command()
+def show(
+    model: Model,
+    version: Annotated[str, typer.Option(help="A number or an alias.")] = "champion",
+    registry: Location = "",
+    as_json: AsJson = False,
+) -> None:
+    """One version's record: data, code, parameters, metrics, the gate's decision.
+
+    ```console
+    fonderie models show air_time
+    fonderie models show air_time --version previous-champion --json
+    ```
+    """
+    from rich.console import Console
+
+    found = _open(model, registry).get(version)
+    record = found.record
+    if as_json:
+        print(record.model_dump_json(indent=2))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]{record.model} {record.label}[/]  {found.folder}")
+    for name, value in _facts(record):
+        console.print(f"  {name:<16} {value}", markup=False)
+
+
+@app.command()
+def promote(
+    model: Model,
+    version: Annotated[str, typer.Argument(help="The version to make champion.")],
+    reason: Reason,
+    registry: Location = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a version champion by hand. Its gate has let it in once; who did it and why is logged.
+
+    Leaves with 6 when somebody else moves the champion at the same time.
+
+    ```console
+    fonderie models promote air_time 2 --reason "holiday timetable"
+    ```
+    """
+    versions = _open(model, registry)
+    before = versions.aliases().champion
+    number = versions.get(version).record.version
+    who, now = _signed()
+    record = versions.promote(number, before, reason=reason, who=who, now=now)
+    _say(record, before, as_json)
+
+
+@app.command()
+def rollback(
+    model: Model,
+    reason: Reason,
+    to: Annotated[int | None, typer.Option(help="A version; the previous champion by default.")] = None,
+    registry: Location = "",
+    env: Annotated[
+        str, typer.Option(help="On Vertex AI: this environment's registry, and its endpoint's traffic.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make the previous champion, or a version, champion again; the traffic follows, and a running canary ends.
+
+    Leaves with 7 when there is none to go back to, with 6 when somebody else moves the champion at the same time.
+
+    ```console
+    fonderie models rollback air_time --reason "alarm of 2 May"
+    fonderie models rollback air_time --to 1 --reason "alarm of 2 May"
+    fonderie models rollback air_time --reason "alarm of 2 May" --env prod
+    ```
+    """
+    from ml.serving.canary.store import follow_rollback
+
+    if env:
+        from ci.remote.engines import environment, open_traffic
+        from infra import names
+
+        registry = names.registry_location(environment(env))
+    versions = _open(model, registry)
+    before = versions.aliases().champion
+    who, now = _signed()
+    record = versions.rollback(to, expected_current=before, reason=reason, who=who, now=now)
+    follow_rollback(model, f"rolled back to {record.label}: {reason}", now=now)
+    if env:
+        open_traffic(environment(env), model).set({str(record.version): 100})
+    _say(record, before, as_json)
+
+
+@app.command()
+def deploy(
+    env: Annotated[str, typer.Option(help="The environment whose endpoints are meant.")],
+    model: Annotated[str, typer.Option(help="This model only.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Bring champions onto their endpoints on Vertex AI, on the machines of the environment's `[serving]`.
+
+    Does nothing where all is as it should be. A challenger on an endpoint keeps its share of the traffic, the previous
+    champion stays without any for a rollback, other versions are taken away. Every deploy of an environment runs it.
+
+    ```console
+    fonderie models deploy --env dev
+    fonderie models deploy --env dev --model air_time
+    ```
+    """
+    from ci.remote.engines import environment, open_deployment
+    from infra import names
+    from ml.models import list_models, load_model
+
+    where = environment(env)
+    told: dict[str, list[str]] = {}
+    for name in [load_model(model).name] if model else list_models():
+        aliases = _open(name, names.registry_location(where)).aliases()
+        if aliases.champion is not None:
+            deployment, machines = open_deployment(where, name)
+            told[name] = deployment.bring(aliases, machines)
+        if not as_json:
+            done = told.get(name, ["there is no champion yet"])
+            print(f"{name}: {'; '.join(done) or 'as it should be'}")
+    if as_json:
+        print(json.dumps(told, indent=2))
+
+
+@app.command()
+def log(model: Model, registry: Location = "", as_json: AsJson = False) -> None:
+    """Every move of an alias: when, who and why.
+
+    ```console
+    fonderie models log air_time
+    ```
+    """
+    from rich.table import Table
+
+    from fonderie.cli.tables import show_table
+
+    moves = _open(model, registry).aliases().moves
+    if as_json:
+        print(json.dumps([move.model_dump(mode="json") for move in moves], indent=2))
+        return
+    table = Table("when", "alias", "from", "to", "who", "why", box=None)
+    for move in moves:
+        ends = (f"v{end:03d}" if end else "" for end in (move.before, move.after))
+        table.add_row(f"{move.at:%Y-%m-%d %H:%M:%S}", move.alias, *ends, move.who, move.reason)
+    show_table(table)
+
+
+@app.command()
+def card(
+    model: Model,
+    version: Annotated[str, typer.Option(help="A number or an alias.")] = "champion",
+    registry: Location = "",
+    history: Annotated[str, typer.Option(help="Folder of the monitor's verdicts; under .fonderie by default.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the paths as JSON.")] = False,
+) -> None:
+    """Write a version's model card: purpose, data, metrics by slice, the gate's decision, drift since, lineage.
+
+    ```console
+    fonderie models card air_time
+    ```
+    """
+    from fonderie.core.files import write_text
+    from fonderie.core.home import home
+    from ml.models import load_model
+    from ml.monitoring.card import card_markdown, card_page, card_parts
+    from ml.monitoring.history import History
+
+    config, versions = load_model(model), _open(model, registry)
+    record = versions.get(version).record
+    verdicts = History.of(model, history).verdicts(record.version)
+    parts = card_parts(config, record, versions.aliases(), verdicts)
+    stem = home() / "reports" / f"card-{model}-{record.label}"
+    made = {"html": f"{stem}.html", "markdown": f"{stem}.md"}
+    write_text(Path(made["html"]), card_page(config, record, parts))
+    write_text(Path(made["markdown"]), card_markdown(config, record, parts))
+    print(json.dumps(made) if as_json else "\n".join(made.values()))
+
+
+def _open(model: str, location: str) -> Registry:
+    """The registry of a model that has a file."""
+    from ml.models import load_model
+    from ml.registry import open_registry
+
+    return open_registry(load_model(model).name, location)
+
+
+def _lines(registry: Registry) -> list[dict[str, Any]]:
+    aliases = registry.aliases()
+    return [
+        {
+            "model": record.model,
+            "version": record.label,
+            "month": record.month,
+            "metric_name": record.metrics.name,
+            "metric": record.metrics.metric,
+            "low": record.metrics.interval.low if record.metrics.interval else None,
+            "high": record.metrics.interval.high if record.metrics.interval else None,
+            "aliases": sorted(alias for alias, target in aliases.current.items() if target == record.version),
+            "registered_at": record.registered_at.isoformat(),
+            "run": record.run_id,
+        }
+        for record in registry.list()
+    ]
+
+
+def _facts(record: ModelRecord) -> list[tuple[str, str]]:
+    metrics = record.metrics
+    return [
+        (metrics.name, f"{metrics.metric} on {metrics.rows} held-out rows of {record.month}"),
+        ("gate", "; ".join(record.decision.reasons)),
+        (
+            "trained on",
+            f"{', '.join(record.training_months)}: {record.training_rows} rows until {metrics.trained_until}",
+        ),
+        ("parameters", ", ".join(f"{name} = {value}" for name, value in record.parameters.items())),
+        ("seed", str(record.seed)),
+        ("run", record.run_id),
+        ("commit", record.commit),
+        ("code", record.code_version),
+        ("data", record.data_hash),
+        ("features", record.feature_hash),
+        ("model", record.model_hash),
+        ("packages", ", ".join(f"{name} {version}" for name, version in record.packages.items())),
+    ]
+
+
+def _say(record: ModelRecord, before: int | None, as_json: bool) -> None:
+    from rich.console import Console
+
+    if as_json:
+        print(json.dumps({"model": record.model, "champion": record.version, "before": before}))
+        return
+    was = f"v{before:03d}" if before else "none"
+    Console(highlight=False).print(f"{record.label} is champion of {record.model}, before: {was}")
+
+
+def _signed() -> tuple[str, Any]:
+    import getpass
+    from datetime import UTC, datetime
+
+    return getpass.getuser(), datetime.now(UTC)

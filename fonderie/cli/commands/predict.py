@@ -1,0 +1,56 @@
+"""`fonderie predict`: a month of predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
+    month: Annotated[str, typer.Option(help="Like 2013-04.")],
+    version: Annotated[str | None, typer.Option(help="A number or an alias; the champion by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; .fonderie/predictions/MODEL/MONTH by default.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, even if a run lies there.")] = False,
+    registry: Annotated[str, typer.Option(help="Folder of the registry; .fonderie's by default.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Predict every flight of a month into Parquet files, one a day, all by one version.
+
+    Features and contracts are those of training. A run that broke off goes on where it was, with the version it began
+    with, also when another is champion by now.
+
+    ```console
+    fonderie predict --model air_time --month 2013-05
+    fonderie predict --model air_time --month 2013-05 --version previous-champion --out may
+    ```
+    """
+    from rich.console import Console
+
+    from ml.datasets.months import Month
+    from ml.models import load_model
+    from ml.registry import open_registry
+    from ml.serving.batch import predict_month
+
+    config = load_model(model)
+    with Console(stderr=True).status("building features") as status:
+        done = predict_month(
+            config,
+            Month.parse(month),
+            open_registry(config.name, registry),
+            version=version,
+            out=out,
+            fresh=fresh,
+            progress=lambda day: status.update(
+                f"{day.day}: {day.rows} flights{' (were there)' if day.resumed else ''}"
+            ),
+        )
+    if as_json:
+        print(done.model_dump_json(indent=2))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{done.rows:,} predictions of {done.days} days by version {done.version}: {done.folder}")
+    for name, rows in sorted(done.unknown_categories.items()):
+        console.print(f"  {name}: {rows} rows with a category this version has never seen, read as missing")

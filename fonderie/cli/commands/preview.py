@@ -1,0 +1,79 @@
+"""`fonderie preview`: what a change would do, as one comment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fonderie.core.errors import ExitCode
+
+
+def command(
+    env: Annotated[list[str] | None, typer.Option(help="This environment only; may be given more than once.")] = None,
+    base: Annotated[str | None, typer.Option(help="Compare with this revision; where the branch left main.")] = None,
+    head: Annotated[str | None, typer.Option(help="Preview this revision; the working copy as it is.")] = None,
+    against: Annotated[
+        str,
+        typer.Option(
+            help="state: plan against the real state; sandbox: base deployed offline; auto: as credentials are."
+        ),
+    ] = "auto",
+    policy: Annotated[bool, typer.Option(help="Check policy as well.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="As a page, with nothing left out.")] = False,
+    open_it: Annotated[bool, typer.Option("--open", help="Write the page and open it in the browser.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
+    post: Annotated[
+        bool, typer.Option("--post", help="Create or update the comment on the pull request, and its status.")
+    ] = False,
+) -> None:
+    """Show what a change does to infrastructure, access, models, policy and cost: destroys first, no secrets.
+
+    Without credentials it deploys base in the sandbox and plans head on it; with them it plans against the real state.
+    Ends with 0 when nothing changes, 2 when something does, 1 when something could not be planned.
+
+    ```console
+    fonderie preview --env dev
+    fonderie preview --base main --head my-branch --html --out preview.html
+    fonderie preview --post
+    ```
+    """
+    from rich.console import Console
+
+    from ci.preview.build.preview import Request, make
+    from ci.preview.render.comment import render
+    from ci.preview.render.page import page
+    from fonderie.core.files import write_text
+    from fonderie.core.home import home
+
+    console = Console(stderr=True)
+    with console.status("reading the revisions") as status:
+        made = make(Request(tuple(env or ()), base, head, _truth(against), policy, progress=status.update))
+    if open_it:
+        out, html = out or home() / "reports" / "preview.html", True
+    text = made.model_dump_json(indent=2) if as_json else page(made) if html else render(made)
+    if out:
+        write_text(out, text)
+        console.print(f"written: {out}", highlight=False, soft_wrap=True)
+    else:
+        print(text)
+    if open_it:
+        typer.launch(str(out))
+    if post:
+        from ci.preview.post import post_preview
+
+        console.print(post_preview(made, env or ()), highlight=False, soft_wrap=True)
+    code = ExitCode.ERROR if made.failed else ExitCode.OK if made.empty else ExitCode.CHANGES
+    raise typer.Exit(int(code))
+
+
+def _truth(against: str):  # type: ignore[no-untyped-def]  # the type is imported with the command, not with its help
+    from ci.preview.report import Truth
+    from fonderie.core.errors import BadInputError
+
+    known = {"auto": None, "state": Truth.STATE, "sandbox": Truth.SANDBOX}
+    if against not in known:
+        raise BadInputError(f"--against {against}: state, sandbox or auto")
+    return known[against]

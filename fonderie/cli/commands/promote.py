@@ -1,0 +1,42 @@
+"""`fonderie promote`: the pull request that moves images and pipelines to the next environment."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def command(
+    source: Annotated[str, typer.Argument(help="The environment that runs what is to be promoted.")],
+    target: Annotated[str, typer.Argument(help="The environment that gets it.")],
+    post: Annotated[bool, typer.Option("--post", help="Push the branch and open the pull request as well.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would move.")] = False,
+) -> None:
+    """Make a branch with one commit that moves the image digests, and with them the pipelines compiled for them.
+
+    The working copy is not touched. The pull request's preview shows exactly what changes.
+
+    ```console
+    fonderie promote dev staging --dry-run
+    fonderie promote staging prod --post
+    ```
+    """
+    import os
+
+    from ci.promote import prepare, promotion, push
+
+    made = promotion(source, target)
+    if not made.moves:
+        print(f"{target} runs what {source} runs: nothing to promote")
+        return
+    for move in made.moves:
+        print(f"{move.image}: {move.before[:19]} -> {move.after[:19]}")
+    if dry_run:
+        return
+    print(f"branch {made.branch}, commit {prepare(made)[:9]}")
+    if post:
+        from ci.preview.post import github_of
+
+        push(made)
+        print(github_of(os.environ).open_pull_request(made.branch, "main", made.title, made.body))

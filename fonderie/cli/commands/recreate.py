@@ -1,0 +1,68 @@
+"""`fonderie recreate`: an environment from scratch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ci.lifecycle.recreate.destroys import Loss
+
+
+def command(
+    env: Annotated[str, typer.Option("--env", help="The environment.")],
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="In the sandbox, not at Google.")] = False,
+    cloud: Annotated[Path | None, typer.Option("--cloud", help="The sandbox's cloud file.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines; wants --yes.")] = False,
+) -> None:
+    """Destroy an environment's stacks and deploy them again; only the bootstrap stack stays.
+
+    Shows what will be lost and asks. Takes protections off first, undeploys models, brings back or imports what
+    outlives a destroy, keeps the values of secrets in memory meanwhile, and ends with a plan that must be empty. When
+    it fails it says at which step; run it again and it goes on from there.
+
+    ```console
+    fonderie recreate --env local --sandbox
+    ```
+    """
+    from rich.console import Console
+
+    from ci.lifecycle.recreate.command import open_recreate
+    from ci.lifecycle.recreate.journal import Journal
+    from ci.lifecycle.recreate.run import confirm
+
+    console = Console(stderr=True, highlight=False)
+    with open_recreate(env, sandbox=sandbox or cloud is not None, cloud=cloud, tell=console.print) as recreate:
+        journal = Journal.open(env)
+        if journal.resumed:
+            console.print(f"going on with the recreate of {journal.started:%Y-%m-%d %H:%M} UTC at: {journal.failed}")
+        losing = [one for one in recreate.will_lose() if f"destroy {one.stack}" not in journal.done]
+        _show(console, losing, env)
+        if not yes:
+            confirm(losing, env, lambda question: str(typer.prompt(question, err=True)))
+        journal.lost += len(losing)
+        plans = recreate.run(journal)
+    if as_json:
+        print(json.dumps({"environment": env, "lost": journal.lost, "steps": journal.done, "stacks": len(plans)}))
+    else:
+        print(f"{env} is recreated: {journal.lost} resources were lost and made again, the plan after it is empty")
+
+
+def _show(console: object, losing: Sequence[Loss], env: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ci.lifecycle.recreate.destroys import by_stack
+    from fonderie.cli.tables import show_table
+
+    assert isinstance(console, Console)
+    table = Table("stack", "resource", "with it goes", title=f"{env} will lose", title_justify="left")
+    for loss in (one for one in losing if one.holds):
+        table.add_row(loss.stack, loss.address, loss.holds)
+    show_table(table, console)
+    console.print(", ".join(f"{stack}: {count} resources" for stack, count in by_stack(losing).items()) or "nothing")

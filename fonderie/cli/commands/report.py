@@ -1,0 +1,36 @@
+"""`fonderie report`: the runs of a model as one page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write it; .fonderie/reports/MODEL.html by default.")
+    ] = None,
+    registry: Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the path as JSON.")] = False,
+) -> None:
+    """Write every training run of a model and the latest one in full as one HTML file that needs no network.
+
+    ```console
+    fonderie report --model air_time
+    ```
+    """
+    from datetime import UTC, datetime
+
+    from fonderie.core.files import write_text
+    from fonderie.core.home import home
+    from ml.models import load_model
+    from pipelines.training.report import model_page
+
+    config = load_model(model)
+    path = out or home() / "reports" / f"{config.name}.html"
+    write_text(path, model_page(config, registry=registry, now=datetime.now(UTC)))
+    print(json.dumps({"report": str(path)}) if as_json else path)

@@ -1,0 +1,299 @@
+"""`fonderie sandbox`: run commands with an offline stand-in for Google, look into it, trouble it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fonderie.sandbox.cloud.cloud import Cloud, Thing
+    from fonderie.sandbox.runner import Options
+
+app = typer.Typer(help="An offline stand-in for Google: real Terraform, no account, no credentials.")
+
+CloudFile = Annotated[
+    Path | None, typer.Option("--cloud", help="The cloud file; `.fonderie/cloud/google.sqlite` by default.")
+]
+SchemaFile = Annotated[
+    Path | None, typer.Option("--schema", help="A provider's schema, as `terraform providers schema -json` writes it.")
+]
+FactsFile = Annotated[Path | None, typer.Option("--facts", help="The facts of the same provider version.")]
+Established = Annotated[
+    bool, typer.Option("--established", help="Every API is on, and what is named from outside exists.")
+]
+Projects = Annotated[
+    list[str] | None, typer.Option("--project", help="ID=NUMBER: a project's number, if it matters. Repeatable.")
+]
+Quotas = Annotated[list[str] | None, typer.Option("--quota", help="NAME=NUMBER: grant more of it. Repeatable.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def _options(
+    cloud: Path | None,
+    schema: Path | None = None,
+    facts: Path | None = None,
+    established: bool = False,
+    projects: list[str] | None = None,
+    quotas: list[str] | None = None,
+) -> Options:
+    from fonderie.sandbox.runner import Options, default_cloud
+
+    file = (cloud or default_cloud()).absolute()
+    return Options(file, schema, facts, established, tuple(projects or ()), tuple(quotas or ()))
+
+
+def _open(cloud: Path | None) -> Cloud:
+    from fonderie.core.errors import BadInputError
+    from fonderie.sandbox.cloud.cloud import Cloud
+
+    file = _options(cloud).cloud
+    if not file.is_file():
+        raise BadInputError("there is no such cloud", where=file, hint="`fonderie sandbox run -- COMMAND` makes one")
+    return Cloud(file)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def run(
+    command: Annotated[list[str], typer.Argument(help="After `--`: the command and its arguments.")],
+    cloud: CloudFile = None,
+    schema: SchemaFile = None,
+    facts: FactsFile = None,
+    established: Established = False,
+    project: Projects = None,
+    quota: Quotas = None,
+) -> None:
+    """Run a command with the stand-in, then stop it; ends with the command's code.
+
+    Terraform, OpenTofu and cdktf find the stand-in by themselves. Examples:
+
+    ```console
+    fonderie sandbox run -- cdktf deploy 'local-*'
+    fonderie sandbox run --cloud /tmp/c.sqlite -- terraform -chdir=here plan
+    ```
+    """
+    from fonderie.sandbox.runner import run as run_command
+
+    raise SystemExit(run_command(command, _options(cloud, schema, facts, established, project, quota)))
+
+
+@app.command()
+def shell(
+    cloud: CloudFile = None,
+    schema: SchemaFile = None,
+    facts: FactsFile = None,
+    established: Established = False,
+    project: Projects = None,
+    quota: Quotas = None,
+) -> None:
+    """Open a shell in which Terraform talks to the stand-in; leaving it stops the stand-in.
+
+    ```console
+    fonderie sandbox shell --established
+    ```
+    """
+    from fonderie.sandbox.runner import run as run_command
+
+    program = os.environ.get("SHELL", "/bin/sh")
+    raise SystemExit(run_command([program], _options(cloud, schema, facts, established, project, quota)))
+
+
+@app.command()
+def show(
+    name: Annotated[str | None, typer.Argument(help="A type, a path or a part of one; everything by default.")] = None,
+    cloud: CloudFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what there is in the cloud: objects, policies, faults.
+
+    ```console
+    fonderie sandbox show
+    fonderie sandbox show topics
+    ```
+    """
+    from fonderie.sandbox.cloud.out_of_band import as_dict, found
+
+    with _open(cloud) as opened:
+        things = [one for one in opened.things() if name is None or name in one.type or name in one.path]
+        if as_json:
+            print(json.dumps({"objects": [as_dict(one) for one in things], "policies": opened.policies()}, indent=1))
+            return
+        if name is not None and len(things) == 1:
+            print(json.dumps(found(opened, things[0].path).attributes, indent=1))
+            return
+        _table(things, opened)
+
+
+def _table(things: list[Thing], opened: Cloud) -> None:
+    from rich.table import Table
+
+    from fonderie.cli.tables import show_table
+
+    table = Table(
+        "type", "path", title=f"{len(things)} objects, {len(opened.policies())} policies", title_justify="left"
+    )
+    for one in things:
+        table.add_row(one.type.removeprefix("google_"), one.path)
+    show_table(table)
+
+
+@app.command()
+def reset(cloud: CloudFile = None, yes: Yes = False) -> None:
+    """Forget the cloud: its file and its buckets. Terraform's states are not touched.
+
+    ```console
+    fonderie sandbox reset --yes
+    ```
+    """
+    from fonderie.sandbox.cloud.out_of_band import forget
+
+    file = _options(cloud).cloud
+    if not yes:
+        typer.confirm(f"Remove {file} and its buckets?", abort=True)
+    forget(file)
+
+
+@app.command()
+def faults(
+    rate: Annotated[
+        list[str] | None, typer.Option(help="CODE=SHARE of requests that fail: 429=0.05. Repeatable.")
+    ] = None,
+    operations: Annotated[float | None, typer.Option(help="Share of creates whose operation fails: 0.1.")] = None,
+    latency: Annotated[str | None, typer.Option(help="What every request takes: 200ms, 1s.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed, the same faults.")] = None,
+    crash_after: Annotated[
+        int | None, typer.Option(min=0, help="The stand-in dies after so many writes, once.")
+    ] = None,
+    time_scale: Annotated[float | None, typer.Option(help="Of waits between retries; 1: as long as at Google.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="No faults from now on.")] = False,
+    cloud: CloudFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let things go wrong in every run from now on; without options, show what does.
+
+    ```console
+    fonderie sandbox faults --rate 429=0.05 --rate 503=0.02 --latency 200ms --seed 7 --crash-after 12
+    ```
+    """
+    from fonderie.sandbox.cloud.cloud import Cloud
+    from fonderie.sandbox.lifecycle.faults import Settings, rates_of, seconds_of
+
+    given = {
+        "rates": rates_of(rate) if rate else None,
+        "operations": operations,
+        "latency_s": seconds_of(latency) if latency else None,
+        "seed": seed,
+        "crash_after": crash_after,
+        "time_scale": time_scale,
+    }
+    with Cloud(_options(cloud).cloud) as opened:
+        before = Settings() if off else Settings.read(opened)
+        settings = Settings.model_validate(
+            {**before.model_dump(), **{name: value for name, value in given.items() if value is not None}}
+        )
+        settings.write(opened)
+    if as_json:
+        print(settings.model_dump_json(indent=1))
+        return
+    rates = ", ".join(f"{code} in {share:.1%} of requests" for code, share in settings.rates.items()) or "no errors"
+    crash = "" if settings.crash_after is None else f", a crash after {settings.crash_after} writes"
+    print(f"{rates}, {settings.latency_s * 1000:.0f} ms a request{crash}; seed {settings.seed}")
+
+
+@app.command()
+def edit(
+    name: Annotated[str, typer.Argument(help="A Terraform address, an id, or a path.")],
+    changes: Annotated[
+        list[str], typer.Argument(help="ATTRIBUTE=VALUE, such as labels.env=prod or versioning.0.enabled=false.")
+    ],
+    cloud: CloudFile = None,
+) -> None:
+    """Change an object behind Terraform's back.
+
+    ```console
+    fonderie sandbox edit events labels.team=other
+    ```
+    """
+    from fonderie.sandbox.cloud import out_of_band
+    from fonderie.sandbox.cloud.edit import edit as edit_object
+    from fonderie.sandbox.process import default_schema
+    from fonderie.sandbox.provider.schema import Schema
+
+    with _open(cloud) as opened:
+        thing = out_of_band.found(opened, name)
+        edit_object(opened, thing, changes, Schema.load(default_schema()))
+        print(f"changed {thing.path}")
+
+
+@app.command()
+def delete(
+    name: Annotated[str, typer.Argument(help="A Terraform address, an id, or a path.")], cloud: CloudFile = None
+) -> None:
+    """Delete an object behind Terraform's back, with what lies within it.
+
+    ```console
+    fonderie sandbox delete google_pubsub_topic.events
+    ```
+    """
+    from fonderie.sandbox.cloud import out_of_band
+
+    with _open(cloud) as opened:
+        if (membership := out_of_band.delete_membership(opened, name)) is not None:
+            print(f"deleted {membership}")
+            return
+        for path in out_of_band.delete(opened, out_of_band.found(opened, name)):
+            print(f"deleted {path}")
+
+
+@app.command()
+def undelete(name: Annotated[str, typer.Argument(help="A path.")], cloud: CloudFile = None) -> None:
+    """Bring back what is soft-deleted (a federation pool, a custom role), as a person would with gcloud.
+
+    ```console
+    fonderie sandbox undelete github
+    ```
+    """
+    from fonderie.sandbox.cloud import out_of_band
+
+    with _open(cloud) as opened:
+        print(f"undeleted {out_of_band.undelete(opened, name)}")
+
+
+@app.command()
+def agent(
+    service: Annotated[str, typer.Argument(help="Such as pubsub.googleapis.com.")],
+    project: Annotated[str, typer.Option(help="The project's id.")],
+    cloud: CloudFile = None,
+) -> None:
+    """Make a service's agent, as `gcloud beta services identity create` does.
+
+    ```console
+    fonderie sandbox agent pubsub.googleapis.com --project demo-proj
+    ```
+    """
+    from fonderie.sandbox.cloud import out_of_band
+
+    with _open(cloud) as opened:
+        print(out_of_band.make_agent(opened, service, project))
+
+
+@app.command()
+def secret(
+    name: Annotated[str, typer.Argument(help="The secret: projects/P/secrets/S, or S.")],
+    value: Annotated[str, typer.Argument(help="The value.")],
+    cloud: CloudFile = None,
+) -> None:
+    """Put a value into a secret, as `gcloud secrets versions add` does.
+
+    ```console
+    fonderie sandbox secret dev-git-token the-token
+    ```
+    """
+    from fonderie.sandbox.cloud import out_of_band
+
+    with _open(cloud) as opened:
+        print(f"added {out_of_band.add_secret_version(opened, out_of_band.found(opened, name).path, value)}")

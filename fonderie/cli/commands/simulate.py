@@ -1,0 +1,68 @@
+"""`fonderie simulate`: the loop over months that are over, against two baselines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from fonderie.cli.tables import show_table
+
+if TYPE_CHECKING:
+    from pipelines.simulation.records import Simulation
+
+
+def command(
+    model: Annotated[str, typer.Option(help="A model of ml/models.")],
+    first: Annotated[str, typer.Option("--from", help="First month, such as 2013-01.")] = "2013-01",
+    last: Annotated[str, typer.Option("--to", help="Last month.")] = "2023-12",
+    first_months: Annotated[int, typer.Option(min=1, help="Months that the first model is made from.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines: the whole simulation.")] = False,
+) -> None:
+    """Replay every month there is: monitor, decide, train, gate, promote or keep.
+
+    Two baselines run beside it, one that retrains every month and one that never does. Interrupted, it goes on where
+    it was when it is started again.
+
+    ```console
+    fonderie simulate --model air_time --from 2013-01 --to 2013-08
+    ```
+    """
+    from fonderie.core.files import write_text
+    from ml.datasets.months import Month
+    from ml.models import load_model
+    from pipelines.simulation.loop import plan, simulate
+    from pipelines.simulation.report import simulation_page
+
+    made = plan(load_model(model), Month.parse(first), Month.parse(last), first_months=first_months)
+    console = Console(stderr=True)
+    with console.status(f"{model}: {len(made.watched)} months") as status:
+        done = simulate(made, lambda month, doing: status.update(f"{model} {month}: {doing}"))
+    report = done.folder / "report.html"
+    write_text(report, simulation_page(done))
+    write_text(done.folder / "simulation.json", done.model_dump_json(indent=1) + "\n")
+    if as_json:
+        print(done.model_dump_json())
+        return
+    _show(done)
+    Console().print(f"report: {report}", soft_wrap=True, highlight=False)
+
+
+def _show(done: Simulation) -> None:
+    from pipelines.simulation.report import summary
+
+    months = Table(title=f"{done.model}: {done.metric} by month")
+    for column in ("month", "champion", "triggered", "monthly", "never", "decision", "gate"):
+        months.add_column(column, justify="right" if column in {"triggered", "monthly", "never"} else "left")
+    for each in done.months:
+        numbers = ("–" if value is None else f"{value:.3f}" for value in dict(each.metric).values())
+        months.add_row(each.month, f"v{each.champion:03d}", *numbers, each.action, each.gate or "")
+    sums = Table(title="was it worth it?")
+    for column in ("strategy", f"mean {done.metric}", "over monthly", "retrainings", "training s"):
+        sums.add_column(column)
+    for name, value, ratio, count, took in summary(done):
+        sums.add_row(name, "–" if value is None else f"{value:.3f}", ratio, str(count), f"{took:.0f}")
+    for table in (months, sums):
+        show_table(table)

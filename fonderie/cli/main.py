@@ -1,0 +1,153 @@
+"""`fonderie`: thin. A command group is imported when it is called, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from typer.exceptions import TyperException
+
+from fonderie.core.errors import BadInputError, ExitCode, FonderieError, StepFailedError
+
+PLATFORM = "Platform: deploy, recreate, look at"
+CHANGES = "Changes: review and apply"
+MODELS = "Models: train, decide, watch"
+SERVING = "Serving"
+CHECKS = "Checks"
+
+# name -> (panel and line in `fonderie --help`). The module of the same name under fonderie.cli.commands holds `app`, a
+# typer.Typer, for a group of commands, or `command`, a function, for a single one.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("", "The main job, end to end, on this machine; ends with a report."),
+    "bootstrap": (PLATFORM, "Make what an environment stands on: state bucket, keys, identities, service agents."),
+    "infra": (PLATFORM, "Look at an environment: its stacks and resources, and who may do what."),
+    "recreate": (PLATFORM, "Destroy an environment and deploy it again, with an empty plan at the end."),
+    "sandbox": (PLATFORM, "An offline stand-in for Google: run Terraform and cdktf without an account."),
+    "preview": (CHANGES, "What a change would do, as one comment: destroys first, no secrets."),
+    "apply": (CHANGES, "Apply what was reviewed: the plan's hash is compared first."),
+    "drift": (CHANGES, "What changed in the cloud behind Terraform's back."),
+    "promote": (CHANGES, "The pull request that moves images and pipelines to the next environment."),
+    "data": (MODELS, "Months of flights, here and in BigQuery: list, load, what a query would read."),
+    "run": (MODELS, "Run a pipeline: train a challenger and let the gate decide."),
+    "runs": (MODELS, "Look at runs: tasks, logs, decisions."),
+    "models": (MODELS, "Look at models and their versions; promote, roll back."),
+    "experiment": (MODELS, "Hyper-parameters side by side; the best one may go before the gate."),
+    "simulate": (MODELS, "Replay months: monitor, decide, train, gate; against two baselines."),
+    "report": (MODELS, "Write the runs of a model as one HTML file."),
+    "serve": (SERVING, "Answer predictions over HTTP with the champions."),
+    "canary": (SERVING, "Put a challenger beside the champion, step by step."),
+    "predict": (SERVING, "Predict a month of flights into files, all by one version."),
+    "load": (SERVING, "Ask a running server as fast as it answers, and report."),
+    "check": (CHECKS, "Check every configuration offline: environments, models, and their pipelines' parameters."),
+    "policy": (CHECKS, "Check the synthesised stacks: checkov, our own checks, waivers that expire."),
+    "doctor": (CHECKS, "Look at an environment's project: what is wrong, and the command that mends it."),
+}
+
+
+# What a machine says no with; an OSError of another kind is a bug of ours.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NOT_OURS = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EIO)
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The command line for these arguments; only the command they name is imported."""
+    app = typer.Typer(
+        name="fonderie", no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False
+    )
+
+    @app.callback()
+    def fonderie(
+        version: Annotated[
+            bool, typer.Option("--version", help="Say which version this is.", callback=_say_version, is_eager=True)
+        ] = False,
+    ) -> None:
+        """An ML platform on Google Cloud and its models: deploy, preview and recreate them together."""
+
+    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for name, (panel, line) in COMMANDS.items():
+        placed: dict[str, Any] = {"rich_help_panel": panel} if panel else {}
+        if name != chosen:
+            app.command(name, help=line, **placed)(lambda: None)
+            continue
+        module = importlib.import_module(f"fonderie.cli.commands.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, help=line, no_args_is_help=True, **placed)
+        else:
+            app.command(name, **placed, **getattr(module, "SETTINGS", {}))(module.command)
+    return app
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"fonderie {version('fonderie')}")
+        raise typer.Exit
+
+
+def fail(error: FonderieError) -> NoReturn:
+    """Print `error` for a person (stderr) or a machine (`--json`: stdout) and leave with its code."""
+    if "--json" in sys.argv:
+        print(json.dumps(error.as_dict()))
+    else:
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        place = f"{error.where}: " if error.where else ""
+        console.print("[bold red]error:[/] ", end="")
+        console.print(f"{place}{error.what}", markup=False)
+        if error.hint:
+            console.print("[bold]hint:[/] ", end="")
+            console.print(error.hint, markup=False)
+    raise SystemExit(int(error.exit_code))
+
+
+def _wrong_usage(error: TyperException) -> FonderieError:
+    """What the parser says, as an error of ours: 2 is its code for it, and means "there are changes" here."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "fonderie"
+    if not (what := error.format_message()):  # no arguments: the help is printed already
+        raise SystemExit(int(ExitCode.BAD_INPUT))
+    return BadInputError(what, hint=f"{path} --help")
+
+
+def _refusal(error: OSError) -> FonderieError | None:
+    """What the machine refuses, as an error of ours."""
+    if error.errno in DISK_FULL:
+        return StepFailedError(
+            "the disk is full", where=error.filename, hint="free some space; nothing is half-written"
+        )
+    if error.errno in NOT_OURS:
+        hint = "FONDERIE_HOME names another folder for what is kept"
+        return StepFailedError(f"{(error.strerror or str(error)).lower()}", where=error.filename, hint=hint)
+    return None
+
+
+def main() -> None:
+    """Run the command line; a `FonderieError` becomes its message and its exit code."""
+    try:
+        code = build(sys.argv[1:])(standalone_mode=False)
+    except FonderieError as error:
+        fail(error)
+    except TyperException as error:
+        fail(_wrong_usage(error))
+    except typer.Abort:
+        print("nothing was done", file=sys.stderr)
+        raise SystemExit(int(ExitCode.ERROR)) from None
+    except OSError as error:
+        if (refusal := _refusal(error)) is None:
+            raise
+        fail(refusal)
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    if code == ExitCode.INTERRUPTED:
+        print("interrupted", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The demo's own cloud: a stand-in with its cloud file, stacks and Terraform state in the demo's folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fonderie.sandbox.cloud.buckets import Buckets
+from fonderie.sandbox.runner import Options, StandIn, standing_in
+from infra import names
+from infra.settings import Environment, load_environment
+
+ENVIRONMENT = "local"
+
+
+@dataclass(frozen=True)
+class DemoCloud:
+    """Where things are; all of it is gone when the demo starts anew."""
+
+    folder: Path
+
+    @property
+    def cloud_file(self) -> Path:
+        """What Google would hold."""
+        return self.folder / "cloud" / "google.sqlite"
+
+    @property
+    def stacks(self) -> Path:
+        """The synthesised stacks; their state is in `.fonderie/state` beside them."""
+        return self.folder / "cdktf.out"
+
+    @property
+    def environment(self) -> Environment:
+        """The environment that is deployed."""
+        return load_environment(ENVIRONMENT)
+
+    @property
+    def models_bucket(self) -> Path:
+        """The folder that the models bucket is, once Terraform has made it."""
+        return Buckets(self.cloud_file).path(names.bucket(self.environment, names.Bucket.MODELS))
+
+    @contextmanager
+    def up(self) -> Iterator[StandIn]:
+        """The stand-in, while the block runs."""
+        self.cloud_file.parent.mkdir(parents=True, exist_ok=True)
+        with standing_in(Options(self.cloud_file)) as stand_in:
+            yield stand_in
+
+    def resources(self) -> dict[str, int]:
+        """Resources by stack, counted in Terraform's own state."""
+        counts = {}
+        for file in sorted((self.folder / ".fonderie" / "state").glob("*.tfstate")):
+            state = json.loads(file.read_text(encoding="utf-8"))
+            managed = [one for one in state.get("resources", []) if one["mode"] == "managed"]
+            counts[file.stem] = sum(len(one["instances"]) for one in managed)
+        return counts

@@ -1,0 +1,60 @@
+"""Months pass: the monitor looks at each, the trigger decides, a challenger is trained, the gate says yes or no."""
+
+from __future__ import annotations
+
+import shutil
+
+from rich.table import Table
+
+from fonderie.cli.tables import show_table
+from fonderie.demo.runner import Stage
+from ml.datasets.months import Month
+from ml.models import load_model
+from pipelines.simulation.loop import plan, simulate
+from pipelines.simulation.records import Simulation
+from pipelines.simulation.report import simulation_sections
+
+FIRST, LAST = Month(2013, 1), Month(2013, 10)
+
+
+def replay(model: str) -> Simulation:
+    """Replay the months from a first model of January to March on, anew each time."""
+    made = plan(load_model(model), FIRST, LAST, monthly=False)
+    shutil.rmtree(made.folder, ignore_errors=True)
+    return simulate(made, print)
+
+
+def months_pass(stage: Stage) -> str:
+    """Show the replay, which began beside the first step."""
+    stage.console.print(f"like fonderie simulate --model {stage.model} --from {FIRST} --to {LAST}, one baseline less")
+    done = stage.waited(stage.replayed, "the replay")
+    show_table(_table(done), stage.console)
+    kept = sum(month.gate == "keep" for month in done.months)
+    mean = done.mean()
+    outcome = (
+        f"{done.triggered_trainings} retrainings in {len(done.months)} months: "
+        f"{done.promotions} promoted, {kept} refused by the gate"
+    )
+    error = f"mean {done.metric} {_number(mean.triggered)}, without retraining {_number(mean.never)}"
+    stage.console.print(f"{outcome}\n{error}")
+    stage.sections += simulation_sections(done)
+    return f"{outcome}; {error}"
+
+
+def _table(done: Simulation) -> Table:
+    table = Table("month", f"{done.metric}", "without retraining", "alarms", "decision", "why", "gate", box=None)
+    for month in done.months:
+        table.add_row(
+            month.month,
+            _number(month.metric.triggered),
+            _number(month.metric.never),
+            str(len(month.alarms)),
+            month.action,
+            month.reasons[0] if month.reasons else "",
+            month.gate or "",
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

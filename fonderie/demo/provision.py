@@ -1,0 +1,66 @@
+"""`cdktf deploy` of the local environment: the real cdktf, the real Terraform, the sandbox in Google's place."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from rich.table import Table
+
+from fonderie.cli.tables import show_table
+from fonderie.core.errors import StepFailedError
+from fonderie.demo.cloud import ENVIRONMENT, DemoCloud
+from fonderie.demo.runner import Stage
+from ml.reports.page import Section, table
+
+ROOT = Path(__file__).parents[2]
+CREATED = re.compile(r"([\w.\-\[\]\"]+): Creation complete")
+TAIL_LINES = 15
+
+
+def provision(stage: Stage) -> str:
+    """Deploy every stack from nothing; the registry of the later steps is a bucket that Terraform made."""
+    cloud = DemoCloud(stage.folder)
+    command = ["cdktf", "deploy", f"{ENVIRONMENT}-*", "--auto-approve", "--skip-provider-lock"]
+    stage.console.print(f"fonderie sandbox run -- cdktf deploy '{ENVIRONMENT}-*'")
+    log = stage.folder / "deploy.log"
+    with cloud.up() as stand_in:
+        environment = {
+            **stand_in.environment,
+            "FONDERIE_ENV": ENVIRONMENT,
+            "CI": "1",
+            "FORCE_COLOR": "0",
+            "CDKTF_OUTDIR": str(cloud.stacks),
+        }
+        _deploy([*command, "--output", str(cloud.stacks)], environment, log, stage)
+    counts = cloud.resources()
+    shown = Table("stack", "resources", box=None)
+    for stack, count in counts.items():
+        shown.add_row(stack, str(count))
+    show_table(shown, stage.console)
+    stage.registry = str(cloud.models_bucket / "registry")
+    stage.console.print(f"models go to the bucket {cloud.models_bucket.name}, which is a folder here")
+    caption = "Created by the real Terraform on a fresh project that the sandbox imitates"
+    stage.sections.append(Section("Resources", table(caption, ("stack", "resources"), list(counts.items()))))
+    return f"{sum(counts.values())} resources in {len(counts)} stacks"
+
+
+def _deploy(command: list[str], environment: dict[str, str], log: Path, stage: Stage) -> None:
+    """Run cdktf with its output in `log` and a counter on the screen."""
+    made = 0
+    with (
+        log.open("w", encoding="utf-8") as kept,
+        stage.console.status("synthesising") as status,
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
+        for line in process.stdout or ():
+            kept.write(line)
+            if match := CREATED.search(line):
+                made += 1
+                status.update(f"{made} resources made, {match[1]}")
+    if process.returncode:
+        tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-TAIL_LINES:])
+        raise StepFailedError(f"cdktf deploy failed\n{tail}", where=log)

@@ -1,0 +1,120 @@
+"""A bucket of the stand-in is a folder beside the cloud file, and its objects are files: pipelines write into it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from fonderie.core.errors import BadInputError
+from fonderie.core.files import write_bytes
+
+
+@dataclass(frozen=True)
+class Blob:
+    """What is known of an object's content."""
+
+    size: int
+    md5: bytes
+    crc32c: int
+
+    @property
+    def md5_base64(self) -> str:
+        """As Cloud Storage tells it."""
+        return base64.b64encode(self.md5).decode()
+
+    @property
+    def crc32c_base64(self) -> str:
+        """As Cloud Storage tells it: big-endian."""
+        return base64.b64encode(self.crc32c.to_bytes(4, "big")).decode()
+
+    @classmethod
+    def of(cls, content: bytes) -> Blob:
+        """Of some content."""
+        return cls(len(content), hashlib.md5(content, usedforsecurity=False).digest(), _crc32c(content))
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """The buckets beside one cloud file: `google.sqlite` has its buckets in `google.buckets/`."""
+
+    cloud_file: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where all buckets are."""
+        return self.cloud_file.with_suffix(".buckets")
+
+    def path(self, bucket: str) -> Path:
+        """The folder of one bucket."""
+        return self.folder / _safe(bucket)
+
+    def make(self, bucket: str) -> None:
+        """A new, empty bucket."""
+        shutil.rmtree(self.path(bucket), ignore_errors=True)
+        self.path(bucket).mkdir(parents=True)
+
+    def remove(self, bucket: str) -> None:
+        """Remove a bucket with all it holds."""
+        shutil.rmtree(self.path(bucket), ignore_errors=True)
+
+    def objects(self, bucket: str) -> list[str]:
+        """Names of the objects in a bucket, sorted."""
+        folder = self.path(bucket)
+        return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+
+    def read(self, bucket: str, name: str) -> bytes | None:
+        """The content of an object; None when there is none of that name."""
+        file = self.path(bucket) / _safe(name)
+        return file.read_bytes() if file.is_file() else None
+
+    def write(self, bucket: str, name: str, content: bytes) -> None:
+        """Write an object, whole or not at all. Raises BadInputError where a file system cannot hold its name."""
+        try:
+            write_bytes(self.path(bucket) / _safe(name), content)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise BadInputError(
+                f"a bucket of the sandbox is a folder, so it cannot hold both {name} and something under that name",
+                where=f"gs://{bucket}",
+            ) from error
+
+    def delete(self, bucket: str, name: str) -> None:
+        """Remove an object, and the folders it leaves empty."""
+        file = self.path(bucket) / _safe(name)
+        file.unlink(missing_ok=True)
+        for folder in file.parents:
+            if folder == self.path(bucket) or not folder.is_dir() or any(folder.iterdir()):
+                break
+            folder.rmdir()
+
+
+def _safe(name: str) -> Path:
+    path = Path(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise BadInputError(f"{name!r} is no name for a folder or file of the sandbox")
+    return path
+
+
+def _crc_table() -> list[int]:
+    table = []
+    for byte in range(256):
+        value = byte
+        for _ in range(8):
+            value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
+        table.append(value)
+    return table
+
+
+_TABLE = _crc_table()
+
+
+def _crc32c(content: bytes) -> int:
+    """Castagnoli's CRC, which Cloud Storage uses; in plain Python, so content beyond a megabyte is left at 0."""
+    if len(content) > 1_000_000:
+        return 0
+    crc = 0xFFFFFFFF
+    for byte in content:
+        crc = (crc >> 8) ^ _TABLE[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF

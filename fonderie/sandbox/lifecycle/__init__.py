@@ -1,0 +1,1 @@
+"""What Google does when Terraform creates, reads, updates, deletes and imports."""

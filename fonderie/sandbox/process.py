@@ -1,0 +1,126 @@
+"""The process of the stand-in: `python -m fonderie.sandbox.process OPTIONS`. It prints one line of JSON when it is up
+(what a command needs in its environment) or what is wrong, and ends when its standard input does: with its parent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+import tomllib
+from pathlib import Path
+
+from fonderie.core.errors import BadInputError, FonderieError
+from fonderie.sandbox.cloud.clock import Clock
+from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.lifecycle.faults import Settings
+from fonderie.sandbox.lifecycle.lifecycle import GoogleLifecycle
+from fonderie.sandbox.lifecycle.world import World
+from fonderie.sandbox.planning.planner import Planner
+from fonderie.sandbox.protocol.server import serving
+from fonderie.sandbox.provider.facts import BEHAVIOURS_FILE, FACTS_FILE, ID_TEMPLATES_FILE, Facts, check
+from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.rules.quotas import QUOTAS, note
+
+ENVIRONMENTS = Path(__file__).parents[2] / "infra" / "environments"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until standard input ends or SIGTERM comes."""
+    options = _options().parse_args(arguments)
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, which ends in an orderly way
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: stop.set())
+    try:
+        world = open_world(options)
+        planner = Planner(world.schema, world.facts)
+        with world.cloud, serving(world.schema, planner, GoogleLifecycle(world)) as running:
+            _say({"environment": running.environment, "pid": os.getpid()})
+            threading.Thread(target=_wait_for_the_parent, args=(stop,), daemon=True).start()
+            stop.wait()
+    except FonderieError as error:
+        _say(error.as_dict())
+        return int(error.exit_code)
+    return 0
+
+
+def open_world(options: argparse.Namespace) -> World:
+    """What the options name. Raises FonderieError for whatever is wrong with it."""
+    schema, facts = Schema.load(options.schema), load_facts(options.facts)
+    check(schema, facts)
+    cloud = Cloud(options.cloud)
+    for project, number in [*_known_projects(), *map(_project, options.project)]:
+        if project not in cloud.projects() and cloud.project_of(number) is None:
+            cloud.set_number(project, number)
+    for written in options.quota:
+        name, _, limit = written.partition("=")
+        if name not in {one.name for one in QUOTAS} or not limit.isdigit():
+            known = ", ".join(one.name for one in QUOTAS)
+            raise BadInputError(f"{written!r} is no quota", where="--quota", hint=f"write NAME=NUMBER; names: {known}")
+        cloud.set_note(note(name), limit)
+    settings = Settings.read(cloud)
+    return World(cloud, schema, facts, clock=Clock(settings.time_scale), established=options.established)
+
+
+def load_facts(file: Path) -> Facts:
+    """The facts, with the behaviours and id templates that lie beside or above them, else those of our provider."""
+
+    def beside(name: str, otherwise: Path) -> Path:
+        found = (folder / name for folder in (file.resolve().parent, file.resolve().parent.parent))
+        return next((one for one in found if one.is_file()), otherwise)
+
+    return Facts.load(
+        file, beside(BEHAVIOURS_FILE.name, BEHAVIOURS_FILE), beside(ID_TEMPLATES_FILE.name, ID_TEMPLATES_FILE)
+    )
+
+
+def _known_projects() -> list[tuple[str, int]]:
+    """The projects of our own environments have their numbers in their settings."""
+    found = []
+    for file in sorted(ENVIRONMENTS.glob("*.toml")):
+        try:
+            settings = tomllib.loads(file.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError:
+            continue  # the synthesis says so, with the line
+        if isinstance(number := settings.get("project_number"), int):
+            found.append((str(settings.get("project_id")), number))
+    return found
+
+
+def _project(written: str) -> tuple[str, int]:
+    name, _, number = written.partition("=")
+    if not name or not number.isdigit():
+        raise BadInputError(f"{written!r} is no project", where="--project", hint="write ID=NUMBER")
+    return name, int(number)
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="standin")
+    parser.add_argument("--cloud", type=Path, required=True)
+    parser.add_argument("--schema", type=Path, default=default_schema())
+    parser.add_argument("--facts", type=Path, default=FACTS_FILE)
+    parser.add_argument("--established", action="store_true")
+    parser.add_argument("--project", action="append", default=[])
+    parser.add_argument("--quota", action="append", default=[])
+    return parser
+
+
+def default_schema() -> Path:
+    """The cut schema of the types in use."""
+    return FACTS_FILE.with_name(FACTS_FILE.name.replace("facts@", "google@"))
+
+
+def _say(answer: object) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+def _wait_for_the_parent(stop: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stop.set()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,249 @@
+"""The provider's side of Terraform's plugin protocol: decode a call, answer it by planning or applying, encode."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import grpc
+from tf.gen import tfplugin_pb2 as pb
+from tf.gen import tfplugin_pb2_grpc
+
+from fonderie.core.errors import FonderieError
+from fonderie.sandbox.lifecycle.interface import (
+    UNKNOWN,
+    ApiError,
+    Diagnostic,
+    Lifecycle,
+    ProviderConfig,
+    Severity,
+    State,
+)
+from fonderie.sandbox.planning.planner import Planner
+from fonderie.sandbox.protocol import messages, wire
+from fonderie.sandbox.provider.schema import Block, Schema
+
+_REMEMBERED = 1024  # connections whose provider block is kept; Terraform makes one a provider instance and command
+
+Call = TypeVar("Call", bound=Callable[..., Any])
+
+
+def _answering(call: Call) -> Call:
+    """What goes wrong inside a call is an answer with diagnostics, never a broken connection."""
+    response = getattr(pb, call.__name__).Response
+
+    @functools.wraps(call)
+    def answered(self: Provider, request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return call(self, request, context)
+        except ApiError as refused:
+            return response(diagnostics=messages.diagnostics(refused.diagnostics))
+        except FonderieError as error:
+            found = Diagnostic(Severity.ERROR, error.what, "\n".join(filter(None, [error.where, error.hint])))
+            return response(diagnostics=messages.diagnostics([found]))
+
+    return answered  # type: ignore[return-value]  # the same signature, which mypy cannot see
+
+
+class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the stubs have no types
+    """Serves any number of Terraform commands at once. A connection is a provider instance: its block is kept by the
+    peer's address."""
+
+    def __init__(self, schema: Schema, planner: Planner, lifecycle: Lifecycle) -> None:
+        self._schema = schema
+        self._planner = planner
+        self._lifecycle = lifecycle
+        self._configured: OrderedDict[str, ProviderConfig] = OrderedDict()
+        self._lock = threading.Lock()
+
+    # The provider
+
+    @_answering
+    def GetMetadata(self, request: pb.GetMetadata.Request, context: grpc.ServicerContext) -> Any:
+        """Name the types."""
+        return messages.metadata(self._schema)
+
+    @_answering
+    def GetProviderSchema(self, request: pb.GetProviderSchema.Request, context: grpc.ServicerContext) -> Any:
+        """Tell the whole schema."""
+        return self._provider_schema
+
+    @functools.cached_property
+    def _provider_schema(self) -> pb.GetProviderSchema.Response:
+        return messages.provider_schema(self._schema)
+
+    @_answering
+    def ValidateProviderConfig(self, request: pb.ValidateProviderConfig.Request, context: grpc.ServicerContext) -> Any:
+        """Check the provider block."""
+        config = wire.decode(request.config.msgpack, self._schema.provider.block) or {}
+        return pb.ValidateProviderConfig.Response(
+            diagnostics=messages.diagnostics(self._planner.validate_provider(config))
+        )
+
+    @_answering
+    def ConfigureProvider(self, request: pb.ConfigureProvider.Request, context: grpc.ServicerContext) -> Any:
+        """Keep the provider block of this connection."""
+        config = wire.decode(request.config.msgpack, self._schema.provider.block) or {}
+        with self._lock:
+            self._configured[context.peer()] = provider_config(config)
+            while len(self._configured) > _REMEMBERED:
+                self._configured.popitem(last=False)
+        return pb.ConfigureProvider.Response()
+
+    def StopProvider(self, request: pb.StopProvider.Request, context: grpc.ServicerContext) -> Any:
+        """Nothing to interrupt: no call takes long."""
+        return pb.StopProvider.Response()
+
+    def GetFunctions(self, request: pb.GetFunctions.Request, context: grpc.ServicerContext) -> Any:
+        """There are none."""
+        return pb.GetFunctions.Response()
+
+    def _config_of(self, context: grpc.ServicerContext) -> ProviderConfig:
+        with self._lock:
+            last = next(reversed(self._configured.values()), ProviderConfig())  # after a reconnection
+            return self._configured.get(context.peer(), last)
+
+    # Resources
+
+    @_answering
+    def ValidateResourceConfig(self, request: pb.ValidateResourceConfig.Request, context: grpc.ServicerContext) -> Any:
+        """Check a resource's configuration."""
+        config = wire.decode(request.config.msgpack, self._block(request.type_name)) or {}
+        found = self._planner.validate(request.type_name, config)
+        return pb.ValidateResourceConfig.Response(diagnostics=messages.diagnostics(found))
+
+    @_answering
+    def UpgradeResourceState(self, request: pb.UpgradeResourceState.Request, context: grpc.ServicerContext) -> Any:
+        """Turn a stored state, perhaps of an older schema, into one of this schema."""
+        block = self._block(request.type_name)
+        state = self._kept(request.type_name, wire.decode_json(request.raw_state.json, block))
+        return pb.UpgradeResourceState.Response(upgraded_state=_value(state, block))
+
+    @_answering
+    def ReadResource(self, request: pb.ReadResource.Request, context: grpc.ServicerContext) -> Any:
+        """Refresh."""
+        block = self._block(request.type_name)
+        state = wire.decode(request.current_state.msgpack, block)
+        if state is not None:
+            state = self._kept(
+                request.type_name, self._lifecycle.read(request.type_name, state, self._config_of(context))
+            )
+        return pb.ReadResource.Response(new_state=_value(state, block), private=request.private)
+
+    @_answering
+    def PlanResourceChange(self, request: pb.PlanResourceChange.Request, context: grpc.ServicerContext) -> Any:
+        """Plan."""
+        block = self._block(request.type_name)
+        planned = self._planner.plan(
+            request.type_name,
+            wire.decode(request.prior_state.msgpack, block),
+            wire.decode(request.proposed_new_state.msgpack, block),
+            wire.decode(request.config.msgpack, block),
+            self._config_of(context),
+        )
+        return pb.PlanResourceChange.Response(
+            planned_state=_value(planned.state, block),
+            requires_replace=[messages.path(one) for one in planned.requires_replace],
+            planned_private=request.prior_private,
+            diagnostics=messages.diagnostics(planned.diagnostics),
+            legacy_type_system=planned.legacy,
+        )
+
+    @_answering
+    def ApplyResourceChange(self, request: pb.ApplyResourceChange.Request, context: grpc.ServicerContext) -> Any:
+        """Create, update or delete."""
+        type_name, block, provider = request.type_name, self._block(request.type_name), self._config_of(context)
+        prior = wire.decode(request.prior_state.msgpack, block)
+        planned = wire.decode(request.planned_state.msgpack, block)
+        state, found = prior, list[Diagnostic]()
+        try:
+            if planned is None:
+                found = self._lifecycle.delete(type_name, prior or {}, provider)
+                if not any(one.severity is Severity.ERROR for one in found):
+                    state = None
+            else:
+                done = (
+                    self._lifecycle.create(type_name, planned, provider)
+                    if prior is None
+                    else self._lifecycle.update(type_name, prior, planned, provider)
+                )
+                state, found = self._kept(type_name, done.state), list(done.diagnostics)
+        except ApiError as refused:
+            found = list(refused.diagnostics)
+        return pb.ApplyResourceChange.Response(
+            new_state=_value(state, block),
+            private=request.planned_private,
+            diagnostics=messages.diagnostics(found),
+            legacy_type_system=self._planner.legacy(type_name),
+        )
+
+    @_answering
+    def ImportResourceState(self, request: pb.ImportResourceState.Request, context: grpc.ServicerContext) -> Any:
+        """Import."""
+        block = self._block(request.type_name)
+        states = self._lifecycle.import_(request.type_name, request.id, self._config_of(context))
+        return pb.ImportResourceState.Response(
+            imported_resources=[
+                pb.ImportResourceState.ImportedResource(type_name=request.type_name, state=_value(state, block))
+                for state in states
+            ]
+        )
+
+    @_answering
+    def MoveResourceState(self, request: pb.MoveResourceState.Request, context: grpc.ServicerContext) -> Any:
+        """Refuse: no type of this provider takes over another's state. (`moved` within a type never comes here.)"""
+        raise ApiError.because(
+            "Move Resource State Not Supported",
+            f'The "{request.target_type_name}" resource type does not support moving resource state across'
+            " resource types.",
+        )
+
+    # Data sources
+
+    @_answering
+    def ValidateDataResourceConfig(
+        self, request: pb.ValidateDataResourceConfig.Request, context: grpc.ServicerContext
+    ) -> Any:
+        """Check a data source's configuration."""
+        block = self._schema.data_source(request.type_name).block
+        found = self._planner.validate_data(request.type_name, wire.decode(request.config.msgpack, block) or {})
+        return pb.ValidateDataResourceConfig.Response(diagnostics=messages.diagnostics(found))
+
+    @_answering
+    def ReadDataSource(self, request: pb.ReadDataSource.Request, context: grpc.ServicerContext) -> Any:
+        """Read a data source."""
+        block = self._schema.data_source(request.type_name).block
+        config = wire.decode(request.config.msgpack, block) or block.empty()
+        state = self._lifecycle.read_data(request.type_name, config, self._config_of(context))
+        return pb.ReadDataSource.Response(state=_value(state, block))
+
+    def _kept(self, type_name: str, state: State | None) -> State | None:
+        return None if state is None else self._planner.kept(type_name, state)
+
+    def _block(self, type_name: str) -> Block:
+        return self._schema.resource(type_name).block
+
+
+def provider_config(config: State) -> ProviderConfig:
+    """What resources inherit from a provider block; what is not known yet counts as not given."""
+    known = {name: value for name, value in config.items() if value is not None and value is not UNKNOWN}
+    labels = {key: value for key, value in known.get("default_labels", {}).items() if isinstance(value, str)}
+    return ProviderConfig(
+        project=known.get("project"),
+        region=known.get("region"),
+        zone=known.get("zone"),
+        default_labels=labels,
+        add_terraform_attribution_label=known.get("add_terraform_attribution_label", True),
+        terraform_attribution_label_addition_strategy=known.get(
+            "terraform_attribution_label_addition_strategy", "CREATION_ONLY"
+        ),
+        deletion_policy=known.get("deletion_policy"),
+        values=config,
+    )
+
+
+def _value(state: State | None, block: Block) -> pb.DynamicValue:
+    return pb.DynamicValue(msgpack=wire.encode(state, block))

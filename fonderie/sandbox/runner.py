@@ -1,0 +1,191 @@
+"""Run commands with the stand-in in the place of Google.
+
+The stand-in is a process of its own that lives as long as we hold its standard input: when we end, however we end, it
+ends. It leaves no socket (loopback TCP), no lock and no daemon.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from fonderie.core import errors
+from fonderie.core.errors import FonderieError, MissingToolError, StepFailedError
+from fonderie.core.home import home
+
+ROOT = Path(__file__).parents[2]
+PARALLELISM = 100  # a fresh project refuses what starts too early only if it starts: Terraform's usual ten hide that
+_WITHOUT_LOCK = frozenset({"deploy", "apply", "diff", "plan", "destroy"})
+_STARTED_IN_S = 20
+
+
+def default_cloud() -> Path:
+    """The cloud file when none is named."""
+    return home() / "cloud" / "google.sqlite"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of one stand-in; None: as usual."""
+
+    cloud: Path = field(default_factory=default_cloud)
+    schema: Path | None = None
+    facts: Path | None = None
+    established: bool = False
+    projects: Sequence[str] = ()
+    quotas: Sequence[str] = ()
+
+    def arguments(self) -> list[str]:
+        """For the stand-in's own command line."""
+        named = [("--cloud", str(self.cloud)), ("--schema", self.schema), ("--facts", self.facts)]
+        found = [part for name, value in named if value is not None for part in (name, str(value))]
+        found += [part for one in self.projects for part in ("--project", one)]
+        found += [part for one in self.quotas for part in ("--quota", one)]
+        return [*found, "--established"] if self.established else found
+
+
+@dataclass
+class StandIn:
+    """A stand-in that is up."""
+
+    process: subprocess.Popen[str]
+    environment: dict[str, str]
+
+    @property
+    def died(self) -> bool:
+        """Whether it is gone although nobody stopped it."""
+        return self.process.poll() is not None
+
+
+@contextmanager
+def standing_in(options: Options) -> Iterator[StandIn]:
+    """A stand-in, with the environment that commands need. Raises FonderieError when it cannot start."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fonderie.sandbox.process", *options.arguments()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for the command; the stand-in answers it until it has ended
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))},
+    )
+    try:
+        yield StandIn(process, surroundings(options, _answer(process)))
+    finally:
+        _stop(process)
+
+
+def surroundings(options: Options, reattach: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a command: tools of this repository first, state on this machine, nobody called home."""
+    paths = [*_tool_folders(), os.environ.get("PATH", "")]
+    found = {
+        **os.environ,
+        **reattach,
+        "PATH": os.pathsep.join(filter(None, paths)),
+        "FONDERIE_BACKEND": "local",
+        "FONDERIE_SANDBOX": str(options.cloud.absolute()),
+        "CHECKPOINT_DISABLE": "1",
+        "DISABLE_VERSION_CHECK": "1",
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+        "TF_IN_AUTOMATION": "1",
+    }
+    for name in ("TF_CLI_ARGS_apply", "TF_CLI_ARGS_destroy", "TF_CLI_ARGS_plan"):
+        found[name] = f"-parallelism={PARALLELISM} {os.environ.get(name, '')}".strip()
+    config = found.get("TF_CLI_CONFIG_FILE")
+    if (config and not Path(config).is_file()) or (not config and not Path("~/.terraformrc").expanduser().is_file()):
+        found["TF_CLI_CONFIG_FILE"] = os.devnull
+    return found
+
+
+def run(command: Sequence[str], options: Options) -> int:
+    """Run a command, with the stand-in; signals reach it. The code it ended with.
+
+    Raises MissingToolError for a command that is not there, StepFailedError when the stand-in died in the middle.
+    """
+    with standing_in(options) as up:
+        arguments = _completed(command)
+        try:
+            child = subprocess.Popen(arguments, env=up.environment)
+        except FileNotFoundError as error:
+            raise MissingToolError(f"there is no command {arguments[0]}", hint="`make setup` installs ours") from error
+        except PermissionError as error:
+            raise MissingToolError(f"{arguments[0]} cannot be executed") from error
+        with _forwarding(child):
+            code = child.wait()
+        if up.died:
+            raise StepFailedError(
+                f"the stand-in died while `{' '.join(command)}` ran",
+                where=options.cloud,
+                hint="what it had made is in the cloud file; run the command again to go on",
+            )
+    return code if code >= 0 else 128 - code
+
+
+def _completed(command: Sequence[str]) -> list[str]:
+    """`cdktf deploy` asks the registry for a lock file unless it is told not to."""
+    words = list(command)
+    name = Path(words[0]).name
+    at = words.index("cdktf") if name in ("npx", "exec") and "cdktf" in words else 0
+    if Path(words[at]).name in ("cdktf", "cdktn") and len(words) > at + 1 and words[at + 1] in _WITHOUT_LOCK:
+        words.append("--skip-provider-lock")
+    return words
+
+
+def _tool_folders() -> list[str]:
+    folders = []
+    for root in dict.fromkeys([Path.cwd(), ROOT]):
+        folders += [root / "node_modules" / ".bin", root / ".venv" / "bin"]
+    return [str(folder) for folder in folders if folder.is_dir()]
+
+
+def _answer(process: subprocess.Popen[str]) -> dict[str, str]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    try:
+        answer: dict[str, Any] = json.loads(line)
+    except ValueError as error:
+        code = process.wait(timeout=_STARTED_IN_S)
+        raise StepFailedError(f"the stand-in did not start: it ended with code {code}") from error
+    if "environment" in answer:
+        return dict(answer["environment"])
+    kind = getattr(errors, str(answer.get("error")), FonderieError)
+    raise kind(answer["what"], where=answer.get("where"), hint=answer.get("hint"))
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):
+        process.stdin.close()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+@contextmanager
+def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Signals that reach us reach the command. Ctrl-C at a terminal reaches it by itself."""
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        if number != signal.SIGINT or not sys.stdin.isatty():
+            with suppress(ProcessLookupError):
+                child.send_signal(number)
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, forward) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""The Terraform command line and its plans, as typed values."""

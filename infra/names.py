@@ -1,0 +1,335 @@
+"""Every name, e-mail and resource path, computed from settings: `names.bucket(env, names.Bucket.MODELS)`.
+
+Stacks meet here and nowhere else: Google's names are deterministic, so a stack can name what another stack creates
+without reading its state, and can be planned before the other exists. Names begin with the environment, so a reader of
+a preview knows at once where a thing belongs; those that are global on Google begin with the project.
+"""
+
+from __future__ import annotations
+
+import zlib
+from enum import StrEnum
+
+from infra.settings import Environment
+
+PODS_RANGE = "pods"
+SERVICES_RANGE = "services"
+NODE_TAG = "node"
+FLIGHTS_TABLE = "flights"
+PREDICTIONS_TABLE = "predictions"
+DRIFT_TABLE = "drift"
+RETRAIN = "retrain"
+LOCAL_STATE = "../../../.fonderie/state/{}.tfstate"  # seen from cdktf.out/stacks/STACK
+ENTITY_COLUMN = "flight_id"
+POOL_LABEL = "fonderie.dev/pool"  # on nodes, and the key of the pipelines pool's taint
+
+
+class Stack(StrEnum):
+    """The stacks of an environment, longest life first; each may name what those before it create."""
+
+    BOOTSTRAP = "bootstrap"
+    FOUNDATION = "foundation"
+    DATA = "data"
+    RUNTIME = "runtime"
+    DELIVERY = "delivery"
+
+
+class Identity(StrEnum):
+    """Who acts. An identity is a service account without keys."""
+
+    PLAN = "plan"
+    APPLY = "apply"
+    BUILDER = "builder"
+    PIPELINES = "pipelines"
+    SERVING = "serving"
+    MONITORING = "monitoring"
+    NODES = "nodes"
+    SCHEDULER = "scheduler"
+    RETRAIN = "retrain"
+
+
+class Agent(StrEnum):
+    """Google's own service agents that we grant something to; the value is the API they act for.
+
+    Source: Google's "service agents" reference.
+    """
+
+    STORAGE = "storage.googleapis.com"
+    BIGQUERY = "bigquery.googleapis.com"
+    ARTIFACT_REGISTRY = "artifactregistry.googleapis.com"
+    SECRET_MANAGER = "secretmanager.googleapis.com"
+    PUBSUB = "pubsub.googleapis.com"
+    COMPUTE = "compute.googleapis.com"
+    CONTAINER = "container.googleapis.com"
+    AIPLATFORM = "aiplatform.googleapis.com"
+    CLOUD_BUILD = "cloudbuild.googleapis.com"
+    EVENTARC = "eventarc.googleapis.com"
+    GKE_HUB = "gkehub.googleapis.com"
+
+
+# These exist on demand only: `fonderie bootstrap` asks for them once the APIs are enabled.
+AGENTS_ON_DEMAND = (
+    Agent.BIGQUERY,
+    Agent.ARTIFACT_REGISTRY,
+    Agent.SECRET_MANAGER,
+    Agent.PUBSUB,
+    Agent.CLOUD_BUILD,
+    Agent.EVENTARC,
+    Agent.GKE_HUB,
+)
+
+
+class Key(StrEnum):
+    """Encryption keys, one a kind of data: each can be rotated and withdrawn alone."""
+
+    STATE = "state"
+    DATA = "data"
+    CLUSTER = "cluster"
+    SECRETS = "secrets"
+
+
+class Bucket(StrEnum):
+    """Buckets; the state's is the bootstrap's, the others are the data stack's."""
+
+    STATE = "state"
+    RAW = "raw"
+    MODELS = "models"
+    PIPELINE_ROOT = "pipeline-root"
+    TEMPLATES = "templates"
+
+
+class Dataset(StrEnum):
+    """BigQuery datasets."""
+
+    FLIGHTS = "flights"
+    FEATURES = "features"
+    MONITORING = "monitoring"
+
+
+class Secret(StrEnum):
+    """Secrets; their values are put in by people, never by Terraform."""
+
+    GIT_TOKEN = "git-token"
+
+
+def stack(env: Environment, name: Stack) -> str:
+    """Id of a stack, for example `dev-data`."""
+    return f"{env.name}-{name}"
+
+
+def resource(env: Environment, what: str) -> str:
+    """Name of anything whose name needs to be unique in its project only."""
+    return f"{env.name}-{what}"
+
+
+def email(env: Environment, who: Identity) -> str:
+    """E-mail of an identity's service account."""
+    return f"{account_id(env, who)}@{env.project_id}.iam.gserviceaccount.com"
+
+
+def account_id(env: Environment, who: Identity) -> str:
+    """Account id of an identity: 6 to 30 characters."""
+    return f"{env.name}-{who}"
+
+
+def member(env: Environment, who: Identity) -> str:
+    """An identity as a member of a policy."""
+    return f"serviceAccount:{email(env, who)}"
+
+
+def account_path(env: Environment, who: Identity) -> str:
+    """Resource path of an identity's service account."""
+    return f"projects/{env.project_id}/serviceAccounts/{email(env, who)}"
+
+
+def custom_role(env: Environment, who: Identity) -> str:
+    """Id of the custom role of an identity: letters, digits, underscores and dots."""
+    return f"{env.name}_{who}"
+
+
+def agent_email(env: Environment, who: Agent) -> str:
+    """E-mail of a service agent of the environment's project."""
+    number = env.project_number
+    match who:
+        case Agent.STORAGE:
+            return f"service-{number}@gs-project-accounts.iam.gserviceaccount.com"
+        case Agent.BIGQUERY:
+            return f"bq-{number}@bigquery-encryption.iam.gserviceaccount.com"
+        case Agent.COMPUTE:
+            return f"service-{number}@compute-system.iam.gserviceaccount.com"
+        case Agent.CONTAINER:
+            return f"service-{number}@container-engine-robot.iam.gserviceaccount.com"
+        case _:
+            return f"service-{number}@gcp-sa-{who.removesuffix('.googleapis.com')}.iam.gserviceaccount.com"
+
+
+def agent(env: Environment, who: Agent) -> str:
+    """A service agent as a member of a policy."""
+    return f"serviceAccount:{agent_email(env, who)}"
+
+
+def identity_pool(env: Environment) -> str:
+    """Id of the workload identity pool: 4 to 32 characters, blocked for 30 days once deleted."""
+    return resource(env, "git")
+
+
+def identity_provider(env: Environment) -> str:
+    """Id of the Git host's provider within the pool."""
+    return resource(env, "github")
+
+
+def identity_pool_path(env: Environment) -> str:
+    """Resource path of the workload identity pool; by number, as tokens name it."""
+    return f"projects/{env.project_number}/locations/global/workloadIdentityPools/{identity_pool(env)}"
+
+
+def workload_pool(env: Environment) -> str:
+    """Where Kubernetes' service accounts become identities of Google's; exists once the first cluster does."""
+    return f"{env.project_id}.svc.id.goog"
+
+
+def network(env: Environment) -> str:
+    """Name of the VPC."""
+    return resource(env, "network")
+
+
+def network_path(env: Environment) -> str:
+    """Resource path of the VPC."""
+    return f"projects/{env.project_id}/global/networks/{network(env)}"
+
+
+def subnet(env: Environment) -> str:
+    """Name of the subnet."""
+    return resource(env, "nodes")
+
+
+def subnet_path(env: Environment) -> str:
+    """Resource path of the subnet."""
+    return f"projects/{env.project_id}/regions/{env.region}/subnetworks/{subnet(env)}"
+
+
+def cluster(env: Environment) -> str:
+    """Name of the GKE cluster: at most 40 characters."""
+    return resource(env, "cluster")
+
+
+def topic(env: Environment, what: str) -> str:
+    """Name of a topic."""
+    return resource(env, what)
+
+
+def topic_path(env: Environment, what: str) -> str:
+    """Resource path of a topic."""
+    return f"projects/{env.project_id}/topics/{topic(env, what)}"
+
+
+def vertex_url(env: Environment, collection: str) -> str:
+    """Address of a collection of Vertex AI's REST API, in the environment's region."""
+    parent = f"projects/{env.project_id}/locations/{env.region}"
+    return f"https://{env.region}-aiplatform.googleapis.com/v1/{parent}/{collection}"
+
+
+def trigger_url(env: Environment, what: str) -> str:
+    """Address that runs a trigger of Cloud Build."""
+    parent = f"projects/{env.project_id}/locations/{env.region}"
+    return f"https://cloudbuild.googleapis.com/v1/{parent}/triggers/{resource(env, what)}:run"
+
+
+def connection(env: Environment) -> str:
+    """Name of Cloud Build's connection to the Git host."""
+    return resource(env, "git")
+
+
+def endpoint_id(env: Environment, model: str) -> str:
+    """Numeric id of a model's endpoint, as Vertex AI wants: ten digits, the first not zero; the same for ever."""
+    return str(10**9 + zlib.crc32(f"{env.name}/{model}".encode()))
+
+
+def endpoint_path(env: Environment, model: str) -> str:
+    """Resource path of a model's endpoint."""
+    return f"projects/{env.project_id}/locations/{env.region}/endpoints/{endpoint_id(env, model)}"
+
+
+def feature_group(env: Environment) -> str:
+    """Id of the feature group over the flights' features: lower-case letters, digits and underscores, at most 60."""
+    return f"{env.name}_{FLIGHTS_TABLE}"
+
+
+def bucket(env: Environment, which: Bucket) -> str:
+    """Names of buckets are global, so they begin with the project: at most 30 + 8 + 13 + 2 = 53 of 63 characters."""
+    project = env.project_id.removesuffix(f"-{env.name}")
+    return f"{project}-{env.name}-{which}"
+
+
+def key_ring(env: Environment) -> str:
+    """Name of the key ring: it can never be deleted, so never made twice."""
+    return resource(env, "fonderie")
+
+
+def key_path(env: Environment, which: Key) -> str:
+    """Resource path of a key."""
+    ring = f"projects/{env.project_id}/locations/{env.region}/keyRings/{key_ring(env)}"
+    return f"{ring}/cryptoKeys/{which}"
+
+
+def customer_key(env: Environment, which: Key) -> str | None:
+    """Resource path of the key to encrypt with, or None where the environment leaves that to Google."""
+    return key_path(env, which) if env.customer_keys else None
+
+
+def images(env: Environment) -> str:
+    """Id of the Docker registry."""
+    return resource(env, "images")
+
+
+def images_url(env: Environment) -> str:
+    """Address of the Docker registry, to which `/name:tag` or `/name@digest` is added."""
+    return f"{env.region}-docker.pkg.dev/{env.project_id}/{images(env)}"
+
+
+def dataset(env: Environment, which: Dataset) -> str:
+    """Id of a BigQuery dataset: letters, digits and underscores."""
+    return f"{env.name}_{which}"
+
+
+def table_path(env: Environment, which: Dataset, table: str) -> str:
+    """A BigQuery table as Vertex AI names it: `bq://project.dataset.table`."""
+    return f"bq://{env.project_id}.{dataset(env, which)}.{table}"
+
+
+def secret(env: Environment, which: Secret) -> str:
+    """Id of a secret."""
+    return resource(env, which)
+
+
+def secret_version(env: Environment, which: Secret) -> str:
+    """Resource path of a secret's latest version."""
+    return f"projects/{env.project_id}/secrets/{secret(env, which)}/versions/latest"
+
+
+def template(model: str, pipeline: str, sha256: str) -> str:
+    """Name of a compiled pipeline's object: by content, so that another content is another object."""
+    return f"{pipeline}/{model}-{sha256[:16]}.json"
+
+
+RUNS = "runs"
+
+
+def pipeline_root(env: Environment) -> str:
+    """Where runs on Vertex AI leave their artefacts, which expire."""
+    return f"gs://{bucket(env, Bucket.PIPELINE_ROOT)}/{RUNS}"
+
+
+def registry_location(env: Environment) -> str:
+    """The registry of models, as tasks are told it (`ml.registry.open_registry`)."""
+    return f"vertex://{env.project_id}/{env.region}/{bucket(env, Bucket.MODELS)}?image={env.images.serving}"
+
+
+def data_location(env: Environment) -> str:
+    """The months of flights, as tasks are told them (`ml.datasets.origins.open_origin`)."""
+    return f"bigquery://{env.project_id}/{env.region}/{dataset(env, Dataset.FLIGHTS)}"
+
+
+def monitoring_history(env: Environment) -> str:
+    """Folder of the monitor's records, as Vertex AI mounts the bucket into a task; they do not expire."""
+    return f"/gcs/{bucket(env, Bucket.PIPELINE_ROOT)}/monitoring"

@@ -1,0 +1,1 @@
+"""Scores on held-out rows, their intervals, and the gate."""

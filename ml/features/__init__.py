@@ -1,0 +1,1 @@
+"""Features: the catalogue, their definitions, lookups, queries and tables."""

@@ -1,0 +1,1 @@
+"""A model's TOML file, section by section."""

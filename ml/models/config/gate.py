@@ -1,0 +1,55 @@
+"""[gate]: what a challenger must show to become champion."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from ml.models.config.section import Fraction, Positive, Section
+
+
+class Metric(StrEnum):
+    """What a model is judged by. `mae` and `rmse` in the target's unit; the others without one."""
+
+    MAE = "mae"
+    RMSE = "rmse"
+    ROC_AUC = "roc_auc"
+    LOG_LOSS = "log_loss"
+
+    @property
+    def higher_is_better(self) -> bool:
+        """True for scores, false for errors."""
+        return self is Metric.ROC_AUC
+
+    def better(self, value: float, other: float) -> bool:
+        """Is `value` strictly better than `other`?"""
+        return value > other if self.higher_is_better else value < other
+
+
+class Gate(Section):
+    """The conditions of a promotion; all of them must hold, and an unknown one holds never."""
+
+    metric: Metric = Field(description="what decides; the others are reported")
+    floor: float = Field(description="no worse than this, absolutely")
+    ceiling: float = Field(description="better than this is too good to be true: a leaked label")
+    min_gain: Fraction = Field(description="better than the champion by this share of the champion's value")
+    slice_tolerance: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        description="categorical feature -> how much worse one of its slices may be, as a share of the champion's value"
+    )
+    min_rows: Positive = Field(description="rows held out, at least")
+    min_slice_rows: Positive = Field(description="smaller slices are pooled, so that every row is judged")
+    bootstrap_samples: Positive = Field(default=200, description="for the confidence intervals")
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """The features whose values are the slices."""
+        return tuple(self.slice_tolerance)
+
+    @model_validator(mode="after")
+    def _ceiling_is_better_than_floor(self) -> Gate:
+        if not self.metric.better(self.ceiling, self.floor):
+            direction = "above" if self.metric.higher_is_better else "below"
+            raise ValueError(f"ceiling = {self.ceiling} must be {direction} floor = {self.floor} for {self.metric}")
+        return self

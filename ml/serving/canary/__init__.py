@@ -1,0 +1,1 @@
+"""A challenger earns its traffic."""

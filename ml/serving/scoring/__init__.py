@@ -1,0 +1,1 @@
+"""A version compiled for answers: schema, encoder, engines."""

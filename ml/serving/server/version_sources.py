@@ -1,0 +1,98 @@
+"""Where the versions of a serving process come from, and how it notices that another one is champion."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from fonderie.core.errors import BadInputError
+from fonderie.google.metadata import fetch
+from ml.serving.canary.canary import Canary
+from ml.serving.scoring.compiled_version import Served, load_version
+
+
+class Source(Protocol):
+    """The versions of one model."""
+
+    def champion(self) -> str:
+        """The champion's version, cheaply. Raises FonderieError."""
+
+    def load(self, version: str, /) -> Served:
+        """That version, checked. Raises FonderieError."""
+
+
+@dataclass(frozen=True)
+class RegistrySource:
+    """A registry's: `champion` follows its alias."""
+
+    model: str
+    location: str = ""
+    max_instances: int = 1000
+
+    def champion(self) -> str:
+        """See Source."""
+        from ml.registry import open_registry
+
+        number = open_registry(self.model, self.location).aliases().champion
+        if number is None:
+            raise BadInputError(f"{self.model} has no champion", hint=f"fonderie run training --model {self.model}")
+        return str(number)
+
+    def load(self, version: str) -> Served:
+        """See Source."""
+        from ml.registry import open_registry
+
+        found = open_registry(self.model, self.location).get(int(version))
+        return load_version(found.folder, version=version, model=self.model, max_instances=self.max_instances)
+
+    def promote(self, canary: Canary) -> None:
+        """Make the challenger of a canary champion, if the champion is still the one it was compared with.
+
+        Raises ConflictError when it is not.
+        """
+        from ml.registry import open_registry
+
+        registry = open_registry(self.model, self.location)
+        number = int(canary.challenger)
+        if registry.aliases().champion != number:
+            now = datetime.now(UTC)
+            registry.promote(number, int(canary.champion), reason=f"canary: {canary.reason}", who="canary", now=now)
+
+
+@dataclass(frozen=True)
+class UriSource:
+    """One version in a folder or under gs://, as Vertex AI gives it; it never changes."""
+
+    uri: str
+    model: str = ""
+    max_instances: int = 1000
+
+    def champion(self) -> str:
+        """See Source."""
+        return ""
+
+    def load(self, _: str) -> Served:
+        """See Source; which version it is, its record says."""
+        with tempfile.TemporaryDirectory(prefix="version-") as scratch:
+            folder = fetch(self.uri, Path(scratch))
+            return load_version(
+                folder, version=recorded_version(folder), model=self.model or None, max_instances=self.max_instances
+            )
+
+
+class _Record(msgspec.Struct):
+    version: int
+
+
+def recorded_version(folder: Path) -> str:
+    """The number in the version's record; "0" for a folder without one."""
+    path = folder / "model_record.json"
+    try:
+        return str(msgspec.json.decode(path.read_bytes(), type=_Record).version)
+    except (OSError, msgspec.MsgspecError):
+        return "0"

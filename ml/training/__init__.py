@@ -1,0 +1,1 @@
+"""A challenger from rows, and the artefact that is kept of it."""

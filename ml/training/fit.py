@@ -1,0 +1,75 @@
+"""A challenger from rows: gradient boosting in a scikit-learn Pipeline that holds every row-level transform."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OrdinalEncoder
+
+from fonderie.core.errors import BadDataError
+from ml.models import ModelConfig, TaskKind
+
+MAX_CATEGORIES = 255
+"""Of one feature: what scikit-learn's histogram gradient boosting can bin."""
+
+
+def build_pipeline(config: ModelConfig) -> Pipeline:
+    """Not fitted. Unknown categories at prediction time are read as missing, which the trees handle natively."""
+    encoder = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan, dtype=np.float64
+    )
+    columns = ColumnTransformer(
+        [
+            ("categorical", encoder, list(config.features.categorical)),
+            ("numeric", "passthrough", list(config.features.numeric)),
+        ],
+        verbose_feature_names_out=False,
+    )
+    boosting = HistGradientBoostingRegressor if config.task is TaskKind.REGRESSION else HistGradientBoostingClassifier
+    trees = boosting(
+        **dict(config.training.hyperparameters),
+        categorical_features=list(range(len(config.features.categorical))) or None,
+        early_stopping=False,
+        random_state=config.training.seed,
+    )
+    return Pipeline([("columns", columns), ("trees", trees)])
+
+
+def fit(config: ModelConfig, rows: pa.Table) -> Pipeline:
+    """Train on a table with the model's features and `target`. The same rows and seed give the same predictions.
+
+    Raises BadDataError: a category too many, or one class only.
+    """
+    for name in config.features.categorical:
+        count = len(rows[name].unique())
+        if count > MAX_CATEGORIES:
+            raise BadDataError(
+                f"{count} categories, {MAX_CATEGORIES} at most", where=f"feature {name}", hint="group the rare ones"
+            )
+    target = rows["target"].to_numpy()
+    if config.task is TaskKind.CLASSIFICATION and len(np.unique(target)) < 2:
+        raise BadDataError("the training rows are all of one class", where="target", hint="a longer window_months")
+    return build_pipeline(config).fit(frame(rows, config.features.names), target)
+
+
+def frame(rows: pa.Table, features: tuple[str, ...] | list[str]) -> pd.DataFrame:
+    """The features as the pipeline reads them: float64 and strings, in this order. Raises BadDataError."""
+    missing = [name for name in features if name not in rows.column_names]
+    if missing:
+        raise BadDataError(f"features missing: {', '.join(missing)}", where="rows")
+    made: pd.DataFrame = rows.select(list(features)).to_pandas()
+    return made
+
+
+def predict(pipeline: Any, rows: pd.DataFrame | NDArray[np.float64]) -> NDArray[np.float64]:
+    """One number a row: the target's unit, or the probability of the positive class."""
+    if hasattr(pipeline, "predict_proba"):
+        return np.asarray(pipeline.predict_proba(rows)[:, 1], dtype=np.float64)
+    return np.asarray(pipeline.predict(rows), dtype=np.float64)

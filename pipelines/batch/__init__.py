@@ -1,0 +1,1 @@
+"""The batch pipeline: definition, steps, and its run."""

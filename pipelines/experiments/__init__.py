@@ -1,0 +1,1 @@
+"""Hyper-parameters side by side."""

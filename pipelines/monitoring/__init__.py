@@ -1,0 +1,1 @@
+"""The monitoring pipeline: definition, components, steps, and one turn of the loop."""

@@ -1,0 +1,1 @@
+"""The training pipeline: definition, components, steps, and its runs."""

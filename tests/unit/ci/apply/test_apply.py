@@ -1,0 +1,211 @@
+"""Apply, with the real Terraform on its built-in resource: it needs no provider and no cloud."""
+
+import json
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from ci.apply import journal
+from ci.apply.apply import Applier, refuse_losses
+from ci.lifecycle.deploy import Stack
+from ci.preview.build.preview import record_path
+from ci.preview.fingerprint import PlanRecord
+from fonderie.core.errors import BadInputError, ConflictError, RefusedError, StepFailedError
+from fonderie.terraform.plan import Action
+from tests.unit.ci.preview.plans import change, preview
+
+GATE = 'test -f "$GATE" || exit 1'
+
+
+class World:
+    """Two stacks of an environment, whose configuration a test can change."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.gate = root / "gate"
+        self.write("data", {"bucket": {"input": "one"}})
+        self.write("runtime", {"cluster": {"input": '${sensitive("hunter2")}'}})
+
+    def write(self, name, resources):
+        folder = self.root / "out" / f"dev-{name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        backend = {"local": {"path": f"../../state/{name}.tfstate"}}
+        body = {"terraform": {"backend": backend}} | ({"resource": {"terraform_data": resources}} if resources else {})
+        (folder / "cdk.tf.json").write_text(json.dumps(body))
+
+    @property
+    def applier(self):
+        variables = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "GATE": str(self.gate)}
+        stacks = [Stack(f"dev-{name}", self.root / "out" / f"dev-{name}") for name in ("data", "runtime")]
+        return Applier("dev", variables, lambda _: stacks)
+
+    def reviewed(self):
+        """The hash a reviewer sees now."""
+        return self.applier.preview()[1].hash
+
+    def state(self, name):
+        path = self.root / "state" / f"{name}.tfstate"
+        return json.loads(path.read_text())["resources"] if path.exists() else []
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.setenv("FONDERIE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    return World(tmp_path)
+
+
+def test_what_was_reviewed_is_applied_and_then_there_is_nothing_to_do(world):
+    identity = world.reviewed()
+    assert world.applier.apply(identity).counts() == {Action.CREATE: 2}
+    assert len(world.state("data")) == len(world.state("runtime")) == 1
+    assert world.applier.apply(identity).empty
+
+
+def test_the_hash_of_an_unchanged_plan_is_the_same_each_time(world):
+    assert world.reviewed() == world.reviewed()
+
+
+@pytest.mark.parametrize(
+    ("stack", "resources", "said"),
+    [
+        ("data", {"bucket": {"input": "two"}}, "dev-data terraform_data.bucket: input"),
+        ("data", {"bucket": {"input": "one"}, "more": {}}, "not reviewed: dev-data terraform_data.more would be added"),
+        ("data", {}, "not any more: dev-data terraform_data.bucket was to be added"),
+        ("runtime", {"cluster": {"input": '${sensitive("hunter3")}'}}, "dev-runtime terraform_data.cluster: input"),
+    ],
+    ids=["a value", "one more", "one less", "a sensitive value"],
+)
+def test_a_plan_that_changed_since_the_review_is_refused_in_words(world, stack, resources, said):
+    identity = world.reviewed()
+    world.write(stack, resources)
+    with pytest.raises(ConflictError) as caught:
+        world.applier.apply(identity)
+    assert said in str(caught.value)
+    assert "hunter" not in str(caught.value)
+    assert world.state("data") == world.state("runtime") == []
+
+
+def test_a_state_that_moved_on_since_the_review_is_refused(world):
+    world.applier.apply(world.reviewed())
+    world.write("data", {"bucket": {"input": "two"}})
+    stale = world.reviewed()
+    world.write("data", {"bucket": {"input": "three"}})
+    world.applier.apply(world.reviewed())
+    world.write("data", {"bucket": {"input": "two"}})
+    with pytest.raises(ConflictError, match="not what was reviewed"):
+        world.applier.apply(stale)
+
+
+@pytest.mark.parametrize("identity", ["", "p-1", "p-" + "g" * 20, "../../etc/passwd", "p-" + "0" * 21])
+def test_what_is_no_hash_is_refused(world, identity):
+    with pytest.raises(BadInputError, match="no plan's hash"):
+        world.applier.apply(identity)
+
+
+def test_a_hash_nobody_reviewed_is_refused_and_says_what_would_happen(world):
+    with pytest.raises(ConflictError, match=r"would change now: dev-data terraform_data\.bucket added"):
+        world.applier.apply("p-" + "0" * 20)
+
+
+def test_a_forged_record_of_the_review_does_not_open_the_door(world):
+    forged = "p-" + "0" * 20
+    now = world.applier.preview()[1]
+    path = record_path(forged)
+    path.write_text(now.model_copy(update={"hash": forged}).model_dump_json())
+    with pytest.raises(ConflictError, match="record of the reviewed plan was changed"):
+        world.applier.apply(forged)
+
+
+def broken(world):
+    """A world whose second stack fails until its gate is open; the hash that was reviewed."""
+    provisioner = [{"local-exec": [{"command": GATE}]}]
+    world.write(
+        "runtime", {"first": {}, "second": {"depends_on": ["terraform_data.first"], "provisioner": provisioner}}
+    )
+    identity = world.reviewed()
+    with pytest.raises(StepFailedError):
+        world.applier.apply(identity)
+    assert len(world.state("data")) == 1
+    return identity
+
+
+def test_an_apply_that_failed_goes_on_under_the_same_hash(world):
+    identity = broken(world)
+    world.gate.touch()
+    world.applier.apply(identity)
+    assert len(world.state("runtime")) == 2
+    assert world.applier.apply(identity).empty
+
+
+def test_going_on_with_something_that_was_not_reviewed_is_refused(world):
+    identity = broken(world)
+    world.write("data", {"bucket": {"input": "something else"}})
+    world.gate.touch()
+    with pytest.raises(ConflictError, match="what is left is not what was reviewed"):
+        world.applier.apply(identity)
+
+
+def test_a_tampered_journal_is_not_gone_on_with(world):
+    identity = broken(world)
+    world.write("data", {"bucket": {"input": "something else"}})
+    now = world.applier.preview()[1]
+    journal.begin(PlanRecord(environment="dev", hash=identity, changes=now.changes), ())
+    world.gate.touch()
+    with pytest.raises(ConflictError):
+        world.applier.apply(identity)
+
+
+def test_one_apply_at_a_time(world):
+    identity = world.reviewed()
+    with journal.alone("dev"), pytest.raises(ConflictError, match="another process"):
+        world.applier.apply(identity)
+
+
+def test_plan_files_are_private_and_removed(world, tmp_path):
+    modes = []
+
+    def look(_):
+        modes.extend(stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "scratch").glob("fonderie-plans-*"))
+
+    applier = world.applier
+    watching = Applier(applier.environment, applier.variables, applier.stacks_of, look)
+    watching.apply(world.reviewed())
+    assert set(modes) == {0o700}
+    assert list((tmp_path / "scratch").glob("fonderie-plans-*")) == []
+
+
+def test_a_plan_that_fails_applies_nothing(world):
+    identity = world.reviewed()
+    world.write("runtime", {"cluster": {"no_such_argument": 1}})
+    with pytest.raises(StepFailedError) as caught:
+        world.applier.apply(identity)
+    assert caught.value.hint == "nothing was applied"
+    assert world.state("data") == []
+
+
+BUCKET = change("google_storage_bucket.models", "delete", {"name": "m"})
+
+
+def test_a_stateful_loss_is_refused_by_name():
+    with pytest.raises(RefusedError, match=r"google_storage_bucket\.models destroyed: every object") as caught:
+        refuse_losses(preview(BUCKET).losses, ())
+    assert "--allow-destroy models" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["models", "google_storage_bucket.models"])
+def test_a_stateful_loss_that_is_named_is_let_through(name):
+    refuse_losses(preview(BUCKET).losses, [name])
+
+
+def test_another_name_does_not_let_it_through():
+    with pytest.raises(RefusedError):
+        refuse_losses(preview(BUCKET).losses, ["model", "google_storage_bucket"])
+
+
+def test_what_holds_nothing_may_go():
+    refuse_losses(preview(change("google_project_service.x", "delete", {})).losses, ())

@@ -1,0 +1,75 @@
+import subprocess
+
+import pytest
+
+from ci.promote import prepare, promotion
+from fonderie.core.errors import BadInputError, ConflictError
+
+OLD, NEW = ("sha256:" + digit * 64 for digit in "ab")
+
+
+def settings(digest, project):
+    images = "\n".join(
+        f'{name} = "europe-docker.pkg.dev/{project}/images/{name}@{digest}"' for name in ("pipelines", "serving")
+    )
+    return f"# words that stay\nregion = 'europe-west1'\n\n[images]\n{images}\n"
+
+
+@pytest.fixture
+def repository(tmp_path):
+    folder = tmp_path / "infra" / "environments"
+    folder.mkdir(parents=True)
+    (folder / "dev.toml").write_text(settings(NEW, "acme-dev"))
+    (folder / "staging.toml").write_text(settings(OLD, "acme-staging"))
+    for arguments in (["init", "-q", "-b", "main"], ["config", "user.email", "a@b.c"], ["config", "user.name", "a"],
+                      ["add", "-A"], ["commit", "-q", "-m", "first"]):  # fmt: skip
+        subprocess.run(["git", "-C", tmp_path, *arguments], check=True)
+    return tmp_path
+
+
+def git(folder, *arguments):
+    return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_digest_moves_and_the_registry_stays(repository):
+    made = promotion("dev", "staging", repository)
+    assert [(move.image, move.before, move.after) for move in made.moves] == [
+        ("pipelines", OLD, NEW),
+        ("serving", OLD, NEW),
+    ]
+    assert made.text == settings(NEW, "acme-staging")
+
+
+def test_the_commit_is_on_a_branch_of_its_own_and_the_working_copy_is_not_touched(repository):
+    made = promotion("dev", "staging", repository)
+    commit = prepare(made, repository)
+    assert git(repository, "rev-parse", made.branch) == commit
+    assert git(repository, "show", f"{commit}:infra/environments/staging.toml") == made.text.strip()
+    assert git(repository, "status", "--porcelain") == ""
+    assert git(repository, "branch", "--show-current") == "main"
+    assert git(repository, "log", "-1", "--format=%s", made.branch) == "Promote pipelines, serving from dev to staging"
+
+
+def test_the_same_promotion_twice_is_refused(repository):
+    made = promotion("dev", "staging", repository)
+    prepare(made, repository)
+    with pytest.raises(ConflictError, match="there already"):
+        prepare(made, repository)
+
+
+def test_nothing_to_promote(repository):
+    (repository / "infra/environments/staging.toml").write_text(settings(NEW, "acme-staging"))
+    assert promotion("dev", "staging", repository).moves == ()
+
+
+@pytest.mark.parametrize(("source", "target"), [("dev", "dev"), ("dev", "nowhere"), ("../x", "dev")])
+def test_environments_that_cannot_be(repository, source, target):
+    with pytest.raises(BadInputError):
+        promotion(source, target, repository)
+
+
+@pytest.mark.parametrize("text", ["[images", "region = 'x'", "[images]\npipelines = 'a/b:latest'"])
+def test_settings_that_cannot_be_promoted_to(repository, text):
+    (repository / "infra/environments/staging.toml").write_text(text)
+    with pytest.raises(BadInputError):
+        promotion("dev", "staging", repository)

@@ -1,0 +1,54 @@
+"""Step 5 of the demo, whole: a server process, two canaries, a rollback."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from sklearn.pipeline import Pipeline
+
+from fonderie.core.errors import StepFailedError
+from fonderie.demo.rehearsal import demonstrate
+from fonderie.demo.server_process import server_process
+from fonderie.demo.serving_sections import sections
+from ml.models import load_model
+from ml.registry import open_registry
+from ml.reports.page import page
+from ml.serving.canary.canary import Status
+from tests.unit.ml.serving.versions import add_version
+
+
+@pytest.mark.e2e
+def test_the_demonstration_serves_promotes_aborts_and_rolls_back(
+    pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FONDERIE_HOME", str(tmp_path))
+    registry = open_registry("air_time")
+    add_version(registry, pipeline, tmp_path / "scratch", "first")
+    said: list[str] = []
+
+    demo = demonstrate(load_model("air_time"), registry, tmp_path / "registry", seconds=0.5, say=said.append)
+
+    assert demo.failed == 0
+    assert demo.single.requests > 100
+    assert [step.percent for step in demo.good.steps] == [0, 5, 25]
+    assert demo.good.status is Status.PROMOTED
+    assert demo.bad.status is Status.ABORTED
+    assert "disagreement" in demo.bad.reason
+    assert (demo.rollback.before, demo.rollback.after) == (2, 1)
+    assert registry.aliases().champion == 1
+    assert len(said) == 5
+    html = page("Serving", sections(demo))
+    assert html.count("<svg") >= 4
+    assert "proven worse" in html
+
+
+def test_a_server_that_does_not_start_says_why(version: Path, tmp_path: Path) -> None:
+    shutil.copytree(version, tmp_path / "v")
+    (tmp_path / "v/serving-trees.npz").write_bytes(b"")
+
+    with pytest.raises(StepFailedError) as failed, server_process(AIP_STORAGE_URI=str(tmp_path / "v")):
+        pass
+
+    assert "truncated or changed" in (failed.value.hint or "")

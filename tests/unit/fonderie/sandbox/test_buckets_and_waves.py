@@ -1,0 +1,70 @@
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from fonderie.core.errors import BadInputError
+from fonderie.sandbox.cloud.buckets import Blob, Buckets
+from fonderie.sandbox.lifecycle.settling import Waves
+
+
+def test_checksums_are_those_of_cloud_storage() -> None:
+    blob = Blob.of(b'{"a":1}')
+    assert (blob.md5.hex(), blob.crc32c_base64) == ("bb6cb5c68df4652941caf652a366f2d8", "z/fVag==")
+
+
+def test_objects_are_files_that_others_can_read_and_write(tmp_path: Path) -> None:
+    buckets = Buckets(tmp_path / "google.sqlite")
+    buckets.make("b")
+    buckets.write("b", "runs/1/model.json", b"{}")
+    (tmp_path / "google.buckets" / "b" / "by-hand.txt").write_text("x")
+    assert buckets.objects("b") == ["by-hand.txt", "runs/1/model.json"]
+    buckets.delete("b", "runs/1/model.json")
+    assert not (tmp_path / "google.buckets" / "b" / "runs").exists()
+    assert buckets.read("b", "runs/1/model.json") is None
+
+
+@pytest.mark.parametrize("name", ["../outside", "/absolute", ""])
+def test_no_name_leads_out_of_its_bucket(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadInputError):
+        Buckets(tmp_path / "google.sqlite").write("b", name, b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_a_folder_already_is_refused_in_words(tmp_path: Path) -> None:
+    buckets = Buckets(tmp_path / "google.sqlite")
+    buckets.write("b", "a/b", b"x")
+    with pytest.raises(BadInputError, match="cannot hold both"):
+        buckets.write("b", "a/b/c", b"x")
+
+
+def test_what_is_made_in_one_wave_is_there_only_after_it() -> None:
+    waves, seen, inside = Waves(quiet_s=0.05), dict[str, bool](), threading.Barrier(2)
+
+    def make() -> None:
+        with waves.request() as change:
+            change.made.add("network")
+            inside.wait()
+
+    def look() -> None:
+        with waves.request():
+            inside.wait()
+            time.sleep(0.02)  # the maker has left its work by now, and waits for us
+            seen["during"] = waves.being_made("network")
+
+    threads = [threading.Thread(target=one) for one in (make, look)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(timeout=5)
+    assert seen == {"during": True}
+    assert not waves.being_made("network")
+
+
+def test_a_refused_request_does_not_wait() -> None:
+    waves = Waves(quiet_s=5.0)
+    began = time.monotonic()
+    with waves.request():
+        pass
+    assert time.monotonic() - began < 1.0
