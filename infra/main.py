@@ -1,4 +1,4 @@
-"""The app: each environment's stacks, in order. `cdktf.json` starts it; `python -m infra.main` does the same alone.
+"""The app: each environment's stacks, in order, with the workloads it is given (`ci.synth` gives the repository's).
 
 All environments are synthesised, or only those that `FONDERIE_ENV` names (`FONDERIE_ENV=dev,staging`; or `--env dev`).
 `FONDERIE_BACKEND=local` keeps Terraform's state on this machine whatever the environment says: the bootstrap uses it
@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from ci.workloads import load_workloads
 from fonderie.core.errors import BadInputError, ExitCode, FonderieError, StepFailedError
 from infra.bindings import ROOT, App, require_bindings
 from infra.settings import Backend, Environment, environment_names, load_environment
@@ -33,9 +32,7 @@ def chosen_environments(arguments: Sequence[str]) -> list[Environment]:
         case ["--env", wanted]:
             pass
         case _:
-            raise BadInputError(
-                f"unknown arguments: {' '.join(arguments)}", hint="python -m infra.main [--env NAME,...]"
-            )
+            raise BadInputError(f"unknown arguments: {' '.join(arguments)}", hint="python -m ci.synth [--env NAME,...]")
     return [load_environment(name) for name in filter(None, wanted.split(","))] or [
         load_environment(name) for name in environment_names()
     ]
@@ -59,14 +56,14 @@ def chosen_outdir() -> Path:
 def synthesise(
     environments: Sequence[Environment],
     outdir: Path,
-    workloads_of: WorkloadsOf = load_workloads,
+    workloads_of: WorkloadsOf,
     *,
     backend: Backend | None = None,
 ) -> None:
     """Write `outdir/stacks/<environment>-<stack>/cdk.tf.json` for every stack of `environments`, and the manifest.
 
-    What runs on the platform are the models of the repository unless `workloads_of` says otherwise; their
-    state is where their settings or `FONDERIE_BACKEND` say unless `backend` does.
+    `workloads_of` says what runs on an environment's platform. The state is where the settings or `FONDERIE_BACKEND`
+    say, unless `backend` does.
     """
     require_bindings()
     from infra.stacks import STACKS  # after the check: without bindings this import fails
@@ -90,18 +87,14 @@ def synthesise(
         raise StepFailedError(f"the stacks cannot be written: {problem[0]}", where=outdir) from error
 
 
-def main() -> int:
+def main(workloads_of: WorkloadsOf) -> int:
     """Synthesise what the command line names into `CDKTF_OUTDIR` or `cdktf.out`; a mistake is a message and a code."""
     sys.dont_write_bytecode = False  # compiled bindings are most of the speed of a second run
     gc.disable()  # a short life: looking for garbage among the bindings' classes costs a third of it
     try:
         environments = chosen_environments(sys.argv[1:])
-        synthesise(environments, chosen_outdir())
+        synthesise(environments, chosen_outdir(), workloads_of)
     except FonderieError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)
     return int(ExitCode.OK)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,4 +1,4 @@
-"""Plain data about the models: all that the stacks know of them. `infra.main` makes it from `ml` and `pipelines`."""
+"""Plain data about the models: all that the stacks know of them. `ci.synth` makes it from `ml` and `pipelines`."""
 
 from __future__ import annotations
 

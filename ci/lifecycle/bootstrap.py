@@ -14,10 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci.synth import synthesise
 from fonderie.core.errors import MissingToolError, StepFailedError
 from fonderie.google.agents import MakeAgents, make_agents
 from infra import names
-from infra.main import chosen_backend, chosen_outdir, synthesise
+from infra.main import chosen_backend, chosen_outdir
 from infra.names import AGENTS_ON_DEMAND, LOCAL_STATE
 from infra.settings import Backend, Environment
 

@@ -48,7 +48,7 @@ def synthesise(
 ) -> list[Stack]:
     """Write the stacks of these environments into `outdir`, and return them. Raises StepFailedError."""
     done = subprocess.run(
-        [sys.executable, "-m", "infra.main", "--env", ",".join(environments)],
+        [sys.executable, "-m", "ci.synth", "--env", ",".join(environments)],
         env={**(environment or os.environ), "CDKTF_OUTDIR": str(outdir)},
         cwd=Path(__file__).parents[2],
         capture_output=True,

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.main import synthesise
+from ci.synth import synthesise
 from infra.policy.scan import evaluate
 from infra.policy.waivers import read_waivers
 from infra.settings import environment_names, load_environment

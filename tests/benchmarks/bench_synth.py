@@ -81,7 +81,7 @@ def measure() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         out = str(Path(folder) / "out")
         empty = [sys.executable, "-c", EMPTY, out]
-        app = [sys.executable, "-m", "infra.main"]
+        app = [sys.executable, "-m", "ci.synth"]
         run(app, CDKTF_OUTDIR=out)
         stacks = json.loads((Path(out) / "manifest.json").read_text())["stacks"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.main import synthesise
+from ci.synth import synthesise
 from infra.settings import environment_names, load_environment
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from ci.synth import synthesise
 from fonderie.sandbox.runner import Options, standing_in
-from infra.main import synthesise
 from infra.settings import environment_names, load_environment
 
 pytestmark = pytest.mark.e2e

@@ -56,7 +56,7 @@ def synthesise(
     surroundings.pop("FONDERIE_MODELS", None)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "infra.main", "--env", ",".join(environments)],
+            [sys.executable, "-m", "ci.synth", "--env", ",".join(environments)],
             cwd=source,
             env=surroundings,
             capture_output=True,

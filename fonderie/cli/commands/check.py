@@ -89,7 +89,7 @@ def _submissions(
     from datetime import UTC, datetime
 
     from ci.remote import submissions
-    from ci.workloads import parameters
+    from ci.synth import parameters
     from infra.workloads import PipelineName
     from ml.datasets.months import Month
     from pipelines.batch.run import batch_parameters

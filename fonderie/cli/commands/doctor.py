@@ -33,7 +33,7 @@ def command(
 
     from ci.lifecycle.doctor.checks import LOGIN, examine, patient
     from ci.lifecycle.doctor.finding import State, unseen, well
-    from infra.main import synthesise
+    from ci.synth import synthesise
     from infra.settings import load_environment
     from infra.synthesised import read_stacks
 

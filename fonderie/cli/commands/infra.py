@@ -23,7 +23,7 @@ def _stacks(env: str) -> list[Stack]:
     """The stacks of `env`, synthesised anew into a folder that is gone afterwards."""
     from rich.console import Console
 
-    from infra.main import synthesise
+    from ci.synth import synthesise
     from infra.settings import load_environment
     from infra.synthesised import read_stacks
 

@@ -58,7 +58,7 @@ def command(
 
 
 def _verdict(chosen: list[str], out: Path | None, progress: Callable[[str], None]) -> Verdict:
-    from infra.main import synthesise
+    from ci.synth import synthesise
     from infra.policy.scan import evaluate
     from infra.policy.waivers import read_waivers
     from infra.settings import environment_names, load_environment

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.main import synthesise
+from ci.synth import synthesise
 from infra.settings import environment_names, load_environment
 
 Synthesised = dict[str, dict[str, Any]]

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from infra.main import synthesise
+from ci.synth import synthesise
 from infra.settings import environment_names, load_environment
 from tests.unit.infra.conftest import Synthesised, stacks_of
 

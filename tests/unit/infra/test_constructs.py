@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ci.workloads import load_workloads
+from ci.synth import load_workloads
 from fonderie.google.bigquery.tables import PARTITION
 from infra import names
 from infra.constructs.grants import label_of

@@ -1,4 +1,4 @@
-"""`python -m infra.main`: what it writes, that it writes the same everywhere, and that a mistake writes nothing."""
+"""`python -m ci.synth`: what it writes, that it writes the same everywhere, and that a mistake writes nothing."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import ci.synth
 from fonderie.core.errors import BadInputError, ExitCode, StepFailedError
 from infra.bindings import ROOT
 from infra.main import chosen_backend, chosen_environments, main, synthesise
@@ -29,7 +30,7 @@ def files_of(outdir: Path) -> dict[str, bytes]:
 
 def test_the_same_files_come_out_in_another_folder(outdir: Path, tmp_path: Path) -> None:
     again = tmp_path / "deeper" / "cdktf.out"
-    synthesise([load_environment(name) for name in environment_names()], again)
+    ci.synth.synthesise([load_environment(name) for name in environment_names()], again)
     assert files_of(again) == files_of(outdir)
 
 
@@ -67,9 +68,9 @@ def test_the_backend_can_be_local_whatever_the_environment_says(monkeypatch: pyt
 def test_a_mistake_is_one_message_and_writes_nothing(
     arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["infra.main", *arguments])
+    monkeypatch.setattr(sys, "argv", ["ci.synth", *arguments])
     monkeypatch.setenv("CDKTF_OUTDIR", str(tmp_path / "out"))
-    assert main() == ExitCode.BAD_INPUT
+    assert main(one_model) == ExitCode.BAD_INPUT
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -92,7 +93,8 @@ def under(core: str, folder: Path) -> Path:
 
     Generating them takes that core's own command line; what differs is the core's name in them, so it is replaced.
     """
-    shutil.copytree(ROOT / "infra", folder / "infra", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("infra", "fonderie"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "cdktf.json", folder)
     bindings = folder / "infra" / "bindings.py"
     bindings.write_text(bindings.read_text().replace('CORE = "cdktf"', f'CORE = "{core}"'))
@@ -140,7 +142,7 @@ def resources_of(outdir: Path) -> tuple[dict[str, Any], set[str]]:
 
 @pytest.mark.e2e
 def test_the_whole_app_comes_out_the_same_under_the_fork(outdir: Path, tmp_path: Path) -> None:
-    run([sys.executable, "-m", "infra.main"], under("cdktn", tmp_path / "app"), tmp_path / "out")
+    run([sys.executable, "-m", "ci.synth"], under("cdktn", tmp_path / "app"), tmp_path / "out")
 
     ours, version = resources_of(outdir)
     theirs, version_of_the_fork = resources_of(tmp_path / "out")

@@ -37,8 +37,8 @@ class Repository:
         self.git("init", "-q", "-b", "main")
         self.git("config", "user.email", "a@b.c")
         self.git("config", "user.name", "a")
-        self.write("infra/__init__.py", "")
-        self.write("infra/main.py", APP)
+        self.write("ci/__init__.py", "")
+        self.write("ci/synth.py", APP)
         self.write("infra/environments/dev.toml", "")
         self.stacks(BASE)
         self.commit()
@@ -92,7 +92,7 @@ def test_a_stack_whose_plan_fails_does_not_hide_the_other(repository):
 
 
 def test_a_head_that_does_not_synthesise_says_so(repository):
-    repository.write("infra/main.py", "raise SystemExit('error: region is wrong')")
+    repository.write("ci/synth.py", "raise SystemExit('error: region is wrong')")
     made = repository.preview()
     assert made.failed
     assert "head does not synthesise" in made.failures[0]
@@ -100,10 +100,10 @@ def test_a_head_that_does_not_synthesise_says_so(repository):
 
 
 def test_a_base_that_does_not_synthesise_says_so_and_shows_the_models(repository):
-    repository.write("infra/main.py", "raise SystemExit('error: region is wrong')")
+    repository.write("ci/synth.py", "raise SystemExit('error: region is wrong')")
     repository.write("ml/models/m.toml", "a = 1")
     repository.commit()
-    repository.write("infra/main.py", APP)
+    repository.write("ci/synth.py", APP)
     repository.write("ml/models/m.toml", "a = 2")
     made = repository.preview()
     assert "base does not synthesise" in made.failures[0]

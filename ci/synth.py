@@ -1,19 +1,30 @@
-"""The models of the repository as plain data: the one module of `infra` that knows of `ml` and `pipelines`."""
+"""The app that `cdktf.json` starts: the platform's stacks with the repository's models as their workloads.
+
+`python -m ci.synth [--env NAME,...]` does the same alone. Here `infra` meets `ml` and `pipelines`.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from fonderie.core.errors import BadInputError
+from infra import main as app
 from infra import names
-from infra.settings import Environment
+from infra.settings import Backend, Environment
 from infra.workloads import CompiledPipeline, Feature, Model, PipelineName, Workloads
 from ml.features.catalogue import feature_definitions
 from ml.models import ModelConfig, list_models, load_model
 from pipelines.compile import PIPELINES, compiled
 
 LATEST = "latest"
+
+
+def synthesise(environments: Sequence[Environment], outdir: Path, *, backend: Backend | None = None) -> None:
+    """Write the stacks of `environments` under `outdir`, as `infra.main` does, with the repository's workloads."""
+    app.synthesise(environments, outdir, load_workloads, backend=backend)
 
 
 def load_workloads(env: Environment) -> Workloads:
@@ -57,7 +68,11 @@ def parameters(env: Environment, model: str, pipeline: PipelineName, spec: dict[
         raise BadInputError(
             f"the pipeline wants {', '.join(missing)}, which a schedule can't know",
             where=f"pipelines: {pipeline} of {model}",
-            hint="give the parameter a default, or add it to ci/workloads.py",
+            hint="give the parameter a default, or add it to ci/synth.py",
         )
     given = if_wanted | {name: value for name, value in if_required.items() if name in required}
     return {name: value for name, value in given.items() if name in wanted}
+
+
+if __name__ == "__main__":
+    raise SystemExit(app.main(load_workloads))

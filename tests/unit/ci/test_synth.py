@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ci.workloads import load_workloads, parameters
+from ci.synth import load_workloads, parameters
 from fonderie.core.errors import BadInputError
 from infra.settings import load_environment
 from infra.workloads import PipelineName
