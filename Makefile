@@ -29,12 +29,12 @@ test: setup lint check  ## lint, then every test
 check: setup
 	@echo "== tests"; $(BIN)/python -m pytest -n 2 --dist worksteal
 
-lint: setup  ## ruff, mypy, import rules, links of the documentation
+lint: setup  ## ruff, mypy, import rules, tables, headings and links of the pages
 	@echo "== lint"
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m ci.links
+	@$(BIN)/python -m ci.markdown_lint
 	@$(BIN)/lint-imports --cache-dir .lint-imports >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 
 format: setup  ## format and mend what ruff can

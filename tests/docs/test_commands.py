@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 from fonderie.cli.main import COMMANDS, build
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OTHER_TOOLS = {
     "bash", "cat", "cd", "cdktf", "cp", "curl", "docker", "export", "gcloud", "gh", "git", "kubectl", "open", "python",
     "sed", "terraform", "tofu",
@@ -50,6 +50,16 @@ def commands() -> Iterator[tuple[str, list[str]]]:
                     yield place, words
 
 
+def spans() -> Iterator[tuple[str, list[str]]]:
+    """(place, words) of every code span outside blocks that begins with `fonderie` or `make` and a word of theirs."""
+    for page in PAGES:
+        for token in MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8")):
+            for child in token.children or []:
+                if child.type == "code_inline" and re.match(r"(\.venv/bin/)?(fonderie|make) [a-z]", child.content):
+                    line = token.map[0] + 1 if token.map else 0
+                    yield f"{page.relative_to(ROOT)}:{line}", shlex.split(child.content)
+
+
 def parse(words: list[str]) -> None:
     """Let the real command line parse `words` without running them."""
     command = typer.main.get_command(build(words))
@@ -65,23 +75,47 @@ def parse(words: list[str]) -> None:
     command.make_context(name, list(rest), parent=context)
 
 
+def mistake(words: list[str], *, whole: bool) -> str:
+    """Why `words` are no command, or nothing. One that is not `whole` may lack arguments: it is only mentioned."""
+    tool, rest = words[0].removeprefix(".venv/bin/"), words[1:]
+    if tool == "fonderie":
+        try:
+            parse([word for word in rest if word not in {">", "2>&1"}])
+        except Exception as error:
+            missing = type(error).__name__ == "MissingParameter"  # typer has its own click, and does not export it
+            return "" if missing and not whole else f"{error}"
+        return ""
+    if tool == "make":
+        targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+        unknown = {word for word in rest if "=" not in word} - targets
+        return f"make has no {', '.join(sorted(unknown))}" if unknown else ""
+    return "" if tool in OTHER_TOOLS else f"unknown tool {tool}"
+
+
 def test_every_command_of_the_documentation_exists_with_its_options() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
-    seen = 0
-    for place, words in commands():
-        seen += 1
-        tool, rest = words[0].removeprefix(".venv/bin/"), words[1:]
-        if tool == "fonderie":
-            try:
-                parse([word for word in rest if word not in {">", "2>&1"}])
-            except Exception as error:
-                pytest.fail(f"{place}: {shlex.join(words)}: {error}")
-        elif tool == "make":
-            unknown = {word for word in rest if "=" not in word} - targets
-            assert not unknown, f"{place}: make has no {unknown}"
-        else:
-            assert tool in OTHER_TOOLS, f"{place}: {tool}: what is this?"
-    assert seen > 0
+    examples = [(place, words, True) for place, words in commands()]
+    mentions = [(place, words, False) for place, words in spans()]
+    assert examples
+    assert mentions
+    for place, words, whole in (*examples, *mentions):
+        reason = mistake(words, whole=whole)
+        assert not reason, f"{place}: {shlex.join(words)}: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("line", "whole"),
+    [
+        ("fonderie drift", True),
+        ("fonderie drift --environment dev", False),
+        ("fonderie models rollback --model air_time", False),
+        ("fonderie model list", False),
+        (".venv/bin/fonderie shrink", False),
+        ("make tea", False),
+        ("brew coffee", True),
+    ],
+)
+def test_a_command_that_does_not_exist_is_found(line: str, whole: bool) -> None:
+    assert mistake(shlex.split(line), whole=whole)
 
 
 @pytest.mark.e2e
@@ -142,13 +176,12 @@ def test_no_word_of_a_help_text_is_swallowed_as_html(name: str) -> None:
             assert not re.search(r"<\w", text), f"fonderie {shlex.join(path)} --help: {text}"
 
 
-def test_every_row_of_a_table_belongs_to_one() -> None:
-    for page in PAGES:
-        for token in MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8")):
-            lost = token.type == "inline" and token.content.lstrip().startswith("|")
-            assert not lost, f"{page.relative_to(ROOT)}:{token.map}: {token.content[:60]}"
-
-
 def test_every_command_says_what_it_does() -> None:
     for name, (_, line) in COMMANDS.items():
         assert len(line) > 10, name
+
+
+def test_every_page_is_in_its_index() -> None:
+    for index in (ROOT / "docs" / "README.md", ROOT / "docs" / "decisions" / "README.md"):
+        linked = set(re.findall(r"\]\(([\w-]+\.md)\)", index.read_text(encoding="utf-8")))
+        assert linked == {page.name for page in index.parent.glob("*.md")} - {"README.md"}, index

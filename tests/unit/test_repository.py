@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ci.links import dead_links
+from ci.markdown_lint import mistakes
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,15 +59,60 @@ def test_no_service_account_key_or_token_is_committed(tracked: list[Path]) -> No
             assert not secret.search(file.read_text(encoding="utf-8")), file
 
 
-def test_the_documentation_has_no_dead_links() -> None:
-    assert dead_links(ROOT) == []
+def test_the_pages_have_no_mistakes() -> None:
+    assert mistakes(ROOT) == []
 
 
-def test_a_dead_link_is_found(tmp_path: Path) -> None:
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    (tmp_path / "page.md").write_text("# A page\n[a](gone.md) [b](#a-page) [c](#elsewhere)\n")
+PAGE = """\
+# A page
 
-    assert dead_links(tmp_path) == [
-        "page.md: gone.md: no such file",
-        "page.md: #elsewhere: no such heading",
-    ]
+| a | b |
+|---|---|
+| `x` \\| y | [here](#a-page) and [there](#a-page-1) |
+
+- | a list | may |
+  |---|---|
+  | hold a | table |
+
+> | so may |
+> |---|
+> | a quotation |
+
+## A page
+### Deeper
+## Back, with `code` and [a link](other.md#the-100--version)
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("| `x`", "\nA paragraph\n| `x`", "7: a row outside a table"),
+        ("| `x`", "A paragraph\n| `x`", "5: row of 1, header of 2 cells"),
+        ("|---|---|\n| `x`", "|---|\n| `x`", "3: a row outside a table"),
+        ("| a | b |\n", "| a | b |\n\n", "3: a row outside a table"),
+        ("| hold a | table |", "\n  | hold a | table", "10: a row outside a table"),
+        ("`x` \\| y", "`x | y`", "5: row of 3, header of 2 cells"),
+        ("| hold a | table |", "| hold a |", "9: row of 1, header of 2 cells"),
+        ("| a quotation |", "| a | b |", "13: row of 2, header of 1 cells"),
+        ("### Deeper", "#### Deeper", "16: heading of level 4 after level 2"),
+        ("# A page\n\n|", "A page\n\n|", "5: #a-page-1: no such heading"),
+        ("#a-page-1", "#a-page-2", "5: #a-page-2: no such heading"),
+        ("#the-100--version", "#the-100-version", "17: other.md#the-100-version: no such heading"),
+        ("other.md", "gone.md", "17: gone.md#the-100--version: no such file"),
+        ("[a link](other.md#the-100--version)", "![a](../picture.png)", "17: ../picture.png: no such file"),
+    ],
+)
+def test_a_planted_mistake_of_a_page_is_found(right: str, wrong: str, message: str, tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    root.mkdir()
+    (tmp_path / "picture.png").touch()
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    (root / "other.md").write_text("# The [100 %](page.md) version\n")
+    (root / "page.md").write_text(PAGE)
+    assert mistakes(root) == []
+
+    assert PAGE.count(right) == 1
+    (root / "page.md").write_text(PAGE.replace(right, wrong))
+
+    assert f"page.md:{message}" in mistakes(root)
