@@ -46,7 +46,7 @@ bench: setup  ## measure, print ratios against their baselines, write docs/bench
 bindings: $(VENV)/.done node_modules/.done  ## generate the Python classes of the resource types in use
 	@rm -f imports/.done && $(MAKE) imports/.done
 
-schema: $(VENV)/.done  ## cut the provider's schema to fonderie/sandbox/provider/types.txt: make schema WHOLE=schema.json
+schema: $(VENV)/.done  ## cut the provider's schema to the resource types in use: make schema WHOLE=schema.json
 	@$(BIN)/python -m fonderie.sandbox.provider.cut < $(WHOLE)
 
 screenshots: setup  ## draw the pictures of docs/preview.md in Chromium
@@ -78,7 +78,7 @@ node_modules/.done: package.json package-lock.json
 	@touch $@
 
 imports/.done: $(SCHEMA) cdktf.json package-lock.json | $(VENV)/.done node_modules/.done
-	@echo "== bindings of $$(grep -c '^[a-z]' fonderie/sandbox/provider/types.txt) resource types into imports/"
+	@echo "== bindings of $$(grep -c '^\[in_use\.' fonderie/core/resource_types.toml) resource types into imports/"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" CI=1 FORCE_COLOR=0 CDKTF_EXPERIMENTAL_PROVIDER_SCHEMA_CACHE_PATH="$(CURDIR)/fonderie/sandbox/provider" \
 	node_modules/.bin/cdktf get --force >.cdktf-get.log 2>&1 || { cat .cdktf-get.log; exit 8; }
 	@rm -f .cdktf-get.log; touch $@

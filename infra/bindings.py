@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fonderie.core.errors import BadInputError, MissingToolError
+from fonderie.core.resource_types import PREFIX, types_in_use
 
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
@@ -58,7 +59,7 @@ def require_bindings(root: Path = ROOT) -> None:
     if made_from != pin:
         state = f"are of google {made_from}, cdktf.json pins {pin}" if made_from else "were not generated"
         raise MissingToolError(f"the bindings {state}", where=imports, hint="run `make bindings`")
-    lines = (line.strip() for line in (provider / "types.txt").read_text(encoding="utf-8").splitlines())
-    missing = [name for name in lines if name and name[0] != "#" and not (imports / "google" / name).is_dir()]
+    modules = (name.removeprefix(PREFIX) for name in types_in_use())
+    missing = [name for name in modules if not (imports / "google" / name).is_dir()]
     if missing:
         raise MissingToolError(f"the bindings lack {', '.join(missing)}", where=imports, hint="run `make bindings`")

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ci.cost.prices import Prices
 from ci.cost.resources import PRICED, Asked, Monthly, UnpricedError
+from fonderie.core.resource_types import resource_type
 
 
 class Changing(Protocol):
@@ -84,7 +85,7 @@ def _item(environment: str, change: Changing, prices: Prices) -> tuple[Item | No
     before = change.before if isinstance(change.before, dict) else None
     after = change.after if isinstance(change.after, dict) else None
     comes_or_goes = before is None or after is None
-    usage = prices.usage.get(change.type)
+    usage = resource_type(change.type).usage
     missing = [usage] if usage and comes_or_goes else []
     if change.type not in PRICED:
         return None, missing if usage else [change.type]

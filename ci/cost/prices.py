@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fonderie.core.errors import BadInputError
+from fonderie.core.resource_types import resource_type
 
 PRICE_LIST = Path(__file__).parent / "prices.toml"
 Dollars = Annotated[float, Field(ge=0)]
@@ -54,9 +55,9 @@ class Flat(_Part):
 
 
 class Free(_Part):
-    """Types with nothing to pay for."""
+    """Beginnings of types with nothing to pay for."""
 
-    types: tuple[str, ...]
+    beginnings: tuple[str, ...]
 
 
 class Prices(_Part):
@@ -72,7 +73,6 @@ class Prices(_Part):
     disks: dict[str, Dollars]
     flat: Flat
     regions: dict[str, Annotated[float, Field(gt=0)]]
-    usage: dict[str, str]
     free: Free
 
     @property
@@ -82,8 +82,7 @@ class Prices(_Part):
 
     def is_free(self, kind: str) -> bool:
         """Whether a type costs nothing by itself; grants never do."""
-        named = any(kind.startswith(name[:-1]) if name.endswith("*") else kind == name for name in self.free.types)
-        return named or "_iam_" in kind
+        return resource_type(kind).free or "_iam_" in kind or kind.startswith(self.free.beginnings)
 
     def machine_hour(self, machine: str) -> float | None:
         """An hour of a machine on demand, us-central1; None when it has no price here."""

@@ -13,7 +13,6 @@ from ci.preview.infrastructure.attributes import attribute_changes
 from ci.preview.infrastructure.dependents import Families
 from ci.preview.infrastructure.destroys import Attributes, losses, reason, shown_address
 from ci.preview.infrastructure.external_changes import changed_outside
-from ci.preview.infrastructure.stateful import is_stateful
 from ci.preview.masking.printable import folded, printable
 from ci.preview.masking.secrets import Masker
 from ci.preview.masking.values import UNKNOWN, Reader
@@ -29,6 +28,7 @@ from ci.preview.report import (
     Source,
     StackPreview,
 )
+from fonderie.core.resource_types import resource_type
 from fonderie.terraform.plan import Action, ResourceChange, StackPlan
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
@@ -153,7 +153,7 @@ def _note(change: ResourceChange, reader: Reader) -> str:
         notes.append("stays in the cloud, no longer managed")
     if change.create_first:
         notes.append("the new one is created before the old one goes")
-    if change.action.loses and is_stateful(change.type):
+    if change.action.loses and resource_type(change.type).lost:
         notes.append("stateful")
     return "; ".join(notes)
 

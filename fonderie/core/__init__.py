@@ -1,1 +1,1 @@
-"""What everything stands on: errors with exit codes, files written whole, TOML, the home folder, the resource types."""
+"""What everything else stands on and what knows nothing of it: facts that have one place, and how they are read."""

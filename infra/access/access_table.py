@@ -8,25 +8,11 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from fonderie.core.resource_types import resource_type
 from infra.synthesised import Resource, Stack
 
 REFERENCE = re.compile(r"\$\{(?P<type>google_\w+)\.(?P<name>[\w-]+)\.(?P<attribute>\w+)\}")
 GRANT = re.compile(r"^(?P<target>google_\w+?)_iam_(?:member|binding)$")
-# What an `..._iam_member` names its resource with, by the resource's type.
-TARGET_ARGUMENTS = {
-    "google_artifact_registry_repository": "repository",
-    "google_bigquery_dataset": "dataset_id",
-    "google_bigquery_table": "table_id",
-    "google_cloud_run_v2_service": "name",
-    "google_kms_crypto_key": "crypto_key_id",
-    "google_kms_key_ring": "key_ring_id",
-    "google_project": "project",
-    "google_pubsub_subscription": "subscription",
-    "google_pubsub_topic": "topic",
-    "google_secret_manager_secret": "secret_id",
-    "google_service_account": "service_account_id",
-    "google_storage_bucket": "bucket",
-}
 
 
 class Level(StrEnum):
@@ -119,7 +105,7 @@ def _grants(resource: Resource, stack: Stack) -> Iterable[Grant]:
     if not (match := GRANT.match(resource.type)):
         return
     target_type = match["target"]
-    value = resource.values.get(TARGET_ARGUMENTS.get(target_type, "name"), "")
+    value = resource.values.get(resource_type(target_type).iam_target or "name", "")
     target = short_name(resolve(str(value), stack)) or "the project"
     if target_type == "google_project":
         target = "the project"

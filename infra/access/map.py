@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined
 
+from fonderie.core.resource_types import resource_type
 from infra.access.access_table import GRANT, Grant, Level, display_identity, grants, name_of, short_name
 from infra.synthesised import Resource, Stack
 
@@ -53,9 +54,8 @@ def _shown(stack: Stack) -> list[Resource]:
 
 
 def _label(resource: Resource) -> str:
-    kind = resource.type.removeprefix("google_").replace("_", " ")
     name = resource.path.partition("/")[2] or resource.name
-    return f"{kind}: {name}"
+    return f"{resource_type(resource.type).word}: {name}"
 
 
 def _rows(stack: Stack) -> list[tuple[str, str, list[str]]]:
@@ -68,7 +68,7 @@ def _rows(stack: Stack) -> list[tuple[str, str, list[str]]]:
         keys = [f"{stack.name}/{resource.address}" for resource in resources]
         if len(resources) > MANY:
             title = "\n".join(resource.path for resource in resources)
-            rows.append((f"{len(resources)} x {kind.removeprefix('google_').replace('_', ' ')}", title, keys))
+            rows.append((f"{len(resources)} x {resource_type(kind).word}", title, keys))
         else:
             rows += [(_label(one), one.path, [key]) for one, key in zip(resources, keys, strict=True)]
     return rows

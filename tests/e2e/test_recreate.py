@@ -103,6 +103,7 @@ def test_a_protected_environment_is_lost_and_made_again(
         "google_storage_bucket.b",
         "google_bigquery_dataset.d",
         "google_bigquery_table.t",
+        "google_kms_crypto_key.k",
         "google_secret_manager_secret.s",
         "google_vertex_ai_endpoint.e",
     }

@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from ci.lifecycle.deploy import Planned
 from ci.lifecycle.recreate.operator_actions import Hands
 from fonderie.core.errors import StepFailedError
+from fonderie.core.resource_types import resource_types
 from fonderie.terraform.runner import Terraform
 
-_POOL = "projects/{project}/locations/global/workloadIdentityPools/{workload_identity_pool_id}"
-# In the order in which they must be taken over: parents first.
-OUTLIVING = {
-    "google_kms_key_ring": "projects/{project}/locations/{location}/keyRings/{name}",
-    "google_kms_crypto_key": "{key_ring}/cryptoKeys/{name}",
-    "google_iam_workload_identity_pool": _POOL,
-    "google_iam_workload_identity_pool_provider": f"{_POOL}/providers/{{workload_identity_pool_provider_id}}",
-}
+
+def import_ids() -> dict[str, str]:
+    """The types that outlive a destroy and the form of their ids, in the order in which they must be taken over."""
+    return {row.name: row.import_id for row in resource_types().values() if row.import_id}
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Survivor:
 
 def survivors(planned: Planned, project: str) -> Iterator[Survivor]:
     """What a plan creates of the types that outlive a destroy, parents first."""
-    for type, form in OUTLIVING.items():
+    for type, form in import_ids().items():
         for change in planned.plan.get("resource_changes", []):
             if change["type"] == type and change["change"]["actions"] == ["create"]:
                 after = {"project": project, **{k: v for k, v in change["change"]["after"].items() if v is not None}}

@@ -7,32 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ci.lifecycle.deploy import Planned
-
-# What holds something that a deploy does not bring back, and what that is.
-HOLDS = {
-    "google_artifact_registry_repository": "its images",
-    "google_bigquery_dataset": "its tables",
-    "google_bigquery_table": "its rows",
-    "google_container_cluster": "what runs on it",
-    "google_monitoring_dashboard": "its history of edits",
-    "google_pubsub_subscription": "messages not yet taken",
-    "google_secret_manager_secret": "its values",
-    "google_storage_bucket": "its objects",
-    "google_vertex_ai_endpoint": "the models deployed on it",
-    "google_vertex_ai_feature_online_store": "the features it serves",
-    "google_vertex_ai_tensorboard": "its experiments",
-}
+from fonderie.core.resource_types import resource_type
 
 
 @dataclass(frozen=True)
 class Loss:
-    """One resource that will be destroyed; `holds` says what is lost with it, if anything."""
+    """One resource that will be destroyed; `holds` says what is lost with it that a deploy does not bring back."""
 
     stack: str
     address: str
     type: str
     id: str
-    holds: str | None
+    holds: str
 
 
 def losses(plans: Iterable[Planned]) -> list[Loss]:
@@ -42,9 +28,9 @@ def losses(plans: Iterable[Planned]) -> list[Loss]:
         for change in planned.plan.get("resource_changes", []):
             if "delete" in change["change"]["actions"]:
                 before = change["change"].get("before") or {}
-                kind = change["type"]
-                found.append(Loss(planned.stack, change["address"], kind, str(before.get("id")), HOLDS.get(kind)))
-    return sorted(found, key=lambda one: (one.holds is None, one.stack, one.address))
+                kind = resource_type(change["type"])
+                found.append(Loss(planned.stack, change["address"], kind.name, str(before.get("id")), kind.holds))
+    return sorted(found, key=lambda one: (not one.holds, one.stack, one.address))
 
 
 def by_stack(found: Iterable[Loss]) -> dict[str, int]:

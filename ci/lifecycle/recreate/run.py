@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ci.lifecycle.deploy import Deployer, Planned, Stack
-from ci.lifecycle.recreate.adopt import OUTLIVING, adopt, survivors
+from ci.lifecycle.recreate.adopt import adopt, import_ids, survivors
 from ci.lifecycle.recreate.destroys import Loss, losses
 from ci.lifecycle.recreate.journal import Journal
 from ci.lifecycle.recreate.operator_actions import Hands
@@ -112,7 +112,7 @@ class Recreate:
                 self.wait(patience)
 
     def _deploy(self, stack: Stack) -> None:
-        adopted = bool(OUTLIVING.keys() & _types(stack))
+        adopted = bool(import_ids().keys() & _types(stack))
         while adopted:  # a key's place is known once its ring is imported
             (planned,) = self.deployer.plan_all([stack])
             found = survivors(planned, self.project)

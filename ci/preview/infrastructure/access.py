@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ci.preview.infrastructure.exposure import doors
 from ci.preview.masking.values import UNKNOWN, Leaf, Reader, shown
 from ci.preview.report import Grant
+from fonderie.core.resource_types import PREFIX, resource_type
 from fonderie.terraform.plan import Action, ResourceChange, StackPlan
 
 _TYPE = re.compile(r"google_(?P<on>.+?)_iam_(?P<form>member|binding|policy)$")
@@ -25,11 +26,6 @@ _STRENGTH = (("viewer", "reader", "accessor", "get", "list"), ("user", "subscrib
 _NOT_THE_RESOURCE = {"id", "role", "member", "members", "condition", "etag", "policy_data", "location", "region",
                      "deletion_policy"}  # fmt: skip
 _AGENT = re.compile(r"serviceAccount:(?P<name>[^@]+)@(?P<project>[^.]+)\.iam\.gserviceaccount\.com")
-_KINDS = {"storage_bucket": "bucket", "kms_crypto_key": "key", "kms_key_ring": "key ring",
-          "bigquery_dataset": "dataset",
-          "bigquery_table": "table", "secret_manager_secret": "secret", "pubsub_topic": "topic", "project": "project",
-          "pubsub_subscription": "subscription", "service_account": "service account",
-          "artifact_registry_repository": "registry", "cloud_run_v2_service": "service"}  # fmt: skip
 
 
 class Held(NamedTuple):
@@ -109,9 +105,10 @@ def _resource(tree: dict[str, Any], kind: str) -> str:
     words = kind.split("_")
     close = [key for key in named if key != "project" and any(word in words for word in key.split("_"))]
     project = named.get("project", "")
-    key = "project" if kind == "project" else min(close, default="", key=lambda key: (len(key), key))
+    target = resource_type(PREFIX + kind)
+    key = target.iam_target or min(close, default="", key=lambda key: (len(key), key))
     name = named.get(key) or ", ".join(value for other, value in named.items() if other != "project")
-    return f"{_KINDS.get(kind, kind.replace('_', ' '))} {name.rsplit('/', 1)[-1] or project}"
+    return f"{target.word} {name.rsplit('/', 1)[-1] or project}"
 
 
 def _subject(member: str) -> str:

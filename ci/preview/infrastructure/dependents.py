@@ -7,22 +7,18 @@ does not plan that, because the child names its parent by a name that stays.
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ci.preview.masking.values import same
+from fonderie.core.resource_types import resource_types
 from fonderie.terraform.plan import Action, ResourceChange, StackPlan
 from fonderie.terraform.references import keys_of, without_keys
 
 SHORTEST_NAME = 6
 _NAMES = ("id", "name", "self_link", "email", "member", "dataset_id", "secret_id", "repository_id", "topic")
-# Types whose ids do not lie within their parent's: beginning of the child's type -> attribute that names the parent.
-_INSIDE = (
-    ("google_storage_", "bucket", "google_storage_bucket"),
-    ("google_secret_manager_secret", "secret", "google_secret_manager_secret"),
-    ("google_sql_", "instance", "google_sql_database_instance"),
-)
 
 
 Key = int
@@ -152,11 +148,17 @@ def _above(child: ResourceChange) -> Iterator[_Above]:
     for index, char in enumerate(text[:2_000]):
         if char in "/ " and index > SHORTEST_NAME:
             yield _Above(text[:index])
-    for start, attribute, parent in _INSIDE:
+    for start, attribute, parent in _children():
         value = before.get(attribute)
         if child.type.startswith(start) and child.type != parent and isinstance(value, str):
             yield _Above(value.removeprefix("b/"), parent)
             yield _Above(value.rpartition("/")[2], parent)
+
+
+@functools.cache
+def _children() -> tuple[tuple[str, str, str], ...]:
+    """Beginning of a type whose ids do not lie within their parent's, the argument that names the parent, its type."""
+    return tuple((start, key, row.name) for row in resource_types().values() for start, key in row.children.items())
 
 
 def _text(value: Any, key: str) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ci.preview.infrastructure.dependents import Cause, Families, Key, Place, names
-from ci.preview.infrastructure.stateful import STATEFUL, abandoned, is_stateful, protection
+from ci.preview.infrastructure.stateful import abandoned, protection
 from ci.preview.masking.values import Reader
 from ci.preview.report import AttributeChange, Loss
+from fonderie.core.resource_types import resource_type
 from fonderie.terraform.plan import Action, ResourceChange, StackPlan
 from fonderie.terraform.references import referred, without_keys
 
@@ -100,6 +101,7 @@ def _loss(
     place: Place, inside: list[AttributeChange], below: list[Place], index: _Index, cause: Cause | None, reader: Reader
 ) -> Loss:
     plan, change = place
+    lost = resource_type(change.type).lost
     silent = [] if abandoned(change) else [one for one in below if not one.change.action.loses]
     unplanned = sorted({_from(plan, one, reader) for one in silent})
     needing = {_shown(other, reader) for other in index.dependents(plan, change)}
@@ -112,8 +114,8 @@ def _loss(
         action=change.action,
         why=reason(change, inside, cause, reader),
         parent=_from(plan, cause.parent, reader) if cause else "",
-        stateful=is_stateful(change.type),
-        lost=STATEFUL.get(change.type, ""),
+        stateful=bool(lost),
+        lost=lost,
         unplanned=tuple(unplanned[:MOST_DEPENDENTS]),
         more_unplanned=max(0, len(unplanned) - MOST_DEPENDENTS),
         dependents=tuple(dependents[:MOST_DEPENDENTS]),

@@ -90,6 +90,7 @@ def access(
 
     from fonderie.cli.tables import show_table
     from fonderie.core.files import write_text
+    from fonderie.core.resource_types import resource_type
     from infra.access.access_table import display_identity, grants
     from infra.access.map import page
 
@@ -105,7 +106,7 @@ def access(
     for grant in found:
         if before not in ("", grant.identity):
             table.add_section()
-        kind = grant.target_type.removeprefix("google_").replace("_", " ")
+        kind = resource_type(grant.target_type).word
         name = display_identity(grant.identity) if grant.identity != before else ""
         table.add_row(name, grant.role.removeprefix("roles/"), f"{kind} [bold]{grant.target}[/]", grant.condition)
         before = grant.identity

@@ -1,4 +1,4 @@
-"""Cut the provider's schema down to the resource types in `types.txt`.
+"""Cut the provider's schema down to the resource types in use (`fonderie/core/resource_types.toml`).
 
     terraform providers schema -json | python -m fonderie.sandbox.provider.cut
 
@@ -15,18 +15,13 @@ from typing import Any
 
 from fonderie.core.errors import BadInputError
 from fonderie.core.files import write_text
+from fonderie.core.resource_types import TABLE, types_in_use
 
 HERE = Path(__file__).parent
 PROVIDER = "registry.terraform.io/hashicorp/google"
 VERSION = "7.45.0"
 SCHEMA_FILE = HERE / f"google@{VERSION}.json"
 DATA_SOURCES = ("google_client_config", "google_project", "google_storage_project_service_account")
-
-
-def types_in_use() -> list[str]:
-    """Resource types of `types.txt`, with their prefix, sorted."""
-    lines = (line.strip() for line in (HERE / "types.txt").read_text().splitlines())
-    return sorted(f"google_{line}" for line in lines if line and not line.startswith("#"))
 
 
 def without_descriptions(value: Any) -> Any:
@@ -47,7 +42,7 @@ def cut(schema: dict[str, Any]) -> dict[str, Any]:
     if missing := [name for name in wanted if name not in provider["resource_schemas"]]:
         raise BadInputError(
             f"the schema has no {', '.join(missing)}",
-            where=HERE / "types.txt",
+            where=TABLE,
             hint="is the name spelt as in Terraform?",
         )
     sources = provider.get("data_source_schemas", {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fonderie.core.resource_types import resource_type
 from infra import names
 from infra.policy.checks.subject import Look, at, walk
 
@@ -55,14 +56,6 @@ DEFAULT_ACCOUNT = re.compile(
     r"\d+-compute@developer\.gserviceaccount\.com|@appspot\.gserviceaccount\.com|\d+@cloudbuild\.gserviceaccount\.com"
     r"|@cloudservices\.gserviceaccount\.com"
 )
-# Where a type says whom it runs as; without it Google takes a default account.
-RUNS_AS = {
-    "google_cloudbuild_trigger": "service_account",
-    "google_container_cluster": "node_config.service_account",
-    "google_container_node_pool": "node_config.service_account",
-    "google_eventarc_trigger": "service_account",
-    "google_workflows_workflow": "service_account",
-}
 
 
 def account_keys(look: Look) -> Iterator[str]:
@@ -95,7 +88,7 @@ def default_accounts(look: Look) -> Iterator[str]:
     for argument, value in walk(look.values):
         if isinstance(value, str) and DEFAULT_ACCOUNT.search(value):
             yield f"{argument} = {value}"
-    if path := RUNS_AS.get(look.type):
+    if path := resource_type(look.type).runs_as:
         accounts = [account for account in at(look.values, path) if account]
         if not accounts:
             yield f"{path} is not given: Google would take a default account"

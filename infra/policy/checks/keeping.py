@@ -4,62 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fonderie.core.resource_types import resource_type
 from infra import names
 from infra.policy.checks.subject import Look, at, blocks, walk, word
 from infra.settings import Environment
 
-# Type -> what must stand there so that it refuses to be destroyed, where the environment is to be kept.
-HELD = {
-    "google_artifact_registry_repository": {"deletion_policy": "PREVENT"},
-    "google_bigquery_dataset": {"deletion_policy": "PREVENT"},
-    "google_bigquery_table": {"deletion_protection": "true"},
-    "google_compute_network": {"deletion_policy": "PREVENT"},
-    "google_compute_subnetwork": {"deletion_policy": "PREVENT"},
-    "google_container_cluster": {"deletion_protection": "true"},
-    "google_secret_manager_secret": {"deletion_policy": "PREVENT", "deletion_protection": "true"},
-    "google_storage_bucket": {"deletion_policy": "PREVENT"},
-    "google_vertex_ai_endpoint": {"deletion_policy": "PREVENT"},
-    "google_vertex_ai_tensorboard": {"deletion_policy": "PREVENT"},
-    "google_workflows_workflow": {"deletion_protection": "true"},
-}
-# Google gives these back late or never: they are never destroyed, in no environment.
-FOR_EVER = frozenset(
-    {
-        "google_iam_workload_identity_pool",
-        "google_iam_workload_identity_pool_provider",
-        "google_kms_crypto_key",
-        "google_kms_key_ring",
-        "google_project_iam_custom_role",
-    }
-)
-# What would take its contents with it, or what else uses it.
-TAKES_ALONG = {
-    "google_bigquery_dataset": "delete_contents_on_destroy",
-    "google_project_service": "disable_on_destroy",
-    "google_storage_bucket": "force_destroy",
-}
-# Types that hold data and take a customer's key, and where they name it. A table has its dataset's.
-KEYED = {
-    "google_artifact_registry_repository": "kms_key_name",
-    "google_bigquery_dataset": "default_encryption_configuration.kms_key_name",
-    "google_container_node_pool": "node_config.boot_disk_kms_key",
-    "google_pubsub_topic": "kms_key_name",
-    "google_secret_manager_secret": "replication.user_managed.replicas.customer_managed_encryption.kms_key_name",
-    "google_storage_bucket": "encryption.default_kms_key_name",
-    "google_vertex_ai_endpoint": "encryption_spec.kms_key_name",
-    "google_vertex_ai_tensorboard": "encryption_spec.kms_key_name",
-}
-# The secrets of a cluster are encrypted in every environment.
-ALWAYS_KEYED = {"google_container_cluster": "database_encryption.key_name"}
 PLACES = frozenset({"location", "region", "allowed_persistence_regions"})
 REQUIRED_LABELS = ("environment", "managed_by", "owner")
-# Labels that the provider does not fill in by itself.
-LABELLED = {
-    "google_container_cluster": "resource_labels",
-    "google_container_node_pool": "node_config.resource_labels",
-    "google_monitoring_alert_policy": "user_labels",
-    "google_monitoring_notification_channel": "user_labels",
-}
 SOFT_DELETE_S = 7 * 86_400
 LONGEST_ROTATION_S = 90 * 86_400
 
@@ -86,18 +37,19 @@ def project(look: Look) -> Iterator[str]:
 
 def protection(look: Look) -> Iterator[str]:
     """What holds something refuses to be destroyed, unless the environment is ephemeral."""
+    kind = resource_type(look.type)
     prevented = at(look.values, "lifecycle.prevent_destroy") == [True]
     state = look.text("name") == names.bucket(look.env, names.Bucket.STATE)
-    if (look.type in FOR_EVER or (look.type == "google_storage_bucket" and state)) and not prevented:
+    if (kind.permanent or (look.type == "google_storage_bucket" and state)) and not prevented:
         yield "lifecycle.prevent_destroy is not true"
-    takes = word(look.values.get(TAKES_ALONG.get(look.type, ""), False)) != "false"
+    takes = word(look.values.get(kind.takes_along, False)) != "false"
     if takes and not _may_go(look, state=state):
-        yield f"{TAKES_ALONG[look.type]} = true"
+        yield f"{kind.takes_along} = true"
     if look.env.ephemeral and not state:
         return
-    for argument, wanted in HELD.get(look.type, {}).items():
-        if word(look.values.get(argument)) != wanted:
-            yield f"{argument} = {look.values.get(argument)}, not {wanted}"
+    for argument, wanted in kind.protected_by.items():
+        if word(look.values.get(argument)) != word(wanted):
+            yield f"{argument} = {look.values.get(argument)}, not {word(wanted)}"
     for condition in at(look.values, "lifecycle_rule.condition"):
         if not condition.get("num_newer_versions") and not condition.get("age"):
             yield "a lifecycle_rule takes objects of any age"
@@ -113,17 +65,16 @@ def _may_go(look: Look, *, state: bool) -> bool:
 def encryption(look: Look) -> Iterator[str]:
     """What holds data is encrypted with the environment's own key, where it has keys, and in production."""
     ours = names.key_path(look.env, names.Key.DATA).rpartition("/")[0]
-    always = ALWAYS_KEYED.get(look.type)
-    path = always or (KEYED.get(look.type) if look.env.customer_keys or look.env.production else None)
-    if not path:
+    kind = resource_type(look.type)
+    if not kind.key or not (kind.always_keyed or look.env.customer_keys or look.env.production):
         return
-    if not (keys := at(look.values, path)):
+    if not (keys := at(look.values, kind.key)):
         yield "no key named"
     replicas = blocks({"all": at(look.values, "replication.user_managed.replicas")}, "all")
     if len(keys) < len(replicas):
         yield "a replica without a key"
     yield from (f"{key} is not of the environment's ring" for key in keys if not str(key).startswith(f"{ours}/"))
-    if always and at(look.values, "database_encryption.state") != ["ENCRYPTED"]:
+    if kind.always_keyed and at(look.values, "database_encryption.state") != ["ENCRYPTED"]:
         yield "database_encryption.state is not ENCRYPTED"
 
 
@@ -150,7 +101,7 @@ def secret_values(look: Look) -> Iterator[str]:
 
 def labels(look: Look) -> Iterator[str]:
     """What the provider gives no labels to says itself which environment it belongs to, who owns and manages it."""
-    if path := LABELLED.get(look.type):
+    if path := resource_type(look.type).labels:
         given: dict[str, str] = next(iter(at(look.values, path)), {})
         yield from wrong_labels(given, look.env, path)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fonderie.core.errors import BadInputError, MissingToolError
+from fonderie.core.resource_types import types_in_use
 from infra.bindings import ROOT, App, TerraformStack, literal, require_bindings
 
 SOURCES = [path for folder in ("constructs", "stacks") for path in sorted((ROOT / "infra" / folder).glob("*.py"))] + [
@@ -107,16 +108,15 @@ def copied(root: Path) -> Path:
     provider = root / "infra" / "provider"
     provider.mkdir(parents=True)
     shutil.copy(ROOT / "cdktf.json", root)
-    for path in (ROOT / "infra" / "provider").glob("[gt]*.*"):
+    for path in (ROOT / "infra" / "provider").glob("google@*.json"):
         shutil.copy(path, provider)
     return root
 
 
 def generated(root: Path, version: str = "7.45.0", without: str = "") -> Path:
     """The same with empty bindings of `version`."""
-    types = (line.strip() for line in (root / "infra" / "provider" / "types.txt").read_text().splitlines())
-    for name in types:
-        if name and not name.startswith("#") and name != without:
+    for name in (each.removeprefix("google_") for each in types_in_use()):
+        if name != without:
             (root / "imports" / "google" / name).mkdir(parents=True)
     (root / "imports" / "constraints.json").write_text(
         json.dumps({"cdktf": "0.21.0", "providers": {"google": version}})

@@ -2,7 +2,9 @@ import pytest
 
 from ci.cost.estimate import estimate
 from ci.cost.prices import load_prices
+from ci.cost.resources import PRICED
 from fonderie.core.errors import BadInputError
+from fonderie.core.resource_types import resource_type, resource_types, types_in_use
 from tests.unit.ci.preview.plans import change, plan
 
 HOURS = 730
@@ -145,13 +147,16 @@ def test_free_things_are_neither_priced_nor_named():
     assert (found.items, found.unpriced) == ((), ())
 
 
-def test_every_type_in_use_is_priced_named_or_free(request):
-    types = (request.config.rootpath / "fonderie/sandbox/provider/types.txt").read_text().split("\n")
-    prices = load_prices()
-    kinds = [f"google_{kind}" for kind in types if kind and not kind.startswith("#")]
-    from ci.cost.resources import PRICED
+def test_every_type_in_use_is_priced_named_or_free():
+    free = load_prices().is_free
+    kinds = [resource_type(name) for name in types_in_use()]
+    assert [kind.name for kind in kinds if not (kind.name in PRICED or kind.usage or free(kind.name))] == []
 
-    assert [k for k in kinds if not (k in PRICED or k in prices.usage or prices.is_free(k))] == []
+
+def test_nothing_that_is_free_is_priced_or_billed_by_use():
+    free = load_prices().is_free
+    assert [name for name in PRICED if free(name)] == []
+    assert [kind.name for kind in resource_types().values() if kind.usage and free(kind.name)] == []
 
 
 def test_a_broken_price_list_names_the_key(tmp_path):
