@@ -77,7 +77,7 @@ def promotion(source: str, target: str, root: Path = ROOT) -> Promotion:
 def _file(environment: str, root: Path) -> Path:
     path = root / "infra" / "environments" / f"{environment}.toml"
     if not re.fullmatch(r"[a-z][a-z0-9]{1,7}", environment) or not path.is_file():
-        raise BadInputError(f"there is no environment {environment!r}", where=path.parent)
+        raise BadInputError(f"unknown environment {environment!r}", where=path.parent)
     return path
 
 
@@ -98,7 +98,7 @@ def prepare(made: Promotion, root: Path = ROOT, base: str = "HEAD") -> str:
     Raises ConflictError when the branch is there already.
     """
     if _git(root, "branch", "--list", made.branch):
-        raise ConflictError(f"the branch {made.branch} is there already", hint="it is this same promotion: push it")
+        raise ConflictError(f"the branch {made.branch} already exists", hint="it holds this promotion: push it")
     with tempfile.TemporaryDirectory(prefix="fonderie-promote-") as scratch:
         folder = Path(scratch) / "work"
         _git(root, "worktree", "add", "--quiet", "-b", made.branch, str(folder), base)

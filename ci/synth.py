@@ -66,7 +66,7 @@ def parameters(env: Environment, model: str, pipeline: PipelineName, spec: dict[
     required = [name for name, rule in wanted.items() if not rule.get("isOptional")]
     if missing := [name for name in required if name not in if_wanted | if_required]:
         raise BadInputError(
-            f"the pipeline wants {', '.join(missing)}, which a schedule can't know",
+            f"the pipeline needs {', '.join(missing)}, which a schedule can't provide",
             where=f"pipelines: {pipeline} of {model}",
             hint="give the parameter a default, or add it to ci/synth.py",
         )

@@ -39,7 +39,7 @@ class Stack:
 
     @property
     def environment(self) -> str:
-        """`prod` of `prod-data`."""
+        """The environment's name: `prod` of the stack `prod-data`."""
         return self.name.partition("-")[0]
 
 

@@ -43,7 +43,7 @@ class CompiledSpec:
     sha256: str
 
     def read(self) -> dict[str, Any]:
-        """The spec."""
+        """The Kubeflow pipeline spec, parsed."""
         spec: dict[str, Any] = json.loads(self.path.read_bytes())
         return spec
 
@@ -54,7 +54,7 @@ def compiled(model: str, pipeline: str, image: str) -> CompiledSpec:
     Raises BadInputError: no such model or pipeline, or what is wrong in the model's file.
     """
     if pipeline not in PIPELINES:
-        raise BadInputError(f"no pipeline is called {pipeline!r}", hint=f"there are: {', '.join(sorted(PIPELINES))}")
+        raise BadInputError(f"unknown pipeline {pipeline!r}", hint=f"there are: {', '.join(sorted(PIPELINES))}")
     return compile_config(load_model(model), pipeline, image)
 
 

@@ -54,7 +54,7 @@ class Applier:
         after which the same call goes on with what is left.
         """
         if not _HASH.fullmatch(identity):
-            raise BadInputError(f"{identity!r} is no plan's hash", hint="it is in the preview's last line: p-...")
+            raise BadInputError(f"invalid plan hash {identity!r}", hint="the last line of the preview has it: p-...")
         with journal.alone(self.environment), private_folder() as folder:
             stacks = self.stacks_of(self.environment)
             plans = self._plan(stacks, Path(folder))

@@ -1,4 +1,4 @@
-"""What changed behind Terraform's back: the state refreshed, and compared with what it said."""
+"""What changed outside Terraform: the state refreshed, and compared with what it said."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def finish(environment: str) -> None:
 
 
 def unfinished(environment: str, identity: str) -> Begun | None:
-    """The reviewed plan that an apply began and did not finish, when it is the one named and nobody changed it."""
+    """The reviewed plan that an apply began and did not finish, when it is the one named and unchanged."""
     try:
         begun = Begun.model_validate_json(_path(environment).read_text(encoding="utf-8"))
     except (OSError, ValidationError, UnicodeDecodeError):

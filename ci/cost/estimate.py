@@ -20,7 +20,7 @@ class Changing(Protocol):
 
     @property
     def type(self) -> str:
-        """The resource type."""
+        """The Terraform resource type."""
 
     @property
     def before(self) -> Any:
@@ -36,7 +36,7 @@ class Changing(Protocol):
 
     @property
     def changes(self) -> bool:
-        """Whether anything happens to it."""
+        """False for a resource that the plan leaves as it is."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Estimate:
 
     @property
     def high(self) -> float:
-        """The most."""
+        """The upper bound, in dollars a month."""
         return round(sum(item.high for item in self.items), 2)
 
 

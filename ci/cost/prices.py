@@ -77,7 +77,7 @@ class Prices(_Part):
 
     @property
     def source(self) -> str:
-        """For the footer."""
+        """The price list's date, for the footer of a comment."""
         return f"list prices of {self.date.isoformat()}"
 
     def is_free(self, kind: str) -> bool:

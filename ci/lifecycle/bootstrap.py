@@ -91,7 +91,7 @@ class Bootstrap:
         kept, moved = self.local_state.read_text(encoding="utf-8"), self._terraform("state", "pull").stdout
         if _resources(kept) != _resources(moved):
             raise StepFailedError(
-                "the state in the bucket is not the one on this machine",
+                "the state in the bucket differs from the one on this machine",
                 where=self.local_state,
                 hint="nothing was removed; compare them with `terraform state pull`, then run the command again",
             )
@@ -116,7 +116,7 @@ def _failed(step: str, done: subprocess.CompletedProcess[str]) -> StepFailedErro
     return StepFailedError(
         f"`terraform {step}` failed:\n" + "\n".join(lines[-TAIL:]),
         where="bootstrap",
-        hint="mend the cause and run the command again: it goes on where it was",
+        hint="fix the cause and run the command again: it continues where it stopped",
     )
 
 

@@ -82,7 +82,7 @@ def _in_order(stacks: Iterable[Stack]) -> list[Stack]:
     while left:
         ready = [one for one in left.values() if not set(one.after) & left.keys()]
         if not ready:
-            raise BadInputError("stacks wait for each other in a circle", where=", ".join(left))
+            raise BadInputError("dependency cycle between stacks", where=", ".join(left))
         done += ready
         left = {name: one for name, one in left.items() if one not in ready}
     return done

@@ -98,7 +98,7 @@ def _needed(variables: Mapping[str, str], name: str) -> str:
 
 def _number(text: str, name: str) -> int:
     if not text.isdecimal():
-        raise BadInputError(f"{text!r} is no number", where=name)
+        raise BadInputError(f"{text!r} is not a number", where=name)
     return int(text)
 
 

@@ -14,7 +14,7 @@ from fonderie.terraform.plan import Action
 
 
 class Frozen(BaseModel):
-    """A value of the preview."""
+    """Base of the preview's records: immutable, no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,7 +30,7 @@ class AttributeChange(Frozen):
 
 
 class Change(Frozen):
-    """One resource that changes."""
+    """One resource that changes: its action, the reason, and its attributes before and after."""
 
     address: str
     type: str
@@ -133,7 +133,7 @@ class CostResult(Frozen):
 
 
 class StackPreview(Frozen):
-    """One stack: its changes, or why it could not be planned. `outside`: what changed behind Terraform's back."""
+    """One stack: its changes, or why it could not be planned. `outside`: what changed outside Terraform."""
 
     environment: str
     name: str

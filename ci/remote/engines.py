@@ -34,7 +34,7 @@ class EngineName(StrEnum):
 def chosen_engine(engine: str, env: str, host: str = "") -> Engine:
     """The engine that the options --engine, --env and --host mean. Raises BadInputError."""
     if engine not in set(EngineName):
-        raise BadInputError(f"{engine!r} is no engine", where="--engine", hint=f"one of {', '.join(EngineName)}")
+        raise BadInputError(f"unknown engine {engine!r}", where="--engine", hint=f"one of {', '.join(EngineName)}")
     if engine != EngineName.LOCAL:
         return open_engine(EngineName(engine), environment(env), host=host)
     if env:
@@ -81,7 +81,7 @@ def open_deployment(env: Environment, model: str) -> tuple[VertexDeployment, Mac
 
 
 def open_experiments(env: Environment) -> VertexExperiments:
-    """Vertex AI Experiments of `env`."""
+    """A client of Vertex AI Experiments in the environment's project."""
     from pipelines.experiments.vertex import VertexExperiments
 
     return VertexExperiments(access(env), dict(env.all_labels))
@@ -90,5 +90,5 @@ def open_experiments(env: Environment) -> VertexExperiments:
 def environment(name: str) -> Environment:
     """The environment a remote run is of. Raises BadInputError without a name."""
     if not name:
-        raise BadInputError("which environment?", where="--env", hint="a remote engine needs one: --env dev")
+        raise BadInputError("a remote engine needs an environment", where="--env", hint="for example --env dev")
     return load_environment(name)

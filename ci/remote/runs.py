@@ -36,7 +36,11 @@ def run_remotely(
     from ci.remote.submissions import submit
 
     if given := [name for name, value in local_only.items() if value]:
-        raise BadInputError(f"{env or engine} has its own", where=given[0], hint=f"leave {', '.join(given)} out")
+        raise BadInputError(
+            f"does not apply to {env or engine}, which has its own",
+            where=given[0],
+            hint=f"leave {', '.join(given)} out",
+        )
     runner = chosen_engine(engine, env, host)
     where = environment(env)
     run = submit(runner, where, wanted(where))
@@ -59,7 +63,7 @@ def wait_for(runner: Engine, run_id: str, again: str, *, quiet: bool) -> Run:
         with task_progress(quiet=quiet) as progress:
             return runner.wait(run_id, progress)
     except KeyboardInterrupt:
-        print(f"the run goes on: fonderie runs wait {run_id} {again}", file=sys.stderr)
+        print(f"the run continues: fonderie runs wait {run_id} {again}", file=sys.stderr)
         raise
 
 
@@ -73,7 +77,7 @@ def tell(runner: Engine, run: Run, *, as_json: bool) -> None:
 
 def _told(run: Run, again: str) -> str:
     if run.found:
-        return f"{run.id} was asked for before: the same model, month and code is one run. Nothing was started."
+        return f"{run.id} already exists: the same model, month and code is one run. Nothing was started."
     return f"started {run.id}\nfollow it: fonderie runs wait {run.id} {again}"
 
 

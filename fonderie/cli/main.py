@@ -15,9 +15,9 @@ from typer.exceptions import TyperException
 
 from fonderie.core.errors import BadInputError, ExitCode, FonderieError, StepFailedError
 
-PLATFORM = "Platform: deploy, recreate, look at"
+PLATFORM = "Platform: deploy, recreate, inspect"
 CHANGES = "Changes: review and apply"
-MODELS = "Models: train, decide, watch"
+MODELS = "Models: train, decide, monitor"
 SERVING = "Serving"
 CHECKS = "Checks"
 
@@ -25,28 +25,28 @@ CHECKS = "Checks"
 # typer.Typer, for a group of commands, or `command`, a function, for a single one.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("", "The main job, end to end, on this machine; ends with a report."),
-    "bootstrap": (PLATFORM, "Make what an environment stands on: state bucket, keys, identities, service agents."),
-    "infra": (PLATFORM, "Look at an environment: its stacks and resources, and who may do what."),
+    "bootstrap": (PLATFORM, "Create what an environment needs first: state bucket, keys, identities, service agents."),
+    "infra": (PLATFORM, "Show an environment: its stacks and resources, and who may do what."),
     "recreate": (PLATFORM, "Destroy an environment and deploy it again, with an empty plan at the end."),
     "sandbox": (PLATFORM, "An offline stand-in for Google: run Terraform and cdktf without an account."),
-    "preview": (CHANGES, "What a change would do, as one comment: destroys first, no secrets."),
+    "preview": (CHANGES, "Show what a change would do, as one comment: destroys first, no secrets."),
     "apply": (CHANGES, "Apply what was reviewed: the plan's hash is compared first."),
-    "drift": (CHANGES, "What changed in the cloud behind Terraform's back."),
-    "promote": (CHANGES, "The pull request that moves images and pipelines to the next environment."),
-    "data": (MODELS, "Months of flights, here and in BigQuery: list, load, what a query would read."),
+    "drift": (CHANGES, "Show what changed in the cloud outside Terraform."),
+    "promote": (CHANGES, "Create the pull request that moves images and pipelines to the next environment."),
+    "data": (MODELS, "Months of flights, on this machine and in BigQuery: list, load, estimate queries."),
     "run": (MODELS, "Run a pipeline: train a challenger and let the gate decide."),
-    "runs": (MODELS, "Look at runs: tasks, logs, decisions."),
-    "models": (MODELS, "Look at models and their versions; promote, roll back."),
-    "experiment": (MODELS, "Hyper-parameters side by side; the best one may go before the gate."),
+    "runs": (MODELS, "Show runs: tasks, logs, decisions."),
+    "models": (MODELS, "Show models and their versions; promote, roll back."),
+    "experiment": (MODELS, "Compare hyper-parameters side by side; submit the best to the gate."),
     "simulate": (MODELS, "Replay months: monitor, decide, train, gate; against two baselines."),
-    "report": (MODELS, "Write the runs of a model as one HTML file."),
+    "report": (MODELS, "Write a report of a model's runs as one HTML file."),
     "serve": (SERVING, "Answer predictions over HTTP with the champions."),
-    "canary": (SERVING, "Put a challenger beside the champion, step by step."),
+    "canary": (SERVING, "Give a challenger traffic step by step, and abort if it is worse."),
     "predict": (SERVING, "Predict a month of flights into files, all by one version."),
-    "load": (SERVING, "Ask a running server as fast as it answers, and report."),
+    "load": (SERVING, "Load-test a running server and report rates and latencies."),
     "check": (CHECKS, "Check every configuration offline: environments, models, and their pipelines' parameters."),
     "policy": (CHECKS, "Check the synthesised stacks: checkov, our own checks, waivers that expire."),
-    "doctor": (CHECKS, "Look at an environment's project: what is wrong, and the command that mends it."),
+    "doctor": (CHECKS, "Check an environment's project: what is wrong, and the command that fixes it."),
 }
 
 
@@ -64,7 +64,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     @app.callback()
     def fonderie(
         version: Annotated[
-            bool, typer.Option("--version", help="Say which version this is.", callback=_say_version, is_eager=True)
+            bool, typer.Option("--version", help="Show the version.", callback=_say_version, is_eager=True)
         ] = False,
     ) -> None:
         """An ML platform on Google Cloud and its models: deploy, preview and recreate them together."""
@@ -92,7 +92,7 @@ def _say_version(wanted: bool) -> None:
 
 
 def fail(error: FonderieError) -> NoReturn:
-    """Print `error` for a person (stderr) or a machine (`--json`: stdout) and leave with its code."""
+    """Print `error` for a person (stderr) or a machine (`--json`: stdout) and exit with its code."""
     if "--json" in sys.argv:
         print(json.dumps(error.as_dict()))
     else:
@@ -122,7 +122,7 @@ def _refusal(error: OSError) -> FonderieError | None:
             "the disk is full", where=error.filename, hint="free some space; nothing is half-written"
         )
     if error.errno in NOT_OURS:
-        hint = "FONDERIE_HOME names another folder for what is kept"
+        hint = "set FONDERIE_HOME to another folder"
         return StepFailedError(f"{(error.strerror or str(error)).lower()}", where=error.filename, hint=hint)
     return None
 

@@ -40,7 +40,7 @@ class FonderieError(Exception):
         return f"{place}{self.what}{advice}"
 
     def as_dict(self) -> dict[str, str | int | None]:
-        """The same for `--json`."""
+        """What `--json` prints: error, what, where, hint and exit code."""
         return {
             "error": type(self).__name__,
             "what": self.what,
@@ -69,7 +69,7 @@ class StepFailedError(FonderieError):
 
 
 class ConflictError(FonderieError):
-    """Somebody else changed it first."""
+    """Raised when another process or person changed the same thing first."""
 
     exit_code = ExitCode.CONFLICT
 

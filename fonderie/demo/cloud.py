@@ -24,7 +24,7 @@ class DemoCloud:
 
     @property
     def cloud_file(self) -> Path:
-        """What Google would hold."""
+        """The sandbox cloud file of the demo."""
         return self.folder / "cloud" / "google.sqlite"
 
     @property
@@ -34,7 +34,7 @@ class DemoCloud:
 
     @property
     def environment(self) -> Environment:
-        """The environment that is deployed."""
+        """Settings of the environment that the demo deploys."""
         return load_environment(ENVIRONMENT)
 
     @property

@@ -38,7 +38,7 @@ def anew(folder: Path) -> Iterator[None]:
             yield
     except Timeout as error:
         hint = "wait for it to end, or set FONDERIE_HOME to another folder"
-        raise ConflictError("another demo is at work here", where=folder, hint=hint) from error
+        raise ConflictError("another demo is running here", where=folder, hint=hint) from error
 
 
 @dataclass
@@ -91,7 +91,7 @@ def play(steps: Sequence[Step], stage: Stage) -> Path:
 
 
 def _report(came: Sequence[tuple[str, str, str]], chapters: Sequence[Section]) -> Path:
-    summary = Section("Steps", table("What happened", ("step", "what came of it", "took"), came))
+    summary = Section("Steps", table("What happened", ("step", "result", "took"), came))
     path = home() / "reports" / "demo.html"
     lead = "From nothing to a served, monitored model, on one machine: what happened, and why."
     write_text(path, page("Fonderie, end to end", [summary, *chapters], lead=lead, made_at=datetime.now(UTC)))

@@ -24,7 +24,7 @@ READY_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class ServerProcess:
-    """A server that is ready."""
+    """A server process that is ready, with its address."""
 
     url: str
     pid: int
@@ -84,7 +84,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, said: TextIO) -> None:
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
+    """A port that is free now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

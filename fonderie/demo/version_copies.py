@@ -39,7 +39,7 @@ def _shift(folder: Path, by: float) -> None:
     """Move the baseline of the trees, and what the probes must answer with it: a wrong model, whole and consistent."""
     manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     if manifest.parity.engine is not Engine.TABLES:
-        raise RefusedError(f"a twin of a version served by {manifest.parity.engine} cannot be made wrong", where=folder)
+        raise RefusedError(f"cannot make a faulty copy of a version served by {manifest.parity.engine}", where=folder)
     path = folder / Engine.TABLES.file
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)

@@ -25,7 +25,7 @@ class Access:
     """How Google is reached. Without an endpoint it is Google itself, with the credentials of the environment.
 
     `endpoint` (`http://host:port`, every API on it) and `credentials` are for a private gateway, or a stand-in. What
-    is asked over plain http is asked by nobody: a token never goes over an open line.
+    is asked over plain http is asked without credentials: a token never goes over an open line.
     """
 
     project: str

@@ -1,4 +1,4 @@
-"""Model versions on an endpoint of Vertex AI: the champion is brought there, what nobody needs any more is taken away.
+"""Model versions on an endpoint of Vertex AI: the champion is brought there, other versions are undeployed.
 
 Terraform makes the endpoint empty (`infra/constructs/endpoint.py`); which version is on it follows the registry, and on
 how many machines follows the environment's settings.
@@ -49,15 +49,15 @@ class VertexDeployment:
         self._model = f"{access.parent}/models/{model.replace('_', '-')}"
 
     def deployed(self) -> tuple[Deployed, ...]:
-        """What is there now."""
+        """The versions on the endpoint and their machines. Raises FonderieError."""
         endpoint = self._get()
         return tuple(_deployed(one, endpoint) for one in endpoint.deployed_models)
 
     def bring(self, aliases: Aliases, machines: Machines) -> list[str]:
-        """Deploy the champion on `machines` unless it is, give it the traffic, and take away what is not needed.
+        """Deploy the champion on `machines` unless it is, give it the traffic, and undeploy the other versions.
 
         A challenger on the endpoint keeps its share; the previous champion stays, without traffic, for a rollback.
-        What was done, in words; nothing when all is as it should be. Raises BadInputError without a champion.
+        What was done, in words; empty when all is up to date. Raises BadInputError without a champion.
         """
         champion = aliases.at(Alias.CHAMPION)
         if champion is None:
@@ -71,7 +71,7 @@ class VertexDeployment:
         for one in self.deployed():
             if one.share == 0 and (one.version not in needed or (one.version == champion and one.machines != machines)):
                 self._undeploy(one)
-                done.append(f"version {one.version} on {one.machines} taken away")
+                done.append(f"version {one.version} on {one.machines} undeployed")
         return done
 
     def _deploy(self, version: int, machines: Machines) -> None:
@@ -127,6 +127,6 @@ def _deployed(model: Any, endpoint: Any) -> Deployed:
         version = int(model.model_version_id)
     except ValueError as error:
         raise ConflictError(
-            f"{model.id} on the endpoint is no version of ours", where=endpoint.name, hint="undeploy it by hand"
+            f"unknown model {model.id} on the endpoint", where=endpoint.name, hint="undeploy it by hand"
         ) from error
     return Deployed(model.id, version, machines, int(endpoint.traffic_split.get(model.id, 0)))

@@ -37,7 +37,7 @@ class VertexTraffic:
         the endpoint was changed in between (its etag).
         """
         if sum(shares.values()) != 100 or min(shares.values()) < 0:
-            raise BadInputError(f"{dict(shares)} are not 100 % together", where=self._endpoint)
+            raise BadInputError(f"{dict(shares)} do not add up to 100 %", where=self._endpoint)
         endpoint = self._get()
         ids = {str(deployed.model_version_id): deployed.id for deployed in endpoint.deployed_models}
         absent = sorted(set(shares) - set(ids))
@@ -55,14 +55,14 @@ class VertexTraffic:
             )
         held = self.split()
         if any(held.get(version, 0) != share for version, share in shares.items()):
-            raise ConflictError(f"the split is {held}, not {dict(shares)}", where=self._endpoint, hint="try again")
+            raise ConflictError(f"the split is {held}, expected {dict(shares)}", where=self._endpoint, hint="try again")
         return held
 
     def follow(self, canary: Canary) -> dict[str, int]:
         """The split a canary asks for; its steps must be whole per cent."""
         percent = 100 if canary.status is Status.PROMOTED else round(canary.percent)
         if percent != canary.percent:
-            raise BadInputError(f"{canary.percent:g} % is no whole per cent", where=self._endpoint)
+            raise BadInputError(f"{canary.percent:g} % is not a whole percentage", where=self._endpoint)
         return self.set({canary.champion: 100 - percent, canary.challenger: percent})
 
     def _get(self) -> Any:

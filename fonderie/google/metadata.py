@@ -64,14 +64,16 @@ def fetch(uri: str, into: Path) -> Path:
     if not uri.startswith("gs://"):
         folder = Path(urllib.parse.urlparse(uri).path if uri.startswith("file://") else uri)
         if not uri or not folder.is_dir():
-            raise BadInputError(f"{uri!r} is no folder", where="AIP_STORAGE_URI", hint="gs://bucket/folder or a path")
+            raise BadInputError(
+                f"{uri!r} is not a folder", where="AIP_STORAGE_URI", hint="gs://bucket/folder or a path"
+            )
         return folder
     bucket, _, prefix = uri.removeprefix("gs://").partition("/")
     client = GoogleClient(os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com")
     try:
         return _copy(client, bucket, prefix.rstrip("/") + "/", into)
     except OSError as error:
-        raise StepFailedError(f"storage did not give the version: {error}", where=uri) from None
+        raise StepFailedError(f"the version cannot be fetched: {error}", where=uri) from None
 
 
 def _copy(client: GoogleClient, bucket: str, prefix: str, into: Path) -> Path:
@@ -79,7 +81,7 @@ def _copy(client: GoogleClient, bucket: str, prefix: str, into: Path) -> Path:
     listing = msgspec.json.decode(client.get(f"/storage/v1/b/{bucket}/o?{query}"))
     names = [str(item["name"]) for item in listing.get("items", [])]
     if not names:
-        raise BadDataError("there is nothing", where=f"gs://{bucket}/{prefix}")
+        raise BadDataError("no objects under this prefix", where=f"gs://{bucket}/{prefix}")
     for name in names:
         if name != prefix:
             data = client.get(f"/storage/v1/b/{bucket}/o/{urllib.parse.quote(name, safe='')}?alt=media")

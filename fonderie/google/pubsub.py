@@ -22,7 +22,7 @@ def publish(topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
     import httpx
 
     if topic.split("/")[::2] != ["projects", "topics"]:
-        raise BadInputError(f"{topic!r} is no topic", hint="written projects/PROJECT/topics/NAME")
+        raise BadInputError(f"invalid topic {topic!r}", hint="write projects/PROJECT/topics/NAME")
     host = os.environ.get("PUBSUB_EMULATOR_HOST")
     headers = {} if host else {"Authorization": f"Bearer {_token()}"}
     url = f"{f'http://{host}' if host else 'https://pubsub.googleapis.com'}/v1/{topic}:publish"
@@ -32,9 +32,11 @@ def publish(topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
     except httpx.HTTPError as error:
         raise StepFailedError(f"Pub/Sub could not be reached: {error}", where=topic, hint="run it again") from error
     if answer.status_code in (401, 403):
-        raise RefusedError("may not publish", where=topic, hint="the monitoring identity needs roles/pubsub.publisher")
+        raise RefusedError(
+            "permission denied to publish", where=topic, hint="the monitoring identity needs roles/pubsub.publisher"
+        )
     if answer.status_code != 200:
-        raise StepFailedError(f"Pub/Sub said {answer.status_code}: {answer.text[:200]}", where=topic)
+        raise StepFailedError(f"Pub/Sub answered {answer.status_code}: {answer.text[:200]}", where=topic)
     return str(answer.json()["messageIds"][0])
 
 

@@ -43,7 +43,7 @@ class VertexRegistry:
     def __init__(self, access: Access, bucket: str, model: str, *, image: str, cache: Path | None = None) -> None:
         """`image` is the serving container, by digest: Vertex AI wants one with every version."""
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", model):
-            raise BadInputError(f"{model!r} cannot be a model's name")
+            raise BadInputError(f"invalid model name {model!r}")
         self._access, self._bucket_name, self._model, self._image = access, bucket, model, image
         self._cache = cache or home() / "cache" / "registry"
         self._models = access.vertex("ModelServiceClient")
@@ -51,7 +51,7 @@ class VertexRegistry:
 
     @property
     def model(self) -> str:
-        """Whose versions these are."""
+        """The name of the model that these are versions of, as in `ml/models`."""
         return self._model
 
     @property
@@ -60,9 +60,9 @@ class VertexRegistry:
         return f"{self._access.parent}/models/{self._model.replace('_', '-')}"
 
     def register(self, candidate: Candidate, folder: Path, *, who: str, now: datetime) -> ModelRecord:
-        """See Registry."""
+        """Upload the files, then create the version in Vertex AI. Raises BadInputError, BadDataError, ConflictError."""
         if candidate.model != self._model:
-            raise BadInputError(f"a candidate of {candidate.model!r}", where=f"registry of {self._model!r}")
+            raise BadInputError(f"the candidate is of model {candidate.model!r}", where=f"registry of {self._model!r}")
         same = (candidate.run_id, candidate.model_hash)
         with words(self.resource):
             there = self.list()
@@ -78,7 +78,7 @@ class VertexRegistry:
         return record
 
     def get(self, reference: int | str) -> Version:
-        """See Registry. The files are fetched once and compared with the hashes of the record."""
+        """Fetch a version's files once into the cache and compare their SHA-256. Raises BadInputError, BadDataError."""
         number = self._number(reference)
         with words(self.resource):
             records = self.list()
@@ -91,7 +91,7 @@ class VertexRegistry:
     def promote(
         self, version: int, expected_current: int | None, *, reason: str, who: str, now: datetime
     ) -> ModelRecord:
-        """See Registry."""
+        """Move the champion alias unless its file changed meanwhile. Raises ConflictError, BadInputError."""
         record = self.get(version).record
         with words(self.resource):
             self._move(
@@ -102,7 +102,7 @@ class VertexRegistry:
     def rollback(
         self, to: int | None = None, *, expected_current: int | None = None, reason: str, who: str, now: datetime
     ) -> ModelRecord:
-        """See Registry."""
+        """Move the champion alias back, likewise. Raises RefusedError, ConflictError and BadInputError."""
         if to is not None:
             self.get(to)
         with words(self.resource):
@@ -112,7 +112,7 @@ class VertexRegistry:
         return self.get(after.current[Alias.CHAMPION]).record
 
     def list(self) -> tuple[ModelRecord, ...]:
-        """See Registry."""
+        """Every version's record, by version; empty when Vertex AI has no such model."""
         from google.api_core.exceptions import NotFound
 
         with words(self.resource):
@@ -124,7 +124,7 @@ class VertexRegistry:
         return tuple(sorted(records, key=lambda record: record.version))
 
     def aliases(self) -> Aliases:
-        """See Registry."""
+        """Read the aliases from the bucket; empty before the first move. Raises BadDataError."""
         with words(f"gs://{self._bucket_name}"):
             return self._aliases()[0]
 
@@ -134,7 +134,7 @@ class VertexRegistry:
         if match := re.fullmatch(r"v?([0-9]+)", reference):
             return int(match[1])
         if reference not in set(Alias):
-            raise BadInputError(f"{reference!r} is no version", hint=f"a number, or {', '.join(Alias)}")
+            raise BadInputError(f"invalid version {reference!r}", hint=f"a number, or {', '.join(Alias)}")
         number = self.aliases().at(Alias(reference))
         if number is None:
             raise BadInputError(f"{self._model} has no {reference}", hint="fonderie run training makes one")
@@ -233,7 +233,7 @@ class VertexRegistry:
                 continue
             self._mirror(before, after)
             return after
-        raise ConflictError("the aliases keep moving", where=f"gs://{self._bucket_name}/{self._model}/aliases.json")
+        raise ConflictError("the aliases keep changing", where=f"gs://{self._bucket_name}/{self._model}/aliases.json")
 
     def _mirror(self, before: Aliases, after: Aliases) -> None:
         """Bring Vertex AI's aliases to where `after` points; `default`, which every model has, is the champion."""
@@ -251,8 +251,8 @@ class VertexRegistry:
 def _checked(path: Path, expected: str) -> bytes:
     """The file's bytes, if they are those that the candidate names."""
     if not path.is_file():
-        raise BadDataError("a file of the candidate is not there", where=path)
+        raise BadDataError("a file of the candidate is missing", where=path)
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != expected:
-        raise BadDataError("is not the file the candidate names: another SHA-256", where=path)
+        raise BadDataError("is not the file the candidate names: its SHA-256 differs", where=path)
     return data

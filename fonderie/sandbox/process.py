@@ -59,7 +59,9 @@ def open_world(options: argparse.Namespace) -> World:
         name, _, limit = written.partition("=")
         if name not in {one.name for one in QUOTAS} or not limit.isdigit():
             known = ", ".join(one.name for one in QUOTAS)
-            raise BadInputError(f"{written!r} is no quota", where="--quota", hint=f"write NAME=NUMBER; names: {known}")
+            raise BadInputError(
+                f"invalid quota {written!r}", where="--quota", hint=f"write NAME=NUMBER; names: {known}"
+            )
         cloud.set_note(note(name), limit)
     settings = Settings.read(cloud)
     return World(cloud, schema, facts, clock=Clock(settings.time_scale), established=options.established)
@@ -93,7 +95,7 @@ def _known_projects() -> list[tuple[str, int]]:
 def _project(written: str) -> tuple[str, int]:
     name, _, number = written.partition("=")
     if not name or not number.isdigit():
-        raise BadInputError(f"{written!r} is no project", where="--project", hint="write ID=NUMBER")
+        raise BadInputError(f"invalid project {written!r}", where="--project", hint="write ID=NUMBER")
     return name, int(number)
 
 

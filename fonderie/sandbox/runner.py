@@ -62,7 +62,7 @@ class StandIn:
 
     @property
     def died(self) -> bool:
-        """Whether it is gone although nobody stopped it."""
+        """Whether it ended without being stopped."""
         return self.process.poll() is not None
 
 
@@ -84,7 +84,7 @@ def standing_in(options: Options) -> Iterator[StandIn]:
 
 
 def surroundings(options: Options, reattach: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a command: tools of this repository first, state on this machine, nobody called home."""
+    """The environment of a command: tools of this repository first, state on this machine, no calls to HashiCorp."""
     paths = [*_tool_folders(), os.environ.get("PATH", "")]
     found = {
         **os.environ,
@@ -115,16 +115,16 @@ def run(command: Sequence[str], options: Options) -> int:
         try:
             child = subprocess.Popen(arguments, env=up.environment)
         except FileNotFoundError as error:
-            raise MissingToolError(f"there is no command {arguments[0]}", hint="`make setup` installs ours") from error
+            raise MissingToolError(f"command not found: {arguments[0]}", hint="`make setup` installs ours") from error
         except PermissionError as error:
-            raise MissingToolError(f"{arguments[0]} cannot be executed") from error
+            raise MissingToolError(f"{arguments[0]} is not executable") from error
         with _forwarding(child):
             code = child.wait()
         if up.died:
             raise StepFailedError(
                 f"the stand-in died while `{' '.join(command)}` ran",
                 where=options.cloud,
-                hint="what it had made is in the cloud file; run the command again to go on",
+                hint="what it created is in the cloud file; run the command again to continue",
             )
     return code if code >= 0 else 128 - code
 
@@ -153,7 +153,7 @@ def _answer(process: subprocess.Popen[str]) -> dict[str, str]:
         answer: dict[str, Any] = json.loads(line)
     except ValueError as error:
         code = process.wait(timeout=_STARTED_IN_S)
-        raise StepFailedError(f"the stand-in did not start: it ended with code {code}") from error
+        raise StepFailedError(f"the stand-in did not start: it exited with code {code}") from error
     if "environment" in answer:
         return dict(answer["environment"])
     kind = getattr(errors, str(answer.get("error")), FonderieError)

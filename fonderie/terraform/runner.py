@@ -33,7 +33,7 @@ Progress = Callable[[Event], None]
 
 
 def silent(_event: Event) -> None:
-    """No progress."""
+    """A progress callback that prints nothing."""
 
 
 def find(environment: Mapping[str, str] | None = None) -> str:
@@ -50,7 +50,7 @@ def _checked(name: str, path: str) -> str:
     done = subprocess.run([binary, "version", "-json"], capture_output=True, text=True, check=False)
     found = re.search(r'"terraform_version":\s*"(\d+)\.(\d+)[^"]*"', done.stdout)
     if found is None:
-        raise MissingToolError(f"{binary} does not say its version: it is no Terraform", hint=_HINT)
+        raise MissingToolError(f"{binary} did not print a version: is it Terraform?", hint=_HINT)
     if (int(found[1]), int(found[2])) < OLDEST:
         raise MissingToolError(f"{binary} is version {found[1]}.{found[2]}, which is too old", hint=_HINT)
     return binary
@@ -91,7 +91,7 @@ class Terraform:
         self._run("apply", "-input=false", "-auto-approve", "-json", *arguments)
 
     def destroy(self, *arguments: str) -> None:
-        """Destroy everything, without asking."""
+        """Run `terraform destroy -auto-approve` on the whole stack. Raises StepFailedError."""
         self._run("destroy", "-input=false", "-auto-approve", "-json", *arguments)
 
     def import_(self, address: str, id: str) -> None:

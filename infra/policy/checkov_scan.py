@@ -92,9 +92,7 @@ def scan(stack: Stack) -> tuple[int, list[Finding]]:
         raise StepFailedError("checkov could not parse it", where=Path(report.parsing_errors[0]))
     made = len(report.passed_checks) + len(report.failed_checks)
     if not made and stack.resources:
-        raise StepFailedError(
-            "checkov made no check at all", where=stack.folder, hint="is the schema of its output new?"
-        )
+        raise StepFailedError("checkov ran no checks", where=stack.folder, hint="has the format of its output changed?")
     by_place = {(resource.name, resource.path): resource for resource in stack.resources}
     findings = {_finding(record, stack, by_place) for record in report.failed_checks}
     findings |= {_unchecked(stack, message) for message in crashes.messages}

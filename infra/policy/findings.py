@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
-    """Values only."""
+    """Base of the policy's records: immutable, no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

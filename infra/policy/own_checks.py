@@ -45,7 +45,7 @@ CHECKS: dict[str, Check] = {
 # What a stack must hold: without it, nothing that is left shows that it is gone.
 MUST_HOLD = {
     names.Stack.BOOTSTRAP: {"google_project_iam_audit_config": "data access is not audited"},
-    names.Stack.FOUNDATION: {"google_compute_firewall": "nothing says what may come in"},
+    names.Stack.FOUNDATION: {"google_compute_firewall": "no rule says what may come in"},
 }
 
 
@@ -70,7 +70,7 @@ def _of_stack(stack: Stack, env: Environment) -> Iterator[Finding]:
     kind = stack.name.partition("-")[2]
     for type, why in MUST_HOLD.get(names.Stack(kind), {}).items() if kind in set(names.Stack) else ():
         if type not in held:
-            yield finding("FND_MISSING", "What others rely on is there.", type, f"no {type}: {why}")
+            yield finding("FND_MISSING", "Resources that others rely on exist.", type, f"no {type}: {why}")
 
 
 def scan(stack: Stack, env: Environment) -> tuple[int, list[Finding]]:

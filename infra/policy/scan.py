@@ -39,6 +39,6 @@ def evaluate(
         checked[stack.name] = made + own_made
         findings += [*failed, *own_failed]
     if not by_checkov:
-        raise StepFailedError("checkov made no check at all", where=", ".join(checked), hint="is the synth empty?")
+        raise StepFailedError("checkov ran no checks", where=", ".join(checked), hint="is the synth empty?")
     kept, waived, problems = apply_waivers(findings, waivers, today=today, complete=complete, environments=environments)
     return Verdict(checked=checked, failed=tuple(kept), waived=tuple(waived), problems=tuple(problems))

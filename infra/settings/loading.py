@@ -29,7 +29,7 @@ def load_environment(name: str, folder: Path = ENVIRONMENTS) -> Environment:
     """Read and check `folder/name.toml`; `BadInputError` names file, key, value and reason of each mistake."""
     path = folder / f"{name}.toml"
     if name not in (known := environment_names(folder)):
-        raise BadInputError(f"there is no environment {name!r}", where=folder, hint=f"there are: {', '.join(known)}")
+        raise BadInputError(f"unknown environment {name!r}", where=folder, hint=f"there are: {', '.join(known)}")
     written = parse_toml(path)
     if "name" in written:
         raise BadInputError("an environment is named by its file", where=f"{path}: name", hint="remove the key")

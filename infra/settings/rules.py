@@ -48,7 +48,7 @@ def _ranges(env: Environment) -> Iterator[Problem]:
     }
     for key, (wanted, why) in least.items():
         if (size := ranges[key].num_addresses) < wanted:
-            yield Problem(f"network.{key}", str(ranges[key]), f"too small: {size} addresses, {wanted} wanted ({why})")
+            yield Problem(f"network.{key}", str(ranges[key]), f"too small: {size} addresses, {wanted} needed ({why})")
     if ranges["control_plane"].prefixlen != 28:
         yield Problem("network.control_plane", str(ranges["control_plane"]), "the control plane's range is a /28")
 
@@ -65,27 +65,29 @@ def _pools(env: Environment) -> Iterator[Problem]:
 
 def _switches(env: Environment) -> Iterator[Problem]:
     if env.features.config_sync and not env.features.cluster:
-        yield Problem(
-            "features.config_sync", True, "there is no cluster to put anything on (features.cluster is false)"
-        )
+        yield Problem("features.config_sync", True, "Config Sync needs a cluster (features.cluster is false)")
     if env.git.connected and not env.git.app_installation_id:
-        yield Problem("git.app_installation_id", 0, "wanted when git.connected is true")
+        yield Problem("git.app_installation_id", 0, "required when git.connected is true")
     if env.ephemeral and env.protected:
-        yield Problem("protected", True, "an ephemeral environment is there to be destroyed: set protected = false")
+        yield Problem("protected", True, "an ephemeral environment must be destroyable: set protected = false")
     if not env.ephemeral and env.backend == "local":
-        yield Problem("backend", "local", "state that is worth keeping is shared: gcs, or an ephemeral environment")
+        yield Problem("backend", "local", "only an ephemeral environment may keep its state locally: use gcs")
 
 
 def _production(env: Environment) -> Iterator[Problem]:
     wanted = {
-        "ephemeral": (env.ephemeral, not env.ephemeral, "production is not destroyed with all it holds"),
-        "protected": (env.protected, env.protected, "production's stateful resources refuse to be destroyed"),
-        "approval": (env.approval, env.approval, "a person approves what is applied to production"),
-        "serving.min_replicas": (env.serving.min_replicas, env.serving.min_replicas > 1, "one replica is none"),
+        "ephemeral": (env.ephemeral, not env.ephemeral, "production must not be destroyed with its data"),
+        "protected": (env.protected, env.protected, "production must protect its stateful resources"),
+        "approval": (env.approval, env.approval, "applies to production need an approval"),
+        "serving.min_replicas": (
+            env.serving.min_replicas,
+            env.serving.min_replicas > 1,
+            "production needs at least two replicas",
+        ),
         "cluster.system.min_nodes": (
             env.cluster.system.min_nodes,
             env.cluster.system.min_nodes > 1,
-            "one node is none",
+            "production needs at least two nodes",
         ),
     }
     for key, (value, kept, reason) in wanted.items():

@@ -53,7 +53,7 @@ def _project_id(value: str) -> str:
         "a project id has 6 to 30 lower-case letters, digits and hyphens, begins with a letter, ends with none",
     )(value)
     if word := next((word for word in ("google", "goog", "ssl") if word in value), None):
-        raise ValueError(f"a project id may not hold {word!r}, and names of buckets are made from it")
+        raise ValueError(f"a project id may not contain {word!r}, and names of buckets are made from it")
     return value
 
 
@@ -100,7 +100,7 @@ def _time_zone(value: str) -> str:
 def _environment_name(value: str) -> str:
     _matching(r"[a-z][a-z0-9]{1,7}", "an environment's name has 2 to 8 lower-case letters and digits")(value)
     if value.startswith(("goog", "gcp")) or "google" in value:
-        raise ValueError("Google keeps names that begin with goog or gcp for itself")
+        raise ValueError("names that begin with goog or gcp are reserved by Google")
     return value
 
 
@@ -142,5 +142,7 @@ GitRepository = Annotated[
 ]
 GitBranch = Annotated[
     str,
-    AfterValidator(_matching(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", "not a branch's name we can put into a condition")),
+    AfterValidator(
+        _matching(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", "a branch's name has up to 100 letters, digits, ., _, / and -")
+    ),
 ]

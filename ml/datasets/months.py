@@ -19,16 +19,18 @@ class Month:
     month: int
 
     def __post_init__(self) -> None:
-        """Refuse what is no month. Raises BadInputError."""
+        """Refuse months outside 1..12 and years outside 1900..2999. Raises BadInputError."""
         if not (1 <= self.month <= 12 and 1900 <= self.year <= 2999):
-            raise BadInputError(f"{self.year:04d}-{self.month:02d} is no month", hint="months are written 2013-04")
+            raise BadInputError(
+                f"'{self.year:04d}-{self.month:02d}' is not a valid month", hint="want YYYY-MM, such as 2013-04"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Month:
-        """From "2013-04". Raises BadInputError."""
+        """Parse "2013-04". Raises BadInputError."""
         match = re.fullmatch(r"([0-9]{4})-([0-9]{2})", text.strip())
         if match is None:
-            raise BadInputError(f"{text!r} is no month", hint="months are written 2013-04")
+            raise BadInputError(f"{text!r} is not a valid month", hint="want YYYY-MM, such as 2013-04")
         return cls(int(match[1]), int(match[2]))
 
     def __str__(self) -> str:
@@ -41,27 +43,27 @@ class Month:
 
     @property
     def next(self) -> Month:
-        """The month after."""
+        """The following month."""
         return self.shift(1)
 
     @property
     def previous(self) -> Month:
-        """The month before."""
+        """The preceding month."""
         return self.shift(-1)
 
     @property
     def first_day(self) -> date:
-        """Its first day."""
+        """The month's first day."""
         return date(self.year, self.month, 1)
 
     @property
     def last_day(self) -> date:
-        """Its last day."""
+        """The month's last day."""
         return date.fromordinal(self.next.first_day.toordinal() - 1)
 
     @property
     def days(self) -> int:
-        """28 to 31."""
+        """Number of days, 28 to 31."""
         return self.last_day.day
 
     def holdout_from(self, fraction: float) -> int:

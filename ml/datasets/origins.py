@@ -43,23 +43,23 @@ class FolderOrigin:
     folder: Source
 
     def months(self) -> list[Month]:
-        """See Origin."""
+        """Months with a `flights/YYYY-MM.parquet`, in order."""
         return self.folder.months()
 
     def require(self, months: Iterable[Month]) -> None:
-        """See Origin."""
+        """Raises BadDataError naming the missing months."""
         self.folder.require(months)
 
     def latest(self, month: Month, count: int) -> list[Month]:
-        """See Origin."""
+        """The last `count` months with flights up to `month`, in order. Raises BadDataError."""
         return self.folder.latest(month, count)
 
     def check(self, config: ModelConfig, months: Iterable[Month]) -> Sequence[ContractReport]:
-        """See Origin."""
+        """Check the Parquet file of each month against its contract. Raises BadDataError above the model's limit."""
         return check_months(months, config.data.max_quarantined_fraction, self.folder)
 
     def build(self, config: ModelConfig, months: Iterable[Month]) -> FeatureSet:
-        """See Origin."""
+        """Compute the features with DuckDB; one Parquet file a month."""
         return build(config, months, self.folder)
 
 
@@ -74,7 +74,7 @@ def open_origin(address: str = "") -> Origin:
         return BigQueryOrigin.parse(address, os.environ.get("FONDERIE_GOOGLE_ENDPOINT") or None)
     if "://" in address:
         raise BadInputError(
-            f"no months are kept at {address!r}", hint="a folder, nothing, or bigquery://PROJECT/REGION/DATASET"
+            f"unknown data location {address!r}", hint="want a folder, nothing, or bigquery://PROJECT/REGION/DATASET"
         )
     if not address:
         return FolderOrigin(source())

@@ -19,7 +19,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
         return pq.read_table(path, columns=columns, partitioning=None)
     except FileNotFoundError:
-        raise BadDataError("is not there", where=path) from None
+        raise BadDataError("does not exist", where=path) from None
     except (pa.ArrowException, OSError) as error:
         reason = str(error).split("\n")[0].rstrip(".")
         raise BadDataError(

@@ -114,7 +114,7 @@ def conform(table: pa.Table, dataset: Dataset, where: Path) -> pa.Table:
         except pa.ArrowException:
             problems.append(f"{field.name} is {table[field.name].type}, not {field.type}")
     if problems:
-        raise BadDataError(f"columns of a wrong type: {', '.join(problems)}", where=where)
+        raise BadDataError(f"columns of the wrong type: {', '.join(problems)}", where=where)
     return pa.table(columns, schema=schema)
 
 
@@ -126,7 +126,7 @@ def _convert(column: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
     if pa.types.is_null(column.type) or column.type == target:
         return _without_nan(column.cast(target))
     if target == _TEXT and not textual:
-        raise pa.ArrowInvalid("a number is no text")
+        raise pa.ArrowInvalid("a number is not text")
     if target == _TIME:
         return column.cast(_TIME) if textual or pa.types.is_temporal(column.type) else _refuse(column)
     if pa.types.is_temporal(column.type) or pa.types.is_boolean(column.type):

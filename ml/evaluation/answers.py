@@ -64,7 +64,7 @@ def read_answers(folder: Path, *, model: str, files: Mapping[str, str], version:
         if not (folder / name).is_file():
             raise BadDataError("a file of the model is missing", where=folder / name)
         if content_hash(folder / name) != files[name]:
-            raise BadDataError("is not the file that was registered: another SHA-256", where=folder / name)
+            raise BadDataError("is not the registered file: its SHA-256 differs", where=folder / name)
     if MANIFEST not in files:
         raise BadDataError("there are no serving files", where=folder)
     return Answers(load_version(folder, version=version, model=model))

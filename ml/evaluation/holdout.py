@@ -39,7 +39,7 @@ def split(table: pa.Table, month: Month, fraction: float) -> Split:
     holdout = labelled.filter(within)
     if len(training) == 0 or len(holdout) == 0:
         side = "train on" if len(training) == 0 else "hold out"
-        raise BadDataError(f"no labelled rows to {side}", where=str(month), hint=f"the tail begins on {first}")
+        raise BadDataError(f"no labelled rows to {side}", where=str(month), hint=f"the holdout begins on {first}")
     last = date(1970, 1, 1) + timedelta(days=int(pc.max(training["day_number"]).as_py()))
     return Split(training, holdout, last, first)
 

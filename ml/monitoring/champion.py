@@ -14,12 +14,12 @@ def champion_version(registry: Registry) -> Version:
     number = registry.aliases().champion
     if number is None:
         hint = f"fonderie run training --model {registry.model} --month YYYY-MM makes one"
-        raise BadInputError(f"{registry.model} has no champion to watch", hint=hint)
+        raise BadInputError(f"{registry.model} has no champion to monitor", hint=hint)
     try:
         return registry.get(number)
     except BadInputError as error:
         hint = f"fonderie models rollback {registry.model} puts another version in its place"
-        raise BadInputError(f"the champion has vanished: {error.what}", where=error.where, hint=hint) from error
+        raise BadInputError(f"the champion cannot be read: {error.what}", where=error.where, hint=hint) from error
 
 
 def load_champion(config: ModelConfig, version: Version) -> tuple[ModelConfig, Champion]:
@@ -33,7 +33,7 @@ def load_champion(config: ModelConfig, version: Version) -> tuple[ModelConfig, C
 
     record = version.record
     if record.metrics.metric is None:
-        raise BadDataError("its gate has measured nothing", where=f"{record.model} {record.label}")
+        raise BadDataError("its gate recorded no measurement", where=f"{record.model} {record.label}")
     pipeline = artefact.load_model(version.model_path, record.model_hash)
     watched = as_trained(config, record)
     names = list(watched.features.names)

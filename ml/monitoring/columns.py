@@ -83,12 +83,12 @@ class CategorySide:
 
 
 def numeric(column: Any) -> NumericSide:
-    """From a pandas column."""
+    """A numeric column from a pandas series; nulls are counted and left out."""
     return NumericSide(pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def category(column: Any) -> CategorySide:
-    """From a pandas column."""
+    """A categorical column from a pandas series; nulls are counted and left out."""
     return CategorySide(*counts_of(column.tolist()))
 
 

@@ -43,7 +43,7 @@ class History:
     def alone(self) -> Iterator[None]:
         """Hold the loop. Raises ConflictError while another one runs.
 
-        A training that is still `started` was cut short, since nobody else holds the loop: it counts as failed.
+        A training that is still `started` was cut short, since no other process holds the loop: it counts as failed.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -53,31 +53,31 @@ class History:
                         self.record_training(event.model_copy(update={"outcome": TrainingOutcome.FAILED}))
                 yield
         except Timeout as error:
-            raise ConflictError("another loop is at work here", where=self.folder, hint="wait for it to end") from error
+            raise ConflictError("another loop is running here", where=self.folder, hint="wait for it to end") from error
 
     def verdicts(self, version: int | None = None) -> list[MonthVerdict]:
-        """By month; of one champion, or of all."""
+        """Verdicts by month, of one champion or of all. Raises BadDataError for a damaged record."""
         found = _read_all(self.folder / "verdicts", MonthVerdict)
         return [each for each in found if version is None or each.version == version]
 
     def trainings(self) -> list[TrainingEvent]:
-        """By month."""
+        """Every triggered training, by month. Raises BadDataError for a damaged record."""
         return _read_all(self.folder / "trainings", TrainingEvent)
 
     def decisions(self) -> list[TriggerDecision]:
-        """By month."""
+        """Every decision, by month. Raises BadDataError for a damaged record."""
         return _read_all(self.folder / "decisions", TriggerDecision)
 
     def record_verdict(self, verdict: MonthVerdict) -> Path:
-        """Keep it; returns its file."""
+        """Write the verdict of a month and a version; the path of its file."""
         return _write(self.folder / "verdicts" / f"{verdict.month}-v{verdict.version:03d}.json", verdict)
 
     def record_training(self, event: TrainingEvent) -> Path:
-        """Keep it; a later outcome of the same month replaces an earlier one."""
+        """Write the training of a month, replacing an earlier outcome; the path of its file."""
         return _write(self.folder / "trainings" / f"{event.month}.json", event)
 
     def record_decision(self, decision: TriggerDecision) -> Path:
-        """Keep it; returns its file."""
+        """Write the decision under a hash of its content; the path of its file."""
         content = hashlib.sha256(decision.model_dump_json().encode()).hexdigest()[:12]
         return _write(self.folder / "decisions" / f"{decision.month or 'none'}-{content}.json", decision)
 

@@ -32,5 +32,5 @@ class RetrainRequest(BaseModel):
         return f"retrain-{self.model.replace('_', '-')}-{self.month}"
 
     def message(self) -> bytes:
-        """The body of the message."""
+        """The request as the JSON body of a Pub/Sub message."""
         return json.dumps(self.model_dump(), sort_keys=True).encode()

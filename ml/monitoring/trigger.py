@@ -18,7 +18,7 @@ from ml.monitoring.verdict import Kind, MonthVerdict, Severity
 
 
 class Action(StrEnum):
-    """What to do now."""
+    """What the trigger decides: train, wait or investigate."""
 
     RETRAIN = "retrain"
     WAIT = "wait"
@@ -56,7 +56,7 @@ class Rule(BaseModel):
 
 
 class TriggerDecision(BaseModel):
-    """The record of one decision."""
+    """One decision of the trigger: the action, and every rule with its value and limit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Kind(StrEnum):
-    """What a finding is about."""
+    """What a finding compares."""
 
     SCHEMA = "schema"  # columns and types
     QUALITY = "quality"  # nulls, constants, spikes, values never seen, rows refused by their contract
@@ -61,7 +61,7 @@ class Shape(BaseModel):
 
 
 class MonthVerdict(BaseModel):
-    """One month under one champion."""
+    """What monitoring one month under one champion found."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", protected_namespaces=())
 
@@ -84,7 +84,7 @@ class MonthVerdict(BaseModel):
 
     @property
     def alarms(self) -> tuple[Finding, ...]:
-        """Reasons to train again."""
+        """Findings of severity ALARM, in order: reasons to train again."""
         return self.of(Severity.ALARM)
 
     @property

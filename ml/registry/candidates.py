@@ -22,7 +22,7 @@ def candidate_of(config: ModelConfig, origin: Origin, made: Made) -> tuple[Candi
     evaluation = Evaluation.model_validate_json(made.evaluation.read_text())
     decision = Decision.model_validate_json(made.decision.read_text())
     if decision.outcome is not Outcome.PROMOTE or decision.challenger_hash != fit.model_hash:
-        raise RefusedError("the gate did not let this challenger in", where=made.decision)
+        raise RefusedError("the gate did not accept this challenger", where=made.decision)
     candidate = Candidate(
         model=config.name,
         run_id=origin.run_id,

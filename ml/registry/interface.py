@@ -30,7 +30,7 @@ class Version:
 
     @property
     def model_path(self) -> Path:
-        """The model itself."""
+        """The model file (skops) in the version's folder."""
         return self.folder / self.record.model_file
 
 
@@ -61,7 +61,7 @@ class Aliases(BaseModel):
 
     @property
     def champion(self) -> int | None:
-        """The version that serves."""
+        """Number of the version that serves; None before the first promotion."""
         return self.at(Alias.CHAMPION)
 
 
@@ -73,7 +73,7 @@ class Registry(Protocol):
 
     @property
     def model(self) -> str:
-        """Whose versions these are."""
+        """The name of the model that these are versions of, as in `ml/models`."""
 
     def register(self, candidate: Candidate, folder: Path, *, who: str, now: datetime) -> ModelRecord:
         """Store the files of `folder` that the candidate names as the next version; it becomes challenger.

@@ -34,7 +34,7 @@ class Contract(BaseModel):
 
 
 class Contracts(BaseModel):
-    """Every partition of a run."""
+    """Reports of every partition that a run read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

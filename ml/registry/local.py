@@ -32,19 +32,19 @@ class LocalRegistry:
     def __init__(self, root: Path, model: str) -> None:
         """`root` holds one folder a model; it is made on the first write."""
         if not _NAME.fullmatch(model):
-            raise BadInputError(f"{model!r} cannot be a model's name")
+            raise BadInputError(f"invalid model name {model!r}")
         self._model = model
         self._folder = root / model
 
     @property
     def model(self) -> str:
-        """Whose versions these are."""
+        """The name of the model that these are versions of, as in `ml/models`."""
         return self._model
 
     def register(self, candidate: Candidate, folder: Path, *, who: str, now: datetime) -> ModelRecord:
-        """See Registry."""
+        """Copy the files, then move them into place in one step. Raises BadInputError, BadDataError."""
         if candidate.model != self._model:
-            raise BadInputError(f"a candidate of {candidate.model!r}", where=f"registry of {self._model!r}")
+            raise BadInputError(f"the candidate is of model {candidate.model!r}", where=f"registry of {self._model!r}")
         with self._writing():
             record = self._registered(candidate) or self._store(candidate, folder, now)
             if self.aliases().at(Alias.CHAMPION) != record.version:
@@ -52,7 +52,7 @@ class LocalRegistry:
         return record
 
     def get(self, reference: int | str) -> Version:
-        """See Registry."""
+        """Read one version's record. Raises BadInputError (unknown version) and BadDataError (damaged record)."""
         number = self._number(reference)
         folder = self._folder / f"v{number:03d}"
         if not folder.is_dir():
@@ -63,7 +63,7 @@ class LocalRegistry:
     def promote(
         self, version: int, expected_current: int | None, *, reason: str, who: str, now: datetime
     ) -> ModelRecord:
-        """See Registry."""
+        """Move the champion alias under the folder's lock. Raises ConflictError and BadInputError."""
         with self._writing():
             record = self.get(version).record
             self._write(moves.promoted(self.aliases(), version, expected_current, reason=reason, who=who, now=now))
@@ -72,7 +72,7 @@ class LocalRegistry:
     def rollback(
         self, to: int | None = None, *, expected_current: int | None = None, reason: str, who: str, now: datetime
     ) -> ModelRecord:
-        """See Registry."""
+        """Move the champion alias back under the folder's lock. Raises RefusedError, ConflictError, BadInputError."""
         with self._writing():
             if to is not None:
                 self.get(to)
@@ -82,11 +82,11 @@ class LocalRegistry:
         return record
 
     def list(self) -> tuple[ModelRecord, ...]:
-        """See Registry."""
+        """Every record, by version. Raises BadDataError for a damaged one."""
         return tuple(_read_record(folder) for folder in self._version_folders())
 
     def aliases(self) -> Aliases:
-        """See Registry."""
+        """Read `aliases.json`; empty before the first move. Raises BadDataError."""
         path = self._folder / "aliases.json"
         try:
             return Aliases.model_validate_json(path.read_bytes()) if path.exists() else Aliases()
@@ -99,7 +99,7 @@ class LocalRegistry:
         if match := re.fullmatch(r"v?([0-9]+)", reference):
             return int(match[1])
         if reference not in set(Alias):
-            raise BadInputError(f"{reference!r} is no version", hint=f"a number, or {', '.join(Alias)}")
+            raise BadInputError(f"invalid version {reference!r}", hint=f"a number, or {', '.join(Alias)}")
         number = self.aliases().at(Alias(reference))
         if number is None:
             raise BadInputError(f"{self._model} has no {reference}", hint="fonderie run training makes one")
@@ -143,7 +143,9 @@ class LocalRegistry:
                 self._clear()
                 yield
         except Timeout as error:
-            raise ConflictError("another process holds the registry", where=self._folder, hint="try again") from error
+            raise ConflictError(
+                "the registry is locked by another process", where=self._folder, hint="try again"
+            ) from error
         except OSError as error:
             raise StepFailedError(
                 f"could not write: {error.strerror or error}",
@@ -162,10 +164,10 @@ class LocalRegistry:
 def _copy(source: Path, target: Path, expected: str) -> None:
     """Copy, flushed to disk, and compare with the hash the candidate names."""
     if not source.is_file():
-        raise BadDataError("a file of the candidate is not there", where=source)
+        raise BadDataError("a file of the candidate is missing", where=source)
     data = source.read_bytes()
     if hashlib.sha256(data).hexdigest() != expected:
-        raise BadDataError("is not the file the candidate names: another SHA-256", where=source)
+        raise BadDataError("is not the file the candidate names: its SHA-256 differs", where=source)
     with target.open("wb") as out:
         out.write(data)
         out.flush()

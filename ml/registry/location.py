@@ -24,7 +24,7 @@ def open_registry(model: str, location: str = "") -> Registry:
     if location.startswith("vertex://"):
         return _vertex(model, location)
     if "://" in location:
-        raise BadInputError(f"no registry is kept at {location!r}", hint=f"a folder's path, nothing, or {VERTEX_FORM}")
+        raise BadInputError(f"unknown registry location {location!r}", hint=f"want a folder, nothing, or {VERTEX_FORM}")
     return LocalRegistry(Path(location) if location else home() / "registry", model)
 
 
@@ -33,9 +33,9 @@ def _vertex(model: str, location: str) -> Registry:
     places = [part for part in parts.path.split("/") if part]
     image = parse_qs(parts.query).get("image", [""])[0]
     if not parts.netloc or len(places) != 2:
-        raise BadInputError(f"{location!r} is no registry", hint=VERTEX_FORM)
+        raise BadInputError(f"invalid registry {location!r}", hint=VERTEX_FORM)
     if "@sha256:" not in image:
-        raise BadInputError(f"{location!r} names no serving image by digest", hint=VERTEX_FORM)
+        raise BadInputError(f"{location!r} has no serving image pinned by digest", hint=VERTEX_FORM)
     from fonderie.google.vertex_registry import VertexRegistry
 
     access = Access(parts.netloc, places[0], endpoint=os.environ.get("FONDERIE_GOOGLE_ENDPOINT") or None)

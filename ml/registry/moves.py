@@ -20,10 +20,10 @@ def promoted(aliases: Aliases, version: int, expected: int | None, *, reason: st
         raise ConflictError(
             f"the champion is {_label(current)}, not {_label(expected)}",
             where=f"promotion of {_label(version)}",
-            hint="score against the champion of now: run the training again",
+            hint="run the training again, against the current champion",
         )
     if current == version:
-        raise BadInputError(f"{_label(version)} is champion already")
+        raise BadInputError(f"{_label(version)} is already the champion")
     targets: dict[Alias, int | None] = {Alias.CHAMPION: version, Alias.PREVIOUS_CHAMPION: current}
     if aliases.at(Alias.CHALLENGER) == version:
         targets[Alias.CHALLENGER] = None
@@ -40,12 +40,12 @@ def rolled_back(
     target = previous if to is None else to
     if target is None:
         raise RefusedError(
-            "there is no previous champion to go back to",
+            "no previous champion to roll back to",
             where="rollback",
             hint="fonderie models list; name a version: --to 2",
         )
     if target == current:
-        raise BadInputError(f"{_label(target)} is champion already", where="rollback")
+        raise BadInputError(f"{_label(target)} is already the champion", where="rollback")
     targets: dict[Alias, int | None] = {Alias.CHAMPION: target, Alias.PREVIOUS_CHAMPION: current}
     return _moved(aliases, targets, reason=reason, who=who, now=now)
 

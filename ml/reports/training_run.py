@@ -40,7 +40,7 @@ def run_sections(config: ModelConfig, files: RunFiles) -> list[Section]:
 
 
 def decision_section(decision: Decision) -> Section:
-    """Every check of the gate."""
+    """The table of the gate's checks with their values and limits."""
     rows = [
         (check.name, _value(check.challenger), _value(check.champion), _value(check.limit), _said(check), check.reason)
         for check in decision.checks
@@ -83,7 +83,7 @@ def importance_section(evaluation: Evaluation) -> Section:
 
 
 def data_section(contracts: Contracts) -> Section:
-    """What the contracts kept out."""
+    """Table of quarantined rows by contract and reason."""
     rows: list[Sequence[Cell]] = [
         (f"{each.dataset} {each.partition}", each.rows, each.quarantined, _reasons(each.reasons), each.source_hash[:12])
         for each in contracts.partitions

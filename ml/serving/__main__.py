@@ -17,7 +17,7 @@ def main() -> int:
     try:
         settings = Settings.read(os.environ)
         if not settings.storage_uri and not (settings.registry and settings.model):
-            raise BadInputError("is not set: where is the version?", where=variable("storage_uri"))
+            raise BadInputError("is not set; it must name the folder of a version", where=variable("storage_uri"))
         source: Source = UriSource(settings.storage_uri, settings.model, settings.max_instances)
         if settings.registry:
             source = RegistrySource(settings.model, settings.registry, settings.max_instances)

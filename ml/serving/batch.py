@@ -61,7 +61,7 @@ class BatchDone(BatchRun):
 
 @dataclass(frozen=True)
 class Day:
-    """A day that is done."""
+    """The file of one finished day and its number of rows."""
 
     day: date
     rows: int
@@ -106,7 +106,7 @@ def _rows(features: FeatureSet, served: Served) -> pa.Table:
     missing = sorted(set(served.schema.names) - set(table.column_names))
     if missing:
         raise BadDataError(
-            f"version {served.version} reads features there are none of: {', '.join(missing)}",
+            f"version {served.version} reads unknown features: {', '.join(missing)}",
             where=served.schema.model,
             hint="the model's file has changed since: train it, or name a newer --version",
         )
@@ -142,7 +142,7 @@ def _run(
     if known is not None and known != run:
         theirs, ours = known.model_dump(), run.model_dump()
         differs = ", ".join(name for name in theirs if theirs[name] != ours[name])
-        raise ConflictError(f"a run of another {differs} lies here", where=folder, hint="--fresh begins anew")
+        raise ConflictError(f"this folder holds a run with another {differs}", where=folder, hint="--fresh starts over")
     if known is None:
         write_text(folder / RUN, run.model_dump_json(indent=2) + "\n")
     return run
@@ -152,7 +152,7 @@ def _read(path: Path) -> BatchRun | None:
     try:
         return BatchRun.model_validate_json(path.read_bytes()) if path.exists() else None
     except ValidationError:
-        raise BadInputError("not a batch run", where=path, hint="--fresh begins anew") from None
+        raise BadInputError("not a batch run", where=path, hint="--fresh starts over") from None
 
 
 def _days(table: pa.Table) -> Iterator[tuple[date, pa.Table]]:

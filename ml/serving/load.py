@@ -26,7 +26,7 @@ VERSION = re.compile(rb"\r\nx-model-version: *([^\r]+)", re.IGNORECASE)
 
 @dataclass
 class Load:
-    """What a load run saw."""
+    """Counts and latencies of a load run."""
 
     seconds: float = 0.0
     latencies_s: list[float] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Load:
 
     @property
     def requests(self) -> int:
-        """Answered, well or not."""
+        """Number of answered requests, of any status."""
         return len(self.latencies_s)
 
     @property
@@ -46,7 +46,7 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """Requests per second."""
         return self.requests / self.seconds if self.seconds else 0.0
 
     def quantile_ms(self, share: float) -> float:
@@ -77,7 +77,7 @@ def bodies_of(instances: Sequence[dict[str, Any]], per_request: int) -> list[byt
 
 
 def run(plan: Plan, until: Callable[[Load], bool] | None = None) -> Load:
-    """Ask. Ends early when `until` is true; it is asked ten times a second. Raises StepFailedError: nobody there."""
+    """Run the plan, until `until` is true (tried ten times a second). Raises StepFailedError: connection refused."""
     return asyncio.run(_run(plan, until))
 
 
@@ -95,7 +95,7 @@ async def _run(plan: Plan, until: Callable[[Load], bool] | None) -> Load:
     load.seconds = time.perf_counter() - started
     for result in results:
         if isinstance(result, ConnectionRefusedError) and not load.requests:
-            raise StepFailedError("nobody answers", where=plan.url, hint="fonderie serve air_time")
+            raise StepFailedError("connection refused", where=plan.url, hint="fonderie serve air_time")
         if isinstance(result, Exception) and not isinstance(result, OSError):
             raise result
     return load

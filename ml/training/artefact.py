@@ -92,7 +92,7 @@ def save_model(pipeline: Any, path: Path) -> None:
         skops.io.dump(pipeline, draft)
         strange = set(skops.io.get_untrusted_types(file=draft)) - set(TRUSTED)
         if strange:
-            raise StepFailedError(f"holds types nobody vouches for: {', '.join(sorted(strange))}", where=path)
+            raise StepFailedError(f"contains untrusted types: {', '.join(sorted(strange))}", where=path)
 
 
 def load_model(path: Path, expected_hash: str | None = None) -> Any:
@@ -101,11 +101,11 @@ def load_model(path: Path, expected_hash: str | None = None) -> Any:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     if expected_hash is not None and content_hash(path) != expected_hash:
-        raise BadDataError("is not the file that was registered: another SHA-256", where=path)
+        raise BadDataError("is not the registered file: its SHA-256 differs", where=path)
     try:
         return skops.io.load(path, trusted=list(TRUSTED))
     except UntrustedTypesFoundException as error:
-        raise BadDataError(f"holds types nobody vouches for: {error}", where=path) from None
+        raise BadDataError(f"contains untrusted types: {error}", where=path) from None
     except (OSError, ValueError, KeyError, TypeError, NotImplementedError, zipfile.BadZipFile) as error:
         raise BadDataError(f"cannot be read as a model: {error}", where=path) from error
 

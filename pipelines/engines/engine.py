@@ -24,12 +24,12 @@ class RunState(StrEnum):
 
     @property
     def over(self) -> bool:
-        """Nothing more will happen."""
+        """Whether the run has ended, in whatever way."""
         return self is not RunState.RUNNING
 
 
 class TaskState(StrEnum):
-    """Of one task."""
+    """State of one task of a run."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -38,7 +38,7 @@ class TaskState(StrEnum):
 
 
 class TaskRun(BaseModel):
-    """One task of a run."""
+    """One task of a run: state, times, error and where its log is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,7 +69,7 @@ class Run(BaseModel):
 
     @property
     def seconds(self) -> float | None:
-        """From start to finish."""
+        """Duration from start to end, in seconds."""
         return (self.finished - self.started).total_seconds() if self.finished else None
 
 
@@ -116,7 +116,7 @@ class Engine(Protocol):
         """Stop it; a run that is over stays as it is."""
 
     def get(self, run_id: str) -> Run:
-        """One run."""
+        """State and tasks of one run. Raises BadInputError for an unknown run."""
 
     def list(self, last: int | None = None) -> tuple[Run, ...]:
         """The `last` runs, or all of them, oldest first."""

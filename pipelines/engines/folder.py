@@ -27,7 +27,7 @@ COPIES = {
 
 
 class RunFolder:
-    """One run on disk."""
+    """The folder of one local run: status, spec, log and artefacts."""
 
     def __init__(self, run_id: str) -> None:
         """Of a run that may not be there yet."""
@@ -42,20 +42,22 @@ class RunFolder:
         try:
             self.root.mkdir(parents=True)
         except FileExistsError:
-            raise ConflictError("there is such a run", where=self.path, hint="fonderie runs show " + self.id) from None
+            raise ConflictError(
+                "the run already exists", where=self.path, hint="fonderie runs show " + self.id
+            ) from None
         shutil.copyfile(spec, self.spec)
         self.log.touch()
         self.write(run)
 
     def write(self, run: Run) -> None:
-        """Its state, in one step."""
+        """Replace the status file in one step."""
         write_text(self.path / "status.json", run.model_dump_json(indent=1) + "\n")
 
     def read(self) -> Run:
         """Its state; a run whose process is gone is marked as interrupted. Raises BadInputError, BadDataError."""
         path = self.path / "status.json"
         if not path.exists():
-            raise BadInputError(f"no run is called {self.id!r}", where=runs_folder(), hint="fonderie runs list")
+            raise BadInputError(f"unknown run {self.id!r}", where=runs_folder(), hint="fonderie runs list")
         try:
             run = Run.model_validate_json(path.read_bytes())
         except ValidationError as error:
@@ -85,7 +87,7 @@ class RunFolder:
 
 
 def runs_folder() -> Path:
-    """All runs of this machine."""
+    """The folder that holds one folder for each local run."""
     return home() / "runs"
 
 

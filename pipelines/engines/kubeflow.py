@@ -45,7 +45,7 @@ class KubeflowSettings:
 
 
 class KubeflowEngine:
-    """See Engine."""
+    """Runs pipelines on Kubeflow Pipelines 2, by its API at `settings.host`."""
 
     def __init__(self, settings: KubeflowSettings, *, pause: Callable[[float], None] = time.sleep) -> None:
         """`pause` waits between two looks, in seconds."""
@@ -57,7 +57,7 @@ class KubeflowEngine:
             self._client = _reach(settings.host, lambda: kfp.Client(host=settings.host))
 
     def submit(self, spec: CompiledSpec, run_id: str, parameters: dict[str, str]) -> Run:
-        """See Engine. A second attempt is a run of the same name; the newest is meant. Raises BadInputError."""
+        """Create a run named `run_id`; a retry has the same name and the newest counts. Raises BadInputError."""
         document = spec.read()
         check_images(document, spec.path)
         check_parameters(document, parameters, where=spec.name)
@@ -81,7 +81,7 @@ class KubeflowEngine:
         return self.get(run_id)
 
     def wait(self, run_id: str, progress: Progress | None = None) -> Run:
-        """See Engine."""
+        """Poll until the run is over, through network failures. Raises StepFailedError: failed or cancelled."""
         return wait_until_over(
             run_id,
             lambda: self.get(run_id),
@@ -91,7 +91,7 @@ class KubeflowEngine:
         )
 
     def logs(self, run_id: str, task: str | None = None) -> str:
-        """See Engine: what failed, and the page that shows every pod's log. Raises BadInputError."""
+        """The error of each failed task and the page with the pods' logs. Raises BadInputError for an unknown task."""
         run = self.get(run_id)
         if task is not None and task not in (names := [each.name for each in run.tasks]):
             raise BadInputError(f"the run has no task {task!r}", where=run_id, hint=f"it has {', '.join(names)}")
@@ -104,23 +104,23 @@ class KubeflowEngine:
         return f"{self._settings.host}/#/runs/details/{found.run_id if found else ''}"
 
     def cancel(self, run_id: str) -> Run:
-        """See Engine."""
+        """Terminate the run unless it is over. Raises BadInputError for an unknown run."""
         found = self._get(run_id)
         if not run_of(found).state.over:
             self._call(lambda: self._client.terminate_run(found.run_id))
         return self.get(run_id)
 
     def get(self, run_id: str) -> Run:
-        """See Engine."""
+        """The newest run named `run_id`. Raises BadInputError if there is none."""
         return run_of(self._get(run_id))
 
     def list(self, last: int | None = None) -> tuple[Run, ...]:
-        """See Engine. A list shows no tasks."""
+        """The `last` runs, or all, oldest first, without their tasks."""
         found = islice(self._pages("runs", self._client.list_runs, sort_by=NEWEST_FIRST), last)
         return tuple(reversed([run_of(one) for one in found]))
 
     def artefacts(self, run_id: str) -> dict[str, Path]:
-        """See Engine: below the pipeline root, as paths under `/gcs`. Empty where Kubeflow tells no task's outputs."""
+        """`task/output` -> path below the pipeline root under `/gcs`; empty where Kubeflow reports no outputs."""
         found = self._get(run_id)
         root = Path(self._settings.pipeline_root.replace("gs://", "/gcs/", 1)) / found.run_id
         return {
@@ -130,7 +130,7 @@ class KubeflowEngine:
         }
 
     def schedules(self) -> tuple[Schedule, ...]:
-        """See Engine: Kubeflow's recurring runs."""
+        """Kubeflow's recurring runs, by name."""
         found = self._pages("recurring_runs", self._client.list_recurring_runs)
         return tuple(sorted(map(schedule_of, found), key=lambda schedule: schedule.name))
 
@@ -159,7 +159,7 @@ class KubeflowEngine:
     def _get(self, run_id: str) -> Any:
         found = self._find(run_id)
         if found is None:
-            raise BadInputError(f"no run is called {run_id!r}", where=self._settings.host, hint="fonderie runs list")
+            raise BadInputError(f"unknown run {run_id!r}", where=self._settings.host, hint="fonderie runs list")
         return found
 
 

@@ -25,10 +25,10 @@ IMAGE = "python"
 
 
 class LocalEngine:
-    """See Engine. `submit` notes the run, `wait` runs it, in this process and its children."""
+    """Runs pipelines on this machine: `submit` writes the run's folder, `wait` executes it with kfp's local runner."""
 
     def submit(self, spec: CompiledSpec, run_id: str, parameters: dict[str, str]) -> Run:
-        """See Engine. Raises ConflictError if there is such a run."""
+        """Create the run's folder, not yet executed. Raises ConflictError if the run already exists."""
         run = Run(
             id=run_id,
             pipeline=spec.pipeline,
@@ -43,7 +43,7 @@ class LocalEngine:
         return run
 
     def wait(self, run_id: str, progress: Progress | None = None) -> Run:
-        """See Engine."""
+        """Execute the run if this process submitted it. Raises StepFailedError: task, error and output."""
         folder = RunFolder(run_id)
         run = folder.read()
         if run.state.over or run.process != os.getpid():
@@ -66,7 +66,7 @@ class LocalEngine:
         return folder.finish(_with_tasks(run, log), RunState.SUCCEEDED)
 
     def logs(self, run_id: str, task: str | None = None) -> str:
-        """See Engine."""
+        """The run's log, or the part of one task. Raises BadInputError for an unknown run."""
         folder = RunFolder(run_id)
         folder.read()
         text = folder.log.read_text()
@@ -76,11 +76,11 @@ class LocalEngine:
         return part.partition("Executing task '")[0]
 
     def link(self, run_id: str) -> str:
-        """See Engine."""
+        """Path of the run's folder."""
         return str(RunFolder(run_id).path)
 
     def cancel(self, run_id: str) -> Run:
-        """See Engine."""
+        """Send SIGTERM to the run's process and mark the run as cancelled."""
         folder = RunFolder(run_id)
         run = folder.read()
         if not run.state.over and run.process and run.process != os.getpid():
@@ -88,22 +88,22 @@ class LocalEngine:
         return run if run.state.over else folder.finish(run, RunState.CANCELLED, "cancelled")
 
     def get(self, run_id: str) -> Run:
-        """See Engine."""
+        """Read the run's status from its folder. Raises BadInputError for an unknown run."""
         return RunFolder(run_id).read()
 
     def list(self, last: int | None = None) -> tuple[Run, ...]:
-        """See Engine."""
+        """The `last` runs of this machine, or all, oldest first."""
         ids = run_ids() if last is None else run_ids()[-last:]
         return tuple(RunFolder(run_id).read() for run_id in ids)
 
     def artefacts(self, run_id: str) -> dict[str, Path]:
-        """See Engine."""
+        """`task/output` -> the file or folder it was written to."""
         folder = RunFolder(run_id)
         folder.read()
         return folder.artefacts()
 
     def schedules(self) -> tuple[Schedule, ...]:
-        """See Engine: nothing starts runs here but persons."""
+        """Always empty: this engine has no schedules."""
         return ()
 
 

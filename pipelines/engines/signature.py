@@ -16,7 +16,7 @@ def check_images(document: dict[str, Any], where: Path) -> None:
         image = executor.get("container", {}).get("image", "")
         if "@sha256:" not in image:
             raise BadInputError(
-                f"the image {image or 'of nothing'} of {name} is not named by digest",
+                f"the image {image or 'of nothing'} of {name} is not pinned by digest",
                 where=where,
                 hint="set images.pipelines in the environment's file to REGISTRY/training@sha256:...",
             )

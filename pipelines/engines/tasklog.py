@@ -36,7 +36,7 @@ class TaskLog(io.TextIOBase):
         self.tail: list[str] = []
 
     def write(self, text: str) -> int:
-        """As print does, in pieces."""
+        """Append text, in pieces of any size, as `print` writes it."""
         self._line += text
         while "\n" in self._line:
             line, self._line = self._line.split("\n", 1)
@@ -44,11 +44,11 @@ class TaskLog(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Down to the file."""
+        """Write what is buffered to the file."""
         self._file.flush()
 
     def close(self) -> None:
-        """The file too."""
+        """Write the rest and close the file."""
         with contextlib.suppress(OSError):  # a full disk has been said by whoever met it first
             super().close()
             self._file.close()

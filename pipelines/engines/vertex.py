@@ -41,7 +41,7 @@ class VertexSettings:
 
 
 class VertexEngine:
-    """See Engine."""
+    """Runs pipelines as PipelineJobs of Vertex AI."""
 
     def __init__(self, settings: VertexSettings, *, pause: Callable[[float], None] = time.sleep) -> None:
         """`pause` waits between two looks, in seconds."""
@@ -49,17 +49,17 @@ class VertexEngine:
         self._jobs = settings.access.vertex("PipelineServiceClient")
 
     def submit(self, spec: CompiledSpec, run_id: str, parameters: dict[str, str]) -> Run:
-        """See Engine. A second attempt at a run is the job `RUN-2`: Vertex AI gives an id once.
+        """Create the PipelineJob `run_id`; a second attempt is `RUN-2`, since Vertex AI never reuses an id.
 
         Raises:
-            BadInputError: an image that is not named by digest, a run id Vertex AI cannot take, parameters the
+            BadInputError: an image that is not pinned by digest, a run id Vertex AI cannot take, parameters the
                 pipeline does not have or that it lacks.
         """
         document = spec.read()
         check_images(document, spec.path)
         check_parameters(document, parameters, where=spec.name)
         if not JOB_ID.fullmatch(run_id):
-            raise BadInputError(f"{run_id!r} cannot be a job id", hint="lower case letters, digits and hyphens")
+            raise BadInputError(f"invalid job id {run_id!r}", hint="lower case letters, digits and hyphens")
         job = self._job(spec, document, parameters)
         job_id, attempt = run_id, 1
         while (made := self._create(job_id, job)) is None:
@@ -71,7 +71,7 @@ class VertexEngine:
         return run_of(self._settings.access, made)
 
     def wait(self, run_id: str, progress: Progress | None = None) -> Run:
-        """See Engine."""
+        """Poll until the run is over, through network failures. Raises StepFailedError: failed or cancelled."""
         return wait_until_over(
             run_id,
             lambda: self.get(run_id),
@@ -81,7 +81,7 @@ class VertexEngine:
         )
 
     def logs(self, run_id: str, task: str | None = None) -> str:
-        """See Engine: what failed, and where Cloud Logging shows each task's output. Raises BadInputError."""
+        """The error and the Cloud Logging query of each task. Raises BadInputError for an unknown task."""
         run = self.get(run_id)
         if task is not None and task not in {each.name for each in run.tasks}:
             raise BadInputError(f"the run has no task {task!r}", where=run_id, hint=_names(run))
@@ -98,7 +98,7 @@ class VertexEngine:
         )
 
     def cancel(self, run_id: str) -> Run:
-        """See Engine."""
+        """Cancel the job unless it is over. Raises BadInputError for an unknown run."""
         run = self.get(run_id)
         if not run.state.over:
             with words(f"run {run_id}"):
@@ -106,11 +106,11 @@ class VertexEngine:
         return self.get(run_id)
 
     def get(self, run_id: str) -> Run:
-        """See Engine."""
+        """The job's state and tasks. Raises BadInputError for an unknown run."""
         return run_of(self._settings.access, self._job_of(run_id))
 
     def list(self, last: int | None = None) -> tuple[Run, ...]:
-        """See Engine: runs that carry our label. A list shows no tasks."""
+        """The `last` jobs labelled `managed_by=fonderie`, or all, oldest first, without their tasks."""
         request = {
             "parent": self._settings.access.parent,
             "filter": 'labels.managed_by="fonderie"',
@@ -123,7 +123,7 @@ class VertexEngine:
         return tuple(run_of(self._settings.access, job) for job in reversed(jobs))
 
     def artefacts(self, run_id: str) -> dict[str, Path]:
-        """See Engine: URIs in Cloud Storage, as paths under `/gcs` where Vertex AI mounts them."""
+        """`task/output` -> URI as a path under `/gcs`, where Vertex AI mounts Cloud Storage."""
         found = {}
         for detail in self._job_of(run_id).job_detail.task_details:
             for name, output in detail.outputs.items():
@@ -132,7 +132,7 @@ class VertexEngine:
         return found
 
     def schedules(self) -> tuple[Schedule, ...]:
-        """See Engine: the jobs of Cloud Scheduler that start runs on Vertex AI."""
+        """Cloud Scheduler's jobs that start runs on Vertex AI, by name."""
         from pipelines.engines.scheduler import schedules
 
         return schedules(self._settings.access)
@@ -178,7 +178,7 @@ class VertexEngine:
                 return self._jobs.get_pipeline_job(name=self._name(run_id))
             except NotFound as error:
                 place = self._settings.access.parent
-                raise BadInputError(f"no run is called {run_id!r}", where=place, hint="fonderie runs list") from error
+                raise BadInputError(f"unknown run {run_id!r}", where=place, hint="fonderie runs list") from error
 
 
 def _names(run: Run) -> str:

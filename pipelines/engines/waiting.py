@@ -60,9 +60,9 @@ def _patiently(run_id: str, look: Callable[[], Run], pause: Callable[[float], No
             problem = error
             pause(LONGEST_PAUSE_S)
     raise StepFailedError(
-        f"the run could not be seen any more: {problem.what if problem else ''}",
+        f"the run can no longer be read: {problem.what if problem else ''}",
         where=f"run {run_id}",
-        hint=f"it goes on by itself: take the waiting up again with `fonderie runs wait {run_id}`",
+        hint=f"it goes on by itself: wait again with `fonderie runs wait {run_id}`",
     )
 
 

@@ -38,7 +38,7 @@ Progress = Callable[[str], None]
 
 
 class Tried(BaseModel):
-    """One combination."""
+    """One combination of hyper-parameters and the score of its run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
@@ -57,11 +57,11 @@ def parse_grid(texts: Sequence[str]) -> dict[str, list[Value]]:
     for text in texts:
         name, _, values = text.partition("=")
         if name not in known:
-            raise BadInputError(f"no hyper-parameter is called {name!r}", where="--set", hint=f"{', '.join(known)}")
+            raise BadInputError(f"unknown hyper-parameter {name!r}", where="--set", hint=f"{', '.join(known)}")
         try:
             grid[name] = [_number(value) for value in values.split(",")]
         except ValueError:
-            raise BadInputError(f"{text!r}", where="--set", hint=f"written {name}=1,2") from None
+            raise BadInputError(f"invalid values {text!r}", where="--set", hint=f"write {name}=1,2") from None
     return grid
 
 

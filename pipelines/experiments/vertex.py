@@ -22,7 +22,7 @@ EXPERIMENT, RUN, VERSION = "system.Experiment", "system.ExperimentRun", "0.0.1"
 
 @dataclass(frozen=True)
 class ExperimentRun:
-    """One combination: what it was made with, and how it did. Metrics that are no number are left out."""
+    """One combination: what it was made with, and how it did. NaN and infinite metrics are left out."""
 
     name: str
     parameters: Mapping[str, str | int | float]
@@ -44,7 +44,7 @@ class VertexExperiments:
         """
         for name in (experiment, *(f"{experiment}-{run.name}" for run in runs)):
             if not NAME.fullmatch(name):
-                raise BadInputError(f"{name!r} is no name for an experiment", hint="lower case, digits, dashes; 128")
+                raise BadInputError(f"invalid experiment name {name!r}", hint="lower case, digits, dashes; 128")
         with words(self._store):
             self._make_store()
             parent = self._context(experiment, EXPERIMENT, {"experiment_deleted": False}, description)[0]
@@ -88,7 +88,7 @@ class VertexExperiments:
         except Conflict:
             there = self._client.get_context(name=f"{self._store}/contexts/{name}")
             if there.schema_title != kind:
-                raise ConflictError(f"{name} is there as {there.schema_title}", where=self._store) from None
+                raise ConflictError(f"{name} already exists as {there.schema_title}", where=self._store) from None
             return str(there.name), False
 
 

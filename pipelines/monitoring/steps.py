@@ -74,7 +74,7 @@ def rest(decision: str) -> str:
 def settle(config: str, month: str, history: str, state: str) -> None:
     """Remember that the retraining of `month` failed: it answered nothing, and the month may be asked for again.
 
-    Of a run that nobody asked for by a topic `history` knows nothing, and there is nothing to remember.
+    A run that no message on a topic asked for is not in `history`, and nothing is recorded.
     """
     if not history or state == "SUCCEEDED":
         return

@@ -49,7 +49,7 @@ Progress = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is replayed."""
+    """The model, the months and the folder of a replay."""
 
     config: ModelConfig
     first: tuple[Month, ...]
@@ -75,7 +75,7 @@ def plan(
     there = [month for month in source().months() if first <= month <= last]
     if len(there) <= first_months:
         raise BadInputError(
-            f"{len(there)} months from {first} to {last}: the first model takes {first_months}, and one must follow",
+            f"{len(there)} months from {first} to {last}: the first model takes {first_months}, and one more is needed",
             hint=f"there are {spans(source().months())}",
         )
     return Plan(config, tuple(there[:first_months]), tuple(there[first_months:]), monthly)

@@ -40,7 +40,7 @@ class MonthOutcome(BaseModel):
 
 
 class Simulation(BaseModel):
-    """The whole of it."""
+    """Every month of a replay and the totals of its three strategies."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,7 +54,7 @@ class Simulation(BaseModel):
 
     @property
     def triggered_trainings(self) -> int:
-        """How often the trigger fired."""
+        """Number of months in which the trigger started a training."""
         return sum(month.trained is not None for month in self.months)
 
     @property

@@ -32,17 +32,17 @@ class Trained:
 
     @property
     def lineage(self) -> Path:
-        """What it is made from."""
+        """File with the data, months, code and configuration of the training (ml.registry.lineage)."""
         return self.folder / "lineage.json"
 
     @property
     def holdout(self) -> Path:
-        """Rows that it has not seen."""
+        """Parquet file of the held-out rows, which the training did not see."""
         return self.folder / "holdout.parquet"
 
     @property
     def challenger(self) -> Path:
-        """The model."""
+        """Folder with the model, its probes and its fit."""
         return self.folder / "challenger"
 
     @property
@@ -52,20 +52,20 @@ class Trained:
 
     @property
     def seconds(self) -> float:
-        """What it took."""
+        """Duration of the training, in seconds."""
         return float(json.loads((self.folder / "took.json").read_text())["seconds"])
 
     @property
     def model_hash(self) -> str:
-        """SHA-256 of the model's file."""
+        """SHA-256 of the model file, 64 hexadecimal digits."""
         return self.fit().model_hash
 
     def fit(self) -> Fit:
-        """What training said."""
+        """What the training recorded about the model, from its folder."""
         return Fit.model_validate_json((self.challenger / FIT).read_text())
 
     def read_lineage(self) -> Lineage:
-        """The lineage."""
+        """Parse `lineage.json`."""
         return Lineage.model_validate_json(self.lineage.read_text())
 
 

@@ -38,7 +38,7 @@ def latest_month(origin: Calendar) -> Month:
     """The newest month with flights. Raises BadDataError: there is none."""
     if months := origin.months():
         return months[-1]
-    raise BadDataError("there is no month with flights yet", where=LATEST, hint="see docs/data.md: bring months")
+    raise BadDataError("no month has flights yet", where=LATEST, hint="see docs/data.md: bring months")
 
 
 def validate(config: str, partitions: str, out: str) -> None:
@@ -151,7 +151,7 @@ def made(challenger: str, lineage: str, evaluation: str, decision: str) -> Made:
 
 
 def origin(run_id: str, commit: str, code_version: str) -> Origin:
-    """Who makes the version."""
+    """The run, commit and code version that a version of the model is made by."""
     return Origin(run_id, commit, code_version)
 
 

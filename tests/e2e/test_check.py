@@ -69,5 +69,5 @@ def test_a_parameter_that_a_schedule_or_a_batch_can_not_give_is_named(copy: Path
     assert {what.split(" of ")[0] for what in problems} == {"pipeline monitoring", "pipeline batch"}
     assert len(problems) == 2 * 2 * 4  # pipelines, models, environments
     monitoring = problems["pipeline monitoring of air_time in dev"]
-    assert "the pipeline wants window, which a schedule can't know" in monitoring
+    assert "the pipeline needs window, which a schedule can't provide" in monitoring
     assert "the pipeline has no version" in problems["pipeline batch of air_time in prod"]

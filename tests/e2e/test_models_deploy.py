@@ -54,7 +54,7 @@ def test_every_champion_is_brought_to_its_endpoint_once_as_the_settings_say(
     machines = f"{serving.min_replicas} to {serving.max_replicas} {serving.machine_type}"
     assert capsys.readouterr().out.splitlines() == [
         f"air_time: version 3 deployed on {machines}",
-        "late_arrival: there is no champion yet",
+        "late_arrival: no champion yet",
     ]
     (deployed,) = google.endpoints.endpoints[names.endpoint_path(DEV, "air_time")]["deployedModels"]
     assert deployed["serviceAccount"] == names.email(DEV, names.Identity.SERVING)

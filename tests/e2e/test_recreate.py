@@ -115,8 +115,8 @@ def test_a_protected_environment_is_lost_and_made_again(
     assert after[RING] == before[RING]
     assert Buckets(cloud_file).objects("demo-models") == []
     assert SandboxHands(cloud_file).secret_value(secret) == b"s3cret"
-    assert any("took 1 models off" in line for line in said)
-    assert any("brought back" in line for line in said)
+    assert any("undeployed 1 models from" in line for line in said)
+    assert any("undeleted" in line for line in said)
     assert not Journal.path("t").exists()
     (finished,) = Journal.path("t").parent.glob("t-*.json")
     assert "s3cret" not in finished.read_text()
@@ -143,7 +143,7 @@ def test_what_failed_is_named_and_the_next_run_goes_on_from_there(
     second = recreate(up, stacks, cloud_file, tmp_path, said)
     second.will_lose()
     second.run(journal)
-    assert "destroy t-data: done before" in said
+    assert "destroy t-data: already done" in said
     assert not Journal.path("t").exists()
 
 

@@ -98,7 +98,7 @@ def test_the_same_training_asked_for_twice_is_one_run_and_that_is_said(fonderie:
 
     assert "started training-air-time-2013-04-" in first.err
     assert (again.code, len(google.jobs.jobs)) == (0, 1)
-    assert "was asked for before" in again.err
+    assert "already exists: the same model, month and code is one run" in again.err
     assert "Nothing was started" in again.err
     assert json.loads(machine.out)["found"] is True
 
@@ -144,14 +144,14 @@ def test_what_google_refuses_is_said_with_what_to_do_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        ((*TRAIN, "--engine", "vertex"), "which environment?"),
-        ((*TRAIN, "--engine", "airflow", "--env", "dev"), "'airflow' is no engine"),
+        ((*TRAIN, "--engine", "vertex"), "a remote engine needs an environment"),
+        ((*TRAIN, "--engine", "airflow", "--env", "dev"), "unknown engine 'airflow'"),
         ((*TRAIN, "--env", "dev"), "the local engine needs no environment"),
         ((*TRAIN, *DEV, "--registry", "here"), "--registry"),
         ((*TRAIN[:-1], "april", *DEV), "april"),
         (("run", "training", "--model", "fuel", "--month", "2013-04", *DEV), "fuel"),
-        (("runs", "show", "nothing", *DEV), "no run is called 'nothing'"),
-        (("runs", "schedules"), "which environment?"),
+        (("runs", "show", "nothing", *DEV), "unknown run 'nothing'"),
+        (("runs", "schedules"), "a remote engine needs an environment"),
         (("run", "training", "--model", "air_time", "--month", "2013-04", *DEV[:3], "mars"), "mars"),
     ],
 )
@@ -219,7 +219,7 @@ def test_kubeflow_runs_the_same(fonderie: Run, monkeypatch: pytest.MonkeyPatch, 
 
         (run,) = cluster.runs.values()
         assert f"{run['display_name']} succeeded\n{cluster.address}/#/runs/details/r0" in said.out
-        assert "was asked for before" in again.err
+        assert "already exists: the same model, month and code is one run" in again.err
 
 
 def test_without_credentials_it_is_said_how_to_get_some(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_stopping_to_wait_does_not_stop_the_run_and_says_how_to_go_on(google: Go
 
     (job,) = google.jobs.jobs.values()
     assert waiting_for.returncode == ExitCode.INTERRUPTED
-    assert f"the run goes on: fonderie runs wait {job['name'].rpartition('/')[2]} --engine vertex --env dev" in said
+    assert f"the run continues: fonderie runs wait {job['name'].rpartition('/')[2]} --engine vertex --env dev" in said
     assert job["state"] == "PIPELINE_STATE_PENDING"
 
 

@@ -63,14 +63,14 @@ def test_real_terraform_deploys_shows_and_destroys(folder: Path) -> None:
 
 
 def test_a_command_that_is_not_there_is_named(folder: Path) -> None:
-    assert "there is no command no-such-tool" in sandbox(folder, "run", "--", "no-such-tool", code=8)
+    assert "command not found: no-such-tool" in sandbox(folder, "run", "--", "no-such-tool", code=8)
 
 
 def test_a_corrupt_cloud_is_refused_and_left_as_it_is(folder: Path) -> None:
     file = folder / "broken.sqlite"
-    file.write_bytes(b"this is no database")
+    file.write_bytes(b"this is not a database")
     assert "not a cloud file" in sandbox(folder, "run", "--cloud", str(file), "--", "true", code=4)
-    assert file.read_bytes() == b"this is no database"
+    assert file.read_bytes() == b"this is not a database"
 
 
 def test_a_schema_that_does_not_fit_the_facts_is_refused(folder: Path) -> None:

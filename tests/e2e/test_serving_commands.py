@@ -99,10 +99,10 @@ def test_a_rollback_moves_the_traffic_and_ends_a_canary(home: Path, port: int) -
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("canary", "start", "air_time", "--steps", "5,2"), 3, "must rise"),
-        (("canary", "start", "air_time", "--steps", "few"), 3, "are no steps"),
+        (("canary", "start", "air_time", "--steps", "5,2"), 3, "must increase"),
+        (("canary", "start", "air_time", "--steps", "few"), 3, "invalid steps 'few'"),
         (("canary", "start", "air_tyme"), 3, "air_time"),
-        (("load", "air_time", "--url", "http://127.0.0.1:9"), 5, "nobody answers"),
+        (("load", "air_time", "--url", "http://127.0.0.1:9"), 5, "connection refused"),
         (("load", "late_arrival"), 3, "champion"),
         (("serve", "late_arrival", "--port", "1"), 3, "no champion"),
     ],

@@ -21,7 +21,7 @@ class MemoryLifecycle:
         self._made = 0
 
     def create(self, type: str, planned: State, provider: ProviderConfig) -> Applied:
-        """Fill what is unknown."""
+        """The planned state with invented values for what is unknown, and the id `TYPE/NUMBER`."""
         kind = self._schema.resource(type).block.type
         state = fill(planned, kind, "")
         with self._lock:
@@ -38,11 +38,11 @@ class MemoryLifecycle:
         return Applied({**fill(planned, self._schema.resource(type).block.type, prior), "id": prior["id"]})
 
     def delete(self, type: str, prior: State, provider: ProviderConfig) -> list[Diagnostic]:
-        """Nothing objects."""
+        """Always succeeds."""
         return []
 
     def import_(self, type: str, id: str, provider: ProviderConfig) -> list[State]:
-        """There is nothing to find."""
+        """Always raises ApiError: nothing exists outside Terraform's state."""
         raise ApiError.because("Cannot import non-existent remote object", f"There is no {type} {id}.")
 
     def read_data(self, type: str, config: State, provider: ProviderConfig) -> State:

@@ -217,4 +217,4 @@ def examine(who: Patient, look: Look | None, *, why_not: str = "") -> Iterator[F
                 name, f"{error} is not there", f"is project_id in infra/environments/{who.env.name}.toml right?"
             )
         except UnseenError as error:
-            yield unseen(name, str(error), "a role that lets this identity look, such as roles/viewer")
+            yield unseen(name, str(error), "grant this identity a role that can read, such as roles/viewer")

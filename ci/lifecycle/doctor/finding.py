@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class State(StrEnum):
-    """`unseen`: it could not be looked at, for the reason given; never counted as well."""
+    """`unseen`: it could not be read, for the reason given; never counted as well."""
 
     WELL = "well"
     WRONG = "wrong"
@@ -16,7 +16,7 @@ class State(StrEnum):
 
 
 class Finding(BaseModel):
-    """One check: what was seen and, if it is wrong, the command or the page that mends it."""
+    """One check: what was seen and, if it is wrong, the command or the page that fixes it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,15 +27,15 @@ class Finding(BaseModel):
 
 
 def well(check: str, seen: str) -> Finding:
-    """Nothing to do."""
+    """A check that passes; `seen` says what was read."""
     return Finding(check=check, state=State.WELL, seen=seen)
 
 
 def wrong(check: str, seen: str, mend: str) -> Finding:
-    """Something to do."""
+    """A check that fails; `mend` is the command or the page that fixes it."""
     return Finding(check=check, state=State.WRONG, seen=seen, mend=mend)
 
 
 def unseen(check: str, why: str, mend: str = "") -> Finding:
-    """Could not be looked at."""
+    """A check that could not be made; `why` is the reason, `mend` what would make it possible."""
     return Finding(check=check, state=State.UNSEEN, seen=why, mend=mend)

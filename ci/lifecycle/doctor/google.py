@@ -23,7 +23,7 @@ class UnseenError(Exception):
 
 
 class AbsentError(Exception):
-    """There is no such thing."""
+    """Raised when Google answers 404: the object does not exist."""
 
 
 @dataclass(frozen=True)

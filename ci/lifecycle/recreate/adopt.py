@@ -46,7 +46,7 @@ def adopt(run: Terraform, found: Iterator[Survivor], hands: Hands, tell: Callabl
     adopted = 0
     for one in found:
         if one.type.startswith("google_iam_") and hands.undelete(one.id):
-            tell(f"brought back {one.id}")
+            tell(f"undeleted {one.id}")
         try:
             run.import_(one.address, one.id)
         except StepFailedError as error:

@@ -39,7 +39,7 @@ def _opened(name: str, environment: Mapping[str, str], tell: Callable[[str], Non
     tell(f"synthesising {name}")
     stacks = [one for one in synthesise([name], ROOT / "cdktf.out", environment=environment) if _belongs(one, name)]
     if not stacks:
-        raise BadInputError(f"the synthesis made no stack of {name}", where=ROOT / "cdktf.out")
+        raise BadInputError(f"the synthesis produced no stack for {name}", where=ROOT / "cdktf.out")
     with tempfile.TemporaryDirectory(prefix="fonderie-recreate-") as work:
         yield Recreate(name, env.project_id, stacks, Deployer(environment), hands_for(environment), Path(work), tell)
 

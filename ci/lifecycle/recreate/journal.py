@@ -40,9 +40,7 @@ class Journal(BaseModel):
         try:
             return cls.model_validate_json(file.read_bytes())
         except ValidationError as error:
-            raise BadInputError(
-                "this is not the journal of a recreate", where=file, hint="remove it to begin anew"
-            ) from error
+            raise BadInputError("not the journal of a recreate", where=file, hint="remove it to start over") from error
 
     @property
     def resumed(self) -> bool:
@@ -50,7 +48,7 @@ class Journal(BaseModel):
         return bool(self.done)
 
     def write(self) -> None:
-        """Keep it; a finished one is put aside under its time."""
+        """Write the journal; a finished one is renamed to its time."""
         file = self.path(self.environment)
         if self.finished is not None:
             file.unlink(missing_ok=True)
@@ -58,7 +56,7 @@ class Journal(BaseModel):
         write_text(file, self.model_dump_json(indent=1))
 
     def did(self, step: str) -> None:
-        """A step is finished."""
+        """Record a finished step and write the journal."""
         self.done.append(step)
         self.failed = self.why = None
         self.write()

@@ -21,7 +21,7 @@ _UNDEPLOY_S = 1800
 
 
 class Hands(Protocol):
-    """A person's hands."""
+    """What a person would do between destroy and deploy: undeploy, undelete, move secret values."""
 
     def undeploy(self, endpoint: str) -> int:
         """Take every model off an endpoint (its resource path); how many there were."""
@@ -44,7 +44,7 @@ def hands_for(environment: Mapping[str, str]) -> Hands:
 
 @dataclass(frozen=True)
 class SandboxHands:
-    """In the sandbox's cloud file."""
+    """The same in the sandbox's cloud file."""
 
     cloud_file: Path
 
@@ -60,7 +60,7 @@ class SandboxHands:
             return len(found.attributes.get("deployed_models") or [])
 
     def undelete(self, path: str) -> bool:
-        """Bring back what was soft-deleted."""
+        """Undelete the object at `path`; False when it was not soft-deleted."""
         from fonderie.sandbox.cloud.cloud import Cloud, Status
 
         with Cloud(self.cloud_file) as cloud, cloud.transaction():

@@ -55,7 +55,7 @@ class Recreate:
         for stack in self.stacks:
             if stack not in self.mortal and not self.deployer.terraform(stack).state():
                 raise RefusedError(
-                    "the bootstrap stack has not been deployed: there is nothing to stand on",
+                    "the bootstrap stack has not been deployed",
                     where=stack.name,
                     hint=f"run `fonderie bootstrap --env {self.environment}` first",
                 )
@@ -85,7 +85,7 @@ class Recreate:
 
     def _step(self, journal: Journal, name: str, act: Callable[[], None]) -> None:
         if name in journal.done:
-            self.tell(f"{name}: done before")
+            self.tell(f"{name}: already done")
             return
         self.tell(name)
         journal.failed = name
@@ -108,7 +108,7 @@ class Recreate:
             except StepFailedError as error:
                 if patience is None or not any(words in error.what for words in _IN_USE):
                     raise
-                self.tell(f"{stack.name}: something is still in use; trying again in {patience:.0f} s")
+                self.tell(f"{stack.name}: a resource is still in use; retrying in {patience:.0f} s")
                 self.wait(patience)
 
     def _deploy(self, stack: Stack) -> None:
@@ -121,7 +121,7 @@ class Recreate:
         self._put_secrets_back(stack)
 
     def _verify(self, journal: Journal) -> list[Planned]:
-        self.tell("plan: nothing may be left to do")
+        self.tell("plan: must be empty")
         journal.failed = "plan"
         plans = self.deployer.plan_all(self.stacks)
         if changed := [one for one in plans if one.changes]:
@@ -129,7 +129,7 @@ class Recreate:
             raise StepFailedError(
                 f"the plan is not empty after the recreate: {', '.join(addresses[:5])}",
                 where=changed[0].stack,
-                hint="look at it with `terraform plan`; run the command again once it is mended",
+                hint="see `terraform plan`; run the command again once it is fixed",
             )
         journal.did("plan")
         journal.finished = datetime.now(UTC)
@@ -153,15 +153,15 @@ class Recreate:
                 continue
             if secret in self._secrets:
                 self.hands.put_secret_value(secret, self._secrets[secret])
-                self.tell(f"{secret} has its value again")
+                self.tell(f"{secret} has its value restored")
             else:
-                self.tell(f"{secret} has no value: put one in with `gcloud secrets versions add`")
+                self.tell(f"{secret} has no value: add one with `gcloud secrets versions add`")
 
     def _undeploy_models(self, stack: Stack) -> None:
         here = [one.id for one in self._losing if (one.stack, one.type) == (stack.name, "google_vertex_ai_endpoint")]
         for endpoint in here:
             if number := self.hands.undeploy(endpoint):
-                self.tell(f"took {number} models off {endpoint}")
+                self.tell(f"undeployed {number} models from {endpoint}")
 
     # -- shared
 

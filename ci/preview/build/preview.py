@@ -83,7 +83,7 @@ def make(request: Request) -> Preview:
 def _chosen(wanted: tuple[str, ...], base: Path, head: Path) -> tuple[str, ...]:
     known = list(dict.fromkeys([*revisions.environments_in(head), *revisions.environments_in(base)]))
     if unknown := [name for name in wanted if name not in known]:
-        raise BadInputError(f"there is no environment {unknown[0]!r}", hint=f"there are: {', '.join(known)}")
+        raise BadInputError(f"unknown environment {unknown[0]!r}", hint=f"there are: {', '.join(known)}")
     return tuple(name for name in known if name in wanted or not wanted)
 
 

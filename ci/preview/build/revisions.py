@@ -21,7 +21,7 @@ _FETCH_IT = "git fetch, or name another"
 def commit(revision: str, root: Path = ROOT) -> str:
     """The commit a revision names, fetched if this is a shallow clone. Raises BadInputError when it names none."""
     if not revision or revision.startswith("-"):
-        raise BadInputError(f"{revision!r} is no revision", where=root)
+        raise BadInputError(f"invalid revision {revision!r}", where=root)
     try:
         return _here(revision, root)
     except BadInputError as error:

@@ -64,7 +64,7 @@ def _walk(change: ResourceChange, reader: Reader) -> Iterator[AttributeChange]:
 
 
 def _unset(item: AttributeChange) -> bool:
-    """What the provider had filled with a zero and nobody has set: no change of a resource made anew."""
+    """A zero that the provider filled in and the configuration does not set: no change of a new resource."""
     return item.after == NULL.text and item.before in _ZEROS
 
 

@@ -1,4 +1,4 @@
-"""What changed behind Terraform's back: what a plan found otherwise than the last apply left it."""
+"""What changed outside Terraform: what a plan found otherwise than the last apply left it."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def _schedule(job: Mapping[str, Any], mask: object) -> str:
 def _request(job: Mapping[str, Any], mask: object) -> dict[str, Any]:
     """The fields of a run's request (Vertex AI, `projects.locations.pipelineJobs`), which Terraform holds in base64.
 
-    The pipeline in it is left to `pipelines.py`, any other body to the details, and one marked as a secret to nobody.
+    The pipeline in it is left to `pipelines.py`, any other body to the details; one marked as a secret is not shown.
     """
     targets = job.get("http_target")
     target = _dict(targets[0] if isinstance(targets, list) and targets else targets)

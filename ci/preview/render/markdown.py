@@ -35,7 +35,7 @@ def bold(text: str) -> str:
 
 
 def words(text: str) -> str:
-    """Text as words: what Markdown or HTML could read is an entity, and an @ or a # refers to nobody."""
+    """Text as words: what Markdown or HTML could read is an entity, and an @ or a # refers to no one."""
     return _SPECIAL.sub(lambda match: _entity(match) + _BREAKS.get(match.group(), ""), text)
 
 

@@ -13,17 +13,17 @@ def command(
     environment: Annotated[str, typer.Argument(help="The environment to change.")],
     plan: Annotated[str | None, typer.Option(help="The reviewed plan's hash, from the preview's last line.")] = None,
     reviewed: Annotated[
-        bool, typer.Option("--reviewed", help="Take the hash from the preview's comment on the merged pull request.")
+        bool, typer.Option("--reviewed", help="Take the hash from the preview comment on the merged pull request.")
     ] = False,
     allow_destroy: Annotated[
-        list[str] | None, typer.Option(help="NAME of a stateful resource that may be lost; repeatable.")
+        list[str] | None, typer.Option(help="A stateful resource that may be destroyed, by its name; repeatable.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Plan again, compare with the reviewed plan, and apply the saved plan if it does the same.
 
-    Without `--plan` nothing is applied: it shows what would be, and the hash to review it under (exit code 2).
-    An apply that failed half-way goes on when it is called again with the same hash.
+    Without `--plan` nothing is applied: it shows what would change, and the plan's hash (exit code 2).
+    An apply that failed half-way continues when it is called again with the same hash.
 
     ```console
     fonderie apply dev

@@ -1,4 +1,4 @@
-"""`fonderie bootstrap`: what an environment stands on, before anything else."""
+"""`fonderie bootstrap`: what an environment needs before anything else."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import typer
 
 
 def command(
-    env: Annotated[str, typer.Option("--env", help="The environment.")],
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    env: Annotated[str, typer.Option("--env", help="The environment: a file in infra/environments.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
-    """Make what an environment stands on: state bucket, keys, identities, service agents.
+    """Create what an environment needs first: state bucket, keys, identities, service agents.
 
     Applies the bootstrap stack with its state on this machine, asks Google for the service agents that exist on demand
-    only, and moves the state into the bucket it has made. Run it again whenever you like: what is there stays, and an
-    interrupted run goes on where it was.
+    only, and moves the state into the bucket it has made. It can be run again at any time: what exists
+    stays, and an interrupted run continues where it stopped.
 
     ```console
     fonderie bootstrap --env dev

@@ -1,4 +1,4 @@
-"""`fonderie canary`: a challenger earns its traffic."""
+"""`fonderie canary`: traffic for a challenger, step by step."""
 
 from __future__ import annotations
 
@@ -10,24 +10,30 @@ import typer
 if TYPE_CHECKING:
     from ml.serving.canary.canary import Canary
 
-app = typer.Typer(help="Put a challenger beside the champion: shadow, then 1, 5, 25, 100 % of the traffic.")
+app = typer.Typer(help="Give a challenger traffic step by step: shadow, then 1, 5, 25, 100 %.")
 
 Model = Annotated[str, typer.Argument(help="A model, by the name of its file in ml/models.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 
 @app.command()
 def start(
     model: Model,
-    challenger: Annotated[int | None, typer.Option(help="A version; the registry's challenger by default.")] = None,
-    steps: Annotated[str, typer.Option(help="Per cent of the traffic, e.g. 5,25,100; the model's by default.")] = "",
-    min_requests: Annotated[int | None, typer.Option(help="Answers a step must see; the model's by default.")] = None,
-    registry: Annotated[str, typer.Option(help="Folder of the registry; .fonderie's by default.")] = "",
+    challenger: Annotated[
+        int | None, typer.Option(help="A version, by number; default: the registry's challenger.")
+    ] = None,
+    steps: Annotated[
+        str, typer.Option(help="Percentages of the traffic, such as 5,25,100; default: the model's.")
+    ] = "",
+    min_requests: Annotated[
+        int | None, typer.Option(help="Answers that each step needs; default: the model's.")
+    ] = None,
+    registry: Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Start in the shadow; a running `fonderie serve` follows within a second.
+    """Start a canary in shadow mode; a running `fonderie serve` follows within a second.
 
-    Margins and steps are in [serving] of the model's file. Leaves with 7 while another canary of the model runs.
+    Margins and steps are in [serving] of the model's file. Exits with 7 while another canary of the model runs.
 
     ```console
     fonderie canary start air_time
@@ -46,7 +52,7 @@ def start(
 
 @app.command()
 def status(model: Model, as_json: AsJson = False) -> None:
-    """How the latest canary stands: every step, what was measured, and why it was decided so.
+    """Show the latest canary: every step, its measurements, and the reason of each decision.
 
     ```console
     fonderie canary status air_time
@@ -65,7 +71,7 @@ def status(model: Model, as_json: AsJson = False) -> None:
 @app.command()
 def abort(
     model: Model,
-    reason: Annotated[str, typer.Option(help="Why: goes into the canary's record.")],
+    reason: Annotated[str, typer.Option(help="Reason, kept in the canary's record.")],
     as_json: AsJson = False,
 ) -> None:
     """Give all traffic back to the champion.
@@ -90,15 +96,13 @@ def abort(
 def label(
     model: Model,
     labels: Annotated[Path, typer.Argument(help="Parquet: request_id, row, label.")],
-    log: Annotated[
-        Path | None, typer.Option(help="The prediction log; the one of `fonderie serve` by default.")
-    ] = None,
+    log: Annotated[Path | None, typer.Option(help="The prediction log; default: that of `fonderie serve`.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell the running canary what really happened: is the challenger further off than the champion?
+    """Give the running canary labels: is the challenger's error larger than the champion's?
 
     Labels are joined with the prediction log by the request's id (`x-request-id`) and the instance's place in it; those
-    of the step going on count. Give each label once. The margin is `max_loss_increase` in the model's file.
+    of the current step count. Give each label once. The margin is `max_loss_increase` in the model's file.
 
     ```console
     fonderie canary label air_time landed.parquet
@@ -124,13 +128,13 @@ def label(
 @app.command()
 def split(
     model: Model,
-    env: Annotated[str, typer.Option(help="The environment whose endpoint is meant.")],
-    to: Annotated[list[str] | None, typer.Option(help="VERSION=PER CENT; may be given more than once.")] = None,
+    env: Annotated[str, typer.Option(help="The environment whose endpoint to use.")],
+    to: Annotated[list[str] | None, typer.Option(help="VERSION=PERCENTAGE, such as 4=5; repeatable.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The traffic of an environment's endpoint on Vertex AI by version; with `--to`, set it.
+    """Show the traffic split of an environment's endpoint on Vertex AI; with `--to`, set it.
 
-    Terraform makes the endpoint and leaves its split alone. The shares must come to 100.
+    Terraform makes the endpoint and leaves its split alone. The shares must add up to 100.
 
     ```console
     fonderie canary split air_time --env dev

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from infra.settings import Environment
 
 
-def command(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
+def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False) -> None:
     """Check environments, models and pipelines offline.
 
     Every environment's settings load; every model's file loads; every pipeline of every model compiles, takes the
     parameters that a person, a schedule or a retraining gives it, and names its images by digest in the cloud. All
-    problems are named, not only the first. Leaves with 3 if there is one.
+    problems are reported, not only the first. Exits with 3 if there is one.
 
     ```console
     fonderie check

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Env = Annotated[str, typer.Option("--env", help="An environment, whose months are in BigQuery.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Env = Annotated[str, typer.Option("--env", help="The environment whose BigQuery to use.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 
 @app.command()
 def months(env: Env = "", as_json: AsJson = False) -> None:
-    """Which months there are flights for: on this machine, or in an environment's BigQuery.
+    """List the months with flights: on this machine, or in an environment's BigQuery.
 
     ```console
     fonderie data months
@@ -37,12 +37,14 @@ def months(env: Env = "", as_json: AsJson = False) -> None:
 @app.command()
 def load(
     env: Env,
-    month: Annotated[list[str] | None, typer.Option(help="Like 2013-04; repeatable. All that are not there.")] = None,
+    month: Annotated[
+        list[str] | None, typer.Option(help="A month such as 2013-04; repeatable. Default: all that are missing.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Load months of this machine (the packaged years, or FONDERIE_DATA's folder) into an environment's BigQuery.
 
-    A month that is named is replaced whole, if it is there; so a load that broke off is simply run again. You need
+    A month given with --month is replaced as a whole; run an interrupted load again. You need
     roles/bigquery.dataEditor on the dataset and roles/bigquery.jobUser in the project.
 
     ```console
@@ -64,19 +66,19 @@ def load(
     if as_json:
         print(json.dumps({"months": [str(each) for each in wanted], "rows": rows, "dataset": target.place}))
     else:
-        print(f"{rows:,} rows of {spans(wanted) or 'the planes alone: every month is there'} in {target.place}")
+        print(f"{rows:,} rows of {spans(wanted) or 'only the planes: every month is loaded'} in {target.place}")
 
 
 @app.command()
 def estimate(
     model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
-    month: Annotated[str, typer.Option(help="The month a training would be of.")],
+    month: Annotated[str, typer.Option(help="The month to train for, such as 2013-04.")],
     env: Env,
     as_json: AsJson = False,
 ) -> None:
-    """How many bytes a training's queries would read, by BigQuery's own dry run: nothing is run, nothing is paid.
+    """Show how many bytes a training's queries would read, by BigQuery's dry run, which is free.
 
-    Leaves with 7 when one of them is above the model's `data.max_bytes_billed`: such a training is refused.
+    Exits with 7 when one of them is above the model's `data.max_bytes_billed`: such a training is refused.
 
     ```console
     fonderie data estimate --model air_time --month 2013-04 --env dev

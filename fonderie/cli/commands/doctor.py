@@ -1,4 +1,4 @@
-"""`fonderie doctor`: what is wrong with an environment's project, and the command that mends it."""
+"""`fonderie doctor`: what is wrong with an environment's project, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def command(
-    env: Annotated[str, typer.Option(help="The environment: a file of infra/environments/.")] = "dev",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    env: Annotated[str, typer.Option(help="The environment: a file in infra/environments.")] = "dev",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
-    """Look at an environment's project: credentials, billing, APIs, service agents, quotas, state, images, Git.
+    """Check an environment's project: credentials, billing, APIs, service agents, quotas, state, images, Git.
 
-    Reads only. What could not be looked at is said and never counted as well. Leaves with 7 if something is wrong, with
-    1 if nothing is wrong but something could not be seen.
+    Reads only. What could not be read is reported as such, never as fine. Exits with 7 if something is wrong, with
+    1 if nothing is wrong but something could not be read.
 
     ```console
     fonderie doctor --env dev
@@ -76,7 +76,7 @@ def _print(findings: list[Finding]) -> None:
     from fonderie.cli.tables import show_table
 
     colours = {"well": "green", "wrong": "bold red", "unseen": "yellow"}
-    table = Table("check", "", "seen", "mend it with")
+    table = Table("check", "", "seen", "fix it with")
     for finding in findings:
         state = f"[{colours[finding.state]}]{finding.state}[/]"
         table.add_row(finding.check, state, finding.seen, finding.mend)

@@ -1,4 +1,4 @@
-"""`fonderie drift`: what changed behind Terraform's back."""
+"""`fonderie drift`: what changed outside Terraform."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fonderie.core.errors import ExitCode
 
 
 def command(
-    env: Annotated[str, typer.Option(help="The environment to look at.")],
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    env: Annotated[str, typer.Option(help="The environment to check.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Compare the cloud with what the last apply left. Nothing is changed.
 
-    Ends with 0 when it is as it was left, 2 when something changed, 1 when a stack could not be looked at.
+    Exits with 0 when nothing changed, 2 when something changed, 1 when a stack could not be read.
 
     ```console
     fonderie drift --env dev
@@ -32,13 +32,13 @@ def command(
     from infra.settings import load_environment
 
     load_environment(env)
-    with Console(stderr=True).status(f"looking at {env}"):
+    with Console(stderr=True).status(f"checking {env}"):
         stacks = drift_of(env, synthesised(env), os.environ)
     if as_json:
         print(json.dumps([stack.model_dump(mode="json") for stack in stacks], indent=2))
     else:
         for stack in stacks:
-            print(f"{stack.name}: {stack.failure or ('as it was left' if stack.unchanged else 'changed outside')}")
+            print(f"{stack.name}: {stack.failure or ('unchanged' if stack.unchanged else 'changed outside')}")
             for change in stack.changes:
                 print("\n".join(f"  {line}" for line in change_lines(change)))
     failed, changed = any(stack.failure for stack in stacks), any(stack.changes for stack in stacks)

@@ -1,4 +1,4 @@
-"""`fonderie experiment`: hyper-parameters side by side, on the same rows; the best one may go before the gate."""
+"""`fonderie experiment`: hyper-parameters side by side, on the same rows; the best one may be submitted to the gate."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 def command(
     model: Annotated[str, typer.Argument(help="A model, by the name of its file in ml/models.")],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A hyper-parameter and its values: max_iter=100,200. Repeatable.")
+        list[str] | None,
+        typer.Option("--set", help="A hyper-parameter and its values, such as max_iter=100,200; repeatable."),
     ] = None,
-    month: Annotated[str | None, typer.Option(help="The month to train for; the latest one by default.")] = None,
-    promote: Annotated[str | None, typer.Option(help="A run of an experiment, to put before the gate.")] = None,
-    registry: Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")] = "",
-    env: Annotated[str, typer.Option(help="Record them in this environment's Vertex AI Experiments as well.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    month: Annotated[str | None, typer.Option(help="The month to train for; default: the latest.")] = None,
+    promote: Annotated[str | None, typer.Option(help="A run of an experiment to submit to the gate.")] = None,
+    registry: Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")] = "",
+    env: Annotated[str, typer.Option(help="Also record the runs in this environment's Vertex AI Experiments.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Train every combination, score all on the same held-out rows, and show them side by side.
 

@@ -1,4 +1,4 @@
-"""`fonderie infra`: look at what an environment is made of, and at who may do what in it."""
+"""`fonderie infra`: an environment's resources, and who may do what in it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import typer
 if TYPE_CHECKING:
     from infra.synthesised import Stack
 
-app = typer.Typer(help="Look at an environment: its stacks and resources, and who may do what.")
+app = typer.Typer(help="Show an environment: its stacks and resources, and who may do what.")
 
-Env = Annotated[str, typer.Option(help="The environment: a file of infra/environments/.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Env = Annotated[str, typer.Option(help="The environment: a file in infra/environments.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 
 def _stacks(env: str) -> list[Stack]:
@@ -36,10 +36,10 @@ def _stacks(env: str) -> list[Stack]:
 @app.command()
 def show(
     env: Env = "local",
-    resources: Annotated[bool, typer.Option("--resources", help="Name every resource, not only counts.")] = False,
+    resources: Annotated[bool, typer.Option("--resources", help="List every resource, not only counts.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Stacks, resources and counts.
+    """Show the stacks and how many resources of each type they have.
 
     ```console
     fonderie infra show --env dev
@@ -74,11 +74,13 @@ def show(
 @app.command()
 def access(
     env: Env = "local",
-    identity: Annotated[str | None, typer.Option(help="Only identities that hold this text.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a map of stacks, resources and identities.")] = None,
+    identity: Annotated[str | None, typer.Option(help="Only identities that contain this text.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a map of stacks, resources and identities to this HTML file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Who may do what on which resource.
+    """Show who may do what on which resource.
 
     ```console
     fonderie infra access --env prod --identity pipelines

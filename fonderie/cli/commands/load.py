@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A model that is served.")],
-    url: Annotated[str, typer.Option(help="The server.")] = "http://127.0.0.1:8080",
-    seconds: Annotated[float, typer.Option(help="How long.", min=0.1)] = 10.0,
-    connections: Annotated[int, typer.Option(help="How many at once.", min=1, max=256)] = 4,
-    instances: Annotated[int, typer.Option(help="Instances a request.", min=1, max=1000)] = 1,
-    rate: Annotated[float | None, typer.Option(help="Requests a second; as many as possible by default.")] = None,
-    registry: Annotated[str, typer.Option(help="Folder of the registry; .fonderie's by default.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    model: Annotated[str, typer.Argument(help="A model that the server has.")],
+    url: Annotated[str, typer.Option(help="Address of the server.")] = "http://127.0.0.1:8080",
+    seconds: Annotated[float, typer.Option(help="Duration in seconds.", min=0.1)] = 10.0,
+    connections: Annotated[int, typer.Option(help="Concurrent connections.", min=1, max=256)] = 4,
+    instances: Annotated[int, typer.Option(help="Instances per request.", min=1, max=1000)] = 1,
+    rate: Annotated[float | None, typer.Option(help="Requests per second; default: as many as possible.")] = None,
+    registry: Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
-    """Ask a running server as fast as it answers, and report rate, latencies, failures and versions.
+    """Load-test a running server; report rate, latencies, failures and versions.
 
-    It asks the champion's probes: rows it was checked with when it was registered. Leaves with 5 when an answer failed.
+    It sends the champion's probes: rows it was checked with at registration. Exits with 5 when a request failed.
 
     ```console
     fonderie load air_time

@@ -11,14 +11,12 @@ import typer
 if TYPE_CHECKING:
     from ml.registry import ModelRecord, Registry
 
-app = typer.Typer(help="Look at models and their versions; promote, roll back.")
+app = typer.Typer(help="Show models and their versions; promote, roll back.")
 
 Model = Annotated[str, typer.Argument(help="A model, by the name of its file in ml/models.")]
-Location = Annotated[
-    str, typer.Option("--registry", help="Folder of the registry; the one under .fonderie by default.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Reason = Annotated[str, typer.Option(help="Why: goes into the registry's log.")]
+Location = Annotated[str, typer.Option("--registry", help="Folder of the registry; default: the one under .fonderie.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+Reason = Annotated[str, typer.Option(help="Reason, kept in the registry's log.")]
 
 
 @app.command("list")
@@ -27,7 +25,7 @@ def list_models(
     registry: Location = "",
     as_json: AsJson = False,
 ) -> None:
-    """Every version of every model, with its aliases.
+    """List every version of every model, with its aliases.
 
     ```console
     fonderie models list
@@ -66,11 +64,11 @@ def list_models(
 @app.command()
 def show(
     model: Model,
-    version: Annotated[str, typer.Option(help="A number or an alias.")] = "champion",
+    version: Annotated[str, typer.Option(help="A version, by number or alias.")] = "champion",
     registry: Location = "",
     as_json: AsJson = False,
 ) -> None:
-    """One version's record: data, code, parameters, metrics, the gate's decision.
+    """Show one version's record: data, code, parameters, metrics, the gate's decision.
 
     ```console
     fonderie models show air_time
@@ -98,9 +96,9 @@ def promote(
     registry: Location = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make a version champion by hand. Its gate has let it in once; who did it and why is logged.
+    """Make a version champion by hand. The gate accepted it once; who promotes it and why is logged.
 
-    Leaves with 6 when somebody else moves the champion at the same time.
+    Exits with 6 when the champion is moved at the same time.
 
     ```console
     fonderie models promote air_time 2 --reason "holiday timetable"
@@ -118,7 +116,7 @@ def promote(
 def rollback(
     model: Model,
     reason: Reason,
-    to: Annotated[int | None, typer.Option(help="A version; the previous champion by default.")] = None,
+    to: Annotated[int | None, typer.Option(help="A version, by number; default: the previous champion.")] = None,
     registry: Location = "",
     env: Annotated[
         str, typer.Option(help="On Vertex AI: this environment's registry, and its endpoint's traffic.")
@@ -127,7 +125,7 @@ def rollback(
 ) -> None:
     """Make the previous champion, or a version, champion again; the traffic follows, and a running canary ends.
 
-    Leaves with 7 when there is none to go back to, with 6 when somebody else moves the champion at the same time.
+    Exits with 7 when there is no previous champion, with 6 when the champion is moved at the same time.
 
     ```console
     fonderie models rollback air_time --reason "alarm of 2 May"
@@ -154,14 +152,15 @@ def rollback(
 
 @app.command()
 def deploy(
-    env: Annotated[str, typer.Option(help="The environment whose endpoints are meant.")],
-    model: Annotated[str, typer.Option(help="This model only.")] = "",
+    env: Annotated[str, typer.Option(help="The environment whose endpoints to use.")],
+    model: Annotated[str, typer.Option(help="Only this model.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Bring champions onto their endpoints on Vertex AI, on the machines of the environment's `[serving]`.
+    """Deploy champions to their endpoints on Vertex AI, on the machines of the environment's `[serving]`.
 
-    Does nothing where all is as it should be. A challenger on an endpoint keeps its share of the traffic, the previous
-    champion stays without any for a rollback, other versions are taken away. Every deploy of an environment runs it.
+    Does nothing when all is up to date. A challenger on an endpoint keeps its share of the traffic, the previous
+    champion stays without traffic for a rollback, other versions are undeployed. Every deploy of an environment runs
+    it.
 
     ```console
     fonderie models deploy --env dev
@@ -180,15 +179,15 @@ def deploy(
             deployment, machines = open_deployment(where, name)
             told[name] = deployment.bring(aliases, machines)
         if not as_json:
-            done = told.get(name, ["there is no champion yet"])
-            print(f"{name}: {'; '.join(done) or 'as it should be'}")
+            done = told.get(name, ["no champion yet"])
+            print(f"{name}: {'; '.join(done) or 'up to date'}")
     if as_json:
         print(json.dumps(told, indent=2))
 
 
 @app.command()
 def log(model: Model, registry: Location = "", as_json: AsJson = False) -> None:
-    """Every move of an alias: when, who and why.
+    """List every move of an alias: when, who and why.
 
     ```console
     fonderie models log air_time
@@ -212,10 +211,12 @@ def log(model: Model, registry: Location = "", as_json: AsJson = False) -> None:
 @app.command()
 def card(
     model: Model,
-    version: Annotated[str, typer.Option(help="A number or an alias.")] = "champion",
+    version: Annotated[str, typer.Option(help="A version, by number or alias.")] = "champion",
     registry: Location = "",
-    history: Annotated[str, typer.Option(help="Folder of the monitor's verdicts; under .fonderie by default.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the paths as JSON.")] = False,
+    history: Annotated[
+        str, typer.Option(help="Folder of the monitor's verdicts; default: the one under .fonderie.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Write a version's model card: purpose, data, metrics by slice, the gate's decision, drift since, lineage.
 

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 def command(
-    env: Annotated[
-        list[str] | None, typer.Option(help="Scan this environment only; may be given more than once.")
+    env: Annotated[list[str] | None, typer.Option(help="Scan only this environment; repeatable.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Scan the synthesised stacks in this folder, such as `cdktf.out`.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Scan what is already synthesised here, e.g. `cdktf.out`.")] = None,
     sarif_file: Annotated[
         Path | None, typer.Option("--sarif", help="Write the findings to this file as SARIF.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
-    """Check the synthesised stacks: checkov, our own checks, waivers with a reason and an end.
+    """Check the synthesised stacks: checkov, our own checks, waivers with a reason and an expiry date.
 
-    Leaves with 0 when every check passes or is waived, with 7 when one does not, or when a waiver has expired or covers
-    nothing any more. Waivers are in `infra/policy/waivers.toml`.
+    Exits with 0 when every check passes or is waived, with 7 when one does not, or when a waiver has expired or no
+    longer covers anything. Waivers are in `infra/policy/waivers.toml`.
 
     ```console
     fonderie policy

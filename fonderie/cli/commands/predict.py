@@ -10,17 +10,19 @@ import typer
 
 def command(
     model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
-    month: Annotated[str, typer.Option(help="Like 2013-04.")],
-    version: Annotated[str | None, typer.Option(help="A number or an alias; the champion by default.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder; .fonderie/predictions/MODEL/MONTH by default.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, even if a run lies there.")] = False,
-    registry: Annotated[str, typer.Option(help="Folder of the registry; .fonderie's by default.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    month: Annotated[str, typer.Option(help="The month to predict, such as 2013-05.")],
+    version: Annotated[str | None, typer.Option(help="A version, by number or alias; default: the champion.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to; default: .fonderie/predictions/MODEL/MONTH.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over, even if the folder holds a run.")] = False,
+    registry: Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Predict every flight of a month into Parquet files, one a day, all by one version.
 
-    Features and contracts are those of training. A run that broke off goes on where it was, with the version it began
-    with, also when another is champion by now.
+    Features and contracts are those of training. An interrupted run continues where it stopped, with the version it
+    began with, even when another one is champion by now.
 
     ```console
     fonderie predict --model air_time --month 2013-05
@@ -44,7 +46,7 @@ def command(
             out=out,
             fresh=fresh,
             progress=lambda day: status.update(
-                f"{day.day}: {day.rows} flights{' (were there)' if day.resumed else ''}"
+                f"{day.day}: {day.rows} flights{' (already done)' if day.resumed else ''}"
             ),
         )
     if as_json:
@@ -53,4 +55,4 @@ def command(
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{done.rows:,} predictions of {done.days} days by version {done.version}: {done.folder}")
     for name, rows in sorted(done.unknown_categories.items()):
-        console.print(f"  {name}: {rows} rows with a category this version has never seen, read as missing")
+        console.print(f"  {name}: {rows} rows with a category unknown to this version, read as missing")

@@ -11,19 +11,19 @@ from fonderie.core.errors import ExitCode
 
 
 def command(
-    env: Annotated[list[str] | None, typer.Option(help="This environment only; may be given more than once.")] = None,
-    base: Annotated[str | None, typer.Option(help="Compare with this revision; where the branch left main.")] = None,
-    head: Annotated[str | None, typer.Option(help="Preview this revision; the working copy as it is.")] = None,
+    env: Annotated[list[str] | None, typer.Option(help="Preview only this environment; repeatable.")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Compare with this revision; default: where the branch left main.")
+    ] = None,
+    head: Annotated[str | None, typer.Option(help="Preview this revision; default: the working copy.")] = None,
     against: Annotated[
         str,
-        typer.Option(
-            help="state: plan against the real state; sandbox: base deployed offline; auto: as credentials are."
-        ),
+        typer.Option(help="What to plan against: state, sandbox, or auto (state if there are credentials)."),
     ] = "auto",
-    policy: Annotated[bool, typer.Option(help="Check policy as well.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
-    html: Annotated[bool, typer.Option("--html", help="As a page, with nothing left out.")] = False,
-    open_it: Annotated[bool, typer.Option("--open", help="Write the page and open it in the browser.")] = False,
+    policy: Annotated[bool, typer.Option(help="Also check policy.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="Print an HTML page with nothing left out.")] = False,
+    open_it: Annotated[bool, typer.Option("--open", help="Write the HTML page and open it in the browser.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
     post: Annotated[
         bool, typer.Option("--post", help="Create or update the comment on the pull request, and its status.")
@@ -32,7 +32,7 @@ def command(
     """Show what a change does to infrastructure, access, models, policy and cost: destroys first, no secrets.
 
     Without credentials it deploys base in the sandbox and plans head on it; with them it plans against the real state.
-    Ends with 0 when nothing changes, 2 when something does, 1 when something could not be planned.
+    Exits with 0 when nothing changes, 2 when something does, 1 when something could not be planned.
 
     ```console
     fonderie preview --env dev
@@ -75,5 +75,5 @@ def _truth(against: str):  # type: ignore[no-untyped-def]  # the type is importe
 
     known = {"auto": None, "state": Truth.STATE, "sandbox": Truth.SANDBOX}
     if against not in known:
-        raise BadInputError(f"--against {against}: state, sandbox or auto")
+        raise BadInputError(f"unknown value {against!r}", where="--against", hint="state, sandbox or auto")
     return known[against]

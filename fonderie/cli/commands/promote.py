@@ -8,10 +8,10 @@ import typer
 
 
 def command(
-    source: Annotated[str, typer.Argument(help="The environment that runs what is to be promoted.")],
-    target: Annotated[str, typer.Argument(help="The environment that gets it.")],
-    post: Annotated[bool, typer.Option("--post", help="Push the branch and open the pull request as well.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would move.")] = False,
+    source: Annotated[str, typer.Argument(help="The environment to promote from.")],
+    target: Annotated[str, typer.Argument(help="The environment to promote to.")],
+    post: Annotated[bool, typer.Option("--post", help="Also push the branch and open the pull request.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would move.")] = False,
 ) -> None:
     """Make a branch with one commit that moves the image digests, and with them the pipelines compiled for them.
 

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def command(
-    env: Annotated[str, typer.Option("--env", help="The environment.")],
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="In the sandbox, not at Google.")] = False,
+    env: Annotated[str, typer.Option("--env", help="The environment: a file in infra/environments.")],
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Use the sandbox, not Google.")] = False,
     cloud: Annotated[Path | None, typer.Option("--cloud", help="The sandbox's cloud file.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines; wants --yes.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Destroy an environment's stacks and deploy them again; only the bootstrap stack stays.
 
-    Shows what will be lost and asks. Takes protections off first, undeploys models, brings back or imports what
-    outlives a destroy, keeps the values of secrets in memory meanwhile, and ends with a plan that must be empty. When
-    it fails it says at which step; run it again and it goes on from there.
+    Shows what will be lost and asks for confirmation; `--json` needs `--yes`. Removes protections first, undeploys
+    models, undeletes or imports what outlives a destroy, keeps the values of secrets in memory meanwhile, and ends with
+    a plan that must be empty. When it fails it names the step; run it again and it continues from there.
 
     ```console
     fonderie recreate --env local --sandbox
@@ -40,7 +40,7 @@ def command(
     with open_recreate(env, sandbox=sandbox or cloud is not None, cloud=cloud, tell=console.print) as recreate:
         journal = Journal.open(env)
         if journal.resumed:
-            console.print(f"going on with the recreate of {journal.started:%Y-%m-%d %H:%M} UTC at: {journal.failed}")
+            console.print(f"continuing the recreate of {journal.started:%Y-%m-%d %H:%M} UTC at: {journal.failed}")
         losing = [one for one in recreate.will_lose() if f"destroy {one.stack}" not in journal.done]
         _show(console, losing, env)
         if not yes:
@@ -50,7 +50,7 @@ def command(
     if as_json:
         print(json.dumps({"environment": env, "lost": journal.lost, "steps": journal.done, "stacks": len(plans)}))
     else:
-        print(f"{env} is recreated: {journal.lost} resources were lost and made again, the plan after it is empty")
+        print(f"recreated {env}: {journal.lost} resources destroyed and created again, the plan is empty")
 
 
 def _show(console: object, losing: Sequence[Loss], env: str) -> None:
@@ -61,7 +61,7 @@ def _show(console: object, losing: Sequence[Loss], env: str) -> None:
     from fonderie.cli.tables import show_table
 
     assert isinstance(console, Console)
-    table = Table("stack", "resource", "with it goes", title=f"{env} will lose", title_justify="left")
+    table = Table("stack", "resource", "what is lost", title=f"{env} will lose", title_justify="left")
     for loss in (one for one in losing if one.holds):
         table.add_row(loss.stack, loss.address, loss.holds)
     show_table(table, console)

@@ -11,13 +11,11 @@ import typer
 
 def command(
     model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Where to write it; .fonderie/reports/MODEL.html by default.")
-    ] = None,
-    registry: Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the path as JSON.")] = False,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: .fonderie/reports/MODEL.html.")] = None,
+    registry: Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
-    """Write every training run of a model and the latest one in full as one HTML file that needs no network.
+    """Write every training run of a model and the latest one in full, as one self-contained HTML file.
 
     ```console
     fonderie report --model air_time

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Run a pipeline.")
 
 Model = Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")]
-Registry = Annotated[str, typer.Option(help="Folder of the registry; the one under .fonderie by default.")]
-OfEngine = Annotated[str, typer.Option("--engine", help="local, vertex or kubeflow.")]
-OfEnv = Annotated[str, typer.Option("--env", help="The environment whose Vertex AI or Kubeflow runs it.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Of a remote run: wait until it is over.")]
-Host = Annotated[str, typer.Option(help="Where Kubeflow answers; http://127.0.0.1:8080 by default.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")]
+Registry = Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")]
+OfEngine = Annotated[str, typer.Option("--engine", help="Where to run: local, vertex or kubeflow.")]
+OfEnv = Annotated[str, typer.Option("--env", help="The environment whose Vertex AI or Kubeflow to use.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until a remote run is over.")]
+Host = Annotated[str, typer.Option(help="Address of Kubeflow Pipelines; default: http://127.0.0.1:8080.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 
 @app.callback()
@@ -32,7 +32,7 @@ def group() -> None:
 @app.command()
 def training(
     model: Model,
-    month: Annotated[str, typer.Option(help="The month to learn from and to be judged on, written 2013-04.")],
+    month: Annotated[str, typer.Option(help="The month to train and evaluate on, such as 2013-04.")],
     registry: Registry = "",
     engine: OfEngine = "local",
     env: OfEnv = "",
@@ -40,11 +40,11 @@ def training(
     host: Host = "",
     as_json: AsJson = False,
 ) -> None:
-    """Train a challenger on the months up to this one, judge it on the last days, promote it or keep the champion.
+    """Train a challenger on the months up to this one, evaluate it on the last days, promote it or keep the champion.
 
-    Leaves with 0 whether the gate promotes or keeps; 3 for a model that is not there, 4 for a month without data,
+    Exits with 0 whether the gate promotes or keeps; 3 for an unknown model, 4 for a month without data,
     5 when a task fails. On a remote engine the same model, month and code is one run, however often it is asked for;
-    one that failed is run anew.
+    one that failed is started again.
 
     ```console
     fonderie run training --model air_time --month 2013-04
@@ -77,8 +77,8 @@ def training(
 @app.command()
 def batch(
     model: Model,
-    month: Annotated[str, typer.Option(help="The month to predict, written 2013-05.")],
-    version: Annotated[str, typer.Option(help="A number or an alias; the champion by default.")] = "",
+    month: Annotated[str, typer.Option(help="The month to predict, such as 2013-05.")],
+    version: Annotated[str, typer.Option(help="A version, by number or alias; default: the champion.")] = "",
     registry: Registry = "",
     engine: OfEngine = "local",
     env: OfEnv = "",
@@ -118,10 +118,12 @@ def batch(
 @app.command()
 def monitoring(
     model: Model,
-    month: Annotated[str, typer.Option(help="The month to compare with the champion's reference, written 2013-05.")],
-    retrain: Annotated[bool, typer.Option("--retrain", help="Train when the trigger says so.")] = False,
+    month: Annotated[str, typer.Option(help="The month to compare with the champion's reference, such as 2013-05.")],
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train when the trigger decides so.")] = False,
     registry: Registry = "",
-    history: Annotated[str, typer.Option(help="Folder of verdicts and decisions; under .fonderie by default.")] = "",
+    history: Annotated[
+        str, typer.Option(help="Folder of verdicts and decisions; default: the one under .fonderie.")
+    ] = "",
     engine: OfEngine = "local",
     env: OfEnv = "",
     wait: Wait = False,
@@ -130,8 +132,8 @@ def monitoring(
 ) -> None:
     """Compare a month with the champion's reference, and decide whether to train again.
 
-    Leaves with 0 whatever is decided; 3 without a champion, 4 for a month without data, 5 when a task fails, 6 while
-    another loop is at work.
+    Exits with 0 whatever is decided; 3 without a champion, 4 for a month without data, 5 when a task fails, 6 while
+    another loop is running.
 
     ```console
     fonderie run monitoring --model air_time --month 2013-05

@@ -12,25 +12,25 @@ if TYPE_CHECKING:
 
     from pipelines.engines import Engine, Run
 
-app = typer.Typer(help="Look at runs, wait for one, stop one.")
+app = typer.Typer(help="Show runs, wait for one, cancel one.")
 
 RunId = Annotated[str, typer.Argument(help="A run, by its id.")]
-OfEngine = Annotated[str, typer.Option("--engine", help="local, vertex or kubeflow.")]
-OfEnv = Annotated[str, typer.Option("--env", help="The environment whose Vertex AI or Kubeflow is asked.")]
-Host = Annotated[str, typer.Option(help="Where Kubeflow answers; http://127.0.0.1:8080 by default.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+OfEngine = Annotated[str, typer.Option("--engine", help="Where it runs: local, vertex or kubeflow.")]
+OfEnv = Annotated[str, typer.Option("--env", help="The environment whose Vertex AI or Kubeflow to use.")]
+Host = Annotated[str, typer.Option(help="Address of Kubeflow Pipelines; default: http://127.0.0.1:8080.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 
 @app.command("list")
 def list_runs(
     model: Annotated[str | None, typer.Option(help="Only runs of this model.")] = None,
-    last: Annotated[int, typer.Option(help="How many to look at, the newest.", min=1)] = 100,
+    last: Annotated[int, typer.Option(help="How many runs, newest first.", min=1)] = 100,
     engine: OfEngine = "local",
     env: OfEnv = "",
     host: Host = "",
     as_json: AsJson = False,
 ) -> None:
-    """The newest runs, oldest first. A local run whose process is gone is marked as interrupted.
+    """List the newest runs, oldest first. A local run whose process is gone is marked as interrupted.
 
     ```console
     fonderie runs list --model air_time
@@ -60,14 +60,14 @@ def list_runs(
 @app.command()
 def show(
     run_id: RunId,
-    log: Annotated[bool, typer.Option("--log", help="Print its log; of a remote run, what failed and where.")] = False,
-    task: Annotated[str | None, typer.Option(help="With --log: of this task only.")] = None,
+    log: Annotated[bool, typer.Option("--log", help="Print its log; for a remote run, what failed and where.")] = False,
+    task: Annotated[str | None, typer.Option(help="With --log: only this task.")] = None,
     engine: OfEngine = "local",
     env: OfEnv = "",
     host: Host = "",
     as_json: AsJson = False,
 ) -> None:
-    """One run: its tasks, its decision, where its artefacts are.
+    """Show one run: its tasks, its decision, where its artefacts are.
 
     ```console
     fonderie runs show air_time-2013-04-20261122T230102123
@@ -90,9 +90,9 @@ def show(
 
 @app.command()
 def wait(run_id: RunId, engine: OfEngine = "vertex", env: OfEnv = "", host: Host = "", as_json: AsJson = False) -> None:
-    """Wait for a remote run until it is over, from any machine, as often as the network is cut.
+    """Wait until a remote run is over, from any machine, however often the network fails.
 
-    Leaves with 0 when it succeeds, 5 when a task fails or it was cancelled. Ctrl-C ends the waiting and not the run.
+    Exits with 0 when it succeeds, 5 when a task fails or it was cancelled. Ctrl-C stops waiting, not the run.
 
     ```console
     fonderie runs wait training-air-time-2013-04-1f2e3d4c-5b6a79 --env dev
@@ -109,7 +109,7 @@ def wait(run_id: RunId, engine: OfEngine = "vertex", env: OfEnv = "", host: Host
 def cancel(
     run_id: RunId, engine: OfEngine = "local", env: OfEnv = "", host: Host = "", as_json: AsJson = False
 ) -> None:
-    """Stop a run; one that is over stays as it is.
+    """Cancel a run; a finished one stays as it is.
 
     ```console
     fonderie runs cancel training-air-time-2013-04-1f2e3d4c-5b6a79 --engine vertex --env dev
@@ -123,7 +123,7 @@ def cancel(
 
 @app.command()
 def schedules(engine: OfEngine = "vertex", env: OfEnv = "", host: Host = "", as_json: AsJson = False) -> None:
-    """What starts runs by the clock: Cloud Scheduler's jobs, or Kubeflow's recurring runs.
+    """List what starts runs on a schedule: Cloud Scheduler's jobs, or Kubeflow's recurring runs.
 
     ```console
     fonderie runs schedules --env dev

@@ -1,4 +1,4 @@
-"""`fonderie sandbox`: run commands with an offline stand-in for Google, look into it, trouble it."""
+"""`fonderie sandbox`: run commands with an offline stand-in for Google, inspect it, inject faults."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ if TYPE_CHECKING:
 app = typer.Typer(help="An offline stand-in for Google: real Terraform, no account, no credentials.")
 
 CloudFile = Annotated[
-    Path | None, typer.Option("--cloud", help="The cloud file; `.fonderie/cloud/google.sqlite` by default.")
+    Path | None, typer.Option("--cloud", help="The cloud file; default: `.fonderie/cloud/google.sqlite`.")
 ]
 SchemaFile = Annotated[
     Path | None, typer.Option("--schema", help="A provider's schema, as `terraform providers schema -json` writes it.")
 ]
 FactsFile = Annotated[Path | None, typer.Option("--facts", help="The facts of the same provider version.")]
 Established = Annotated[
-    bool, typer.Option("--established", help="Every API is on, and what is named from outside exists.")
+    bool,
+    typer.Option(
+        "--established", help="Treat every API as enabled and every resource referred to from outside as existing."
+    ),
 ]
 Projects = Annotated[
-    list[str] | None, typer.Option("--project", help="ID=NUMBER: a project's number, if it matters. Repeatable.")
+    list[str] | None, typer.Option("--project", help="ID=NUMBER: the number of a project; repeatable.")
 ]
-Quotas = Annotated[list[str] | None, typer.Option("--quota", help="NAME=NUMBER: grant more of it. Repeatable.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Quotas = Annotated[list[str] | None, typer.Option("--quota", help="NAME=NUMBER: set a quota; repeatable.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 
 def _options(
@@ -53,7 +56,7 @@ def _open(cloud: Path | None) -> Cloud:
 
     file = _options(cloud).cloud
     if not file.is_file():
-        raise BadInputError("there is no such cloud", where=file, hint="`fonderie sandbox run -- COMMAND` makes one")
+        raise BadInputError("no cloud file here", where=file, hint="`fonderie sandbox run -- COMMAND` creates one")
     return Cloud(file)
 
 
@@ -67,7 +70,7 @@ def run(
     project: Projects = None,
     quota: Quotas = None,
 ) -> None:
-    """Run a command with the stand-in, then stop it; ends with the command's code.
+    """Run a command with the stand-in, then stop it; exits with the command's code.
 
     Terraform, OpenTofu and cdktf find the stand-in by themselves. Examples:
 
@@ -104,11 +107,11 @@ def shell(
 
 @app.command()
 def show(
-    name: Annotated[str | None, typer.Argument(help="A type, a path or a part of one; everything by default.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A type, a path or a part of one; default: everything.")] = None,
     cloud: CloudFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what there is in the cloud: objects, policies, faults.
+    """Show the cloud's objects, policies and faults.
 
     ```console
     fonderie sandbox show
@@ -143,7 +146,7 @@ def _table(things: list[Thing], opened: Cloud) -> None:
 
 @app.command()
 def reset(cloud: CloudFile = None, yes: Yes = False) -> None:
-    """Forget the cloud: its file and its buckets. Terraform's states are not touched.
+    """Delete the cloud: its file and its buckets. Terraform's states are not touched.
 
     ```console
     fonderie sandbox reset --yes
@@ -160,20 +163,22 @@ def reset(cloud: CloudFile = None, yes: Yes = False) -> None:
 @app.command()
 def faults(
     rate: Annotated[
-        list[str] | None, typer.Option(help="CODE=SHARE of requests that fail: 429=0.05. Repeatable.")
+        list[str] | None, typer.Option(help="CODE=SHARE of requests that fail, such as 429=0.05; repeatable.")
     ] = None,
-    operations: Annotated[float | None, typer.Option(help="Share of creates whose operation fails: 0.1.")] = None,
-    latency: Annotated[str | None, typer.Option(help="What every request takes: 200ms, 1s.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed, the same faults.")] = None,
-    crash_after: Annotated[
-        int | None, typer.Option(min=0, help="The stand-in dies after so many writes, once.")
+    operations: Annotated[
+        float | None, typer.Option(help="Share of creates whose operation fails, such as 0.1.")
     ] = None,
-    time_scale: Annotated[float | None, typer.Option(help="Of waits between retries; 1: as long as at Google.")] = None,
-    off: Annotated[bool, typer.Option("--off", help="No faults from now on.")] = False,
+    latency: Annotated[str | None, typer.Option(help="Latency of every request, such as 200ms or 1s.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the faults: equal seeds give equal faults.")] = None,
+    crash_after: Annotated[int | None, typer.Option(min=0, help="Crash once, after this many writes.")] = None,
+    time_scale: Annotated[
+        float | None, typer.Option(help="Factor on the waits between retries; 1: as long as at Google.")
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Turn all faults off.")] = False,
     cloud: CloudFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let things go wrong in every run from now on; without options, show what does.
+    """Inject faults into every run from now on; without options, show the current ones.
 
     ```console
     fonderie sandbox faults --rate 429=0.05 --rate 503=0.02 --latency 200ms --seed 7 --crash-after 12
@@ -212,7 +217,7 @@ def edit(
     ],
     cloud: CloudFile = None,
 ) -> None:
-    """Change an object behind Terraform's back.
+    """Change an object outside Terraform.
 
     ```console
     fonderie sandbox edit events labels.team=other
@@ -233,7 +238,7 @@ def edit(
 def delete(
     name: Annotated[str, typer.Argument(help="A Terraform address, an id, or a path.")], cloud: CloudFile = None
 ) -> None:
-    """Delete an object behind Terraform's back, with what lies within it.
+    """Delete an object outside Terraform, with everything inside it.
 
     ```console
     fonderie sandbox delete google_pubsub_topic.events
@@ -250,8 +255,10 @@ def delete(
 
 
 @app.command()
-def undelete(name: Annotated[str, typer.Argument(help="A path.")], cloud: CloudFile = None) -> None:
-    """Bring back what is soft-deleted (a federation pool, a custom role), as a person would with gcloud.
+def undelete(
+    name: Annotated[str, typer.Argument(help="The path of a soft-deleted object.")], cloud: CloudFile = None
+) -> None:
+    """Undelete a soft-deleted object (a federation pool, a custom role), as gcloud does.
 
     ```console
     fonderie sandbox undelete github
@@ -265,11 +272,11 @@ def undelete(name: Annotated[str, typer.Argument(help="A path.")], cloud: CloudF
 
 @app.command()
 def agent(
-    service: Annotated[str, typer.Argument(help="Such as pubsub.googleapis.com.")],
+    service: Annotated[str, typer.Argument(help="A service, such as pubsub.googleapis.com.")],
     project: Annotated[str, typer.Option(help="The project's id.")],
     cloud: CloudFile = None,
 ) -> None:
-    """Make a service's agent, as `gcloud beta services identity create` does.
+    """Create a service's agent, as `gcloud beta services identity create` does.
 
     ```console
     fonderie sandbox agent pubsub.googleapis.com --project demo-proj
@@ -284,10 +291,10 @@ def agent(
 @app.command()
 def secret(
     name: Annotated[str, typer.Argument(help="The secret: projects/P/secrets/S, or S.")],
-    value: Annotated[str, typer.Argument(help="The value.")],
+    value: Annotated[str, typer.Argument(help="The new value.")],
     cloud: CloudFile = None,
 ) -> None:
-    """Put a value into a secret, as `gcloud secrets versions add` does.
+    """Add a version to a secret, as `gcloud secrets versions add` does.
 
     ```console
     fonderie sandbox secret dev-git-token the-token

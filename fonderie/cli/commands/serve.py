@@ -8,13 +8,13 @@ import typer
 
 
 def command(
-    models: Annotated[list[str], typer.Argument(help="Models; the first answers on /predict.")],
+    models: Annotated[list[str], typer.Argument(help="Models to serve; the first one answers on /predict.")],
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    log_share: Annotated[float, typer.Option(help="Share of the requests in the prediction log, 0 to 1.")] = 0.1,
-    registry: Annotated[str, typer.Option(help="Folder of the registry; .fonderie's by default.")] = "",
+    log_share: Annotated[float, typer.Option(help="Share of requests to log, 0 to 1.")] = 0.1,
+    registry: Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")] = "",
 ) -> None:
-    """Answer predictions with the champions, until stopped.
+    """Serve predictions of the champions until stopped.
 
     Promotions, rollbacks and canaries are followed while it runs. The same server runs in the container
     (`python -m ml.serving`), where its environment says what to serve.

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def command(
-    model: Annotated[str, typer.Option(help="A model of ml/models.")],
-    first: Annotated[str, typer.Option("--from", help="First month, such as 2013-01.")] = "2013-01",
-    last: Annotated[str, typer.Option("--to", help="Last month.")] = "2023-12",
-    first_months: Annotated[int, typer.Option(min=1, help="Months that the first model is made from.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines: the whole simulation.")] = False,
+    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
+    first: Annotated[str, typer.Option("--from", help="The first month, such as 2013-01.")] = "2013-01",
+    last: Annotated[str, typer.Option("--to", help="The last month, such as 2013-08.")] = "2023-12",
+    first_months: Annotated[int, typer.Option(min=1, help="Number of months that the first model is trained on.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Replay every month there is: monitor, decide, train, gate, promote or keep.
 
-    Two baselines run beside it, one that retrains every month and one that never does. Interrupted, it goes on where
-    it was when it is started again.
+    Two baselines run beside it, one that retrains every month and one that never does. An interrupted replay
+    continues where it stopped when it is started again.
 
     ```console
     fonderie simulate --model air_time --from 2013-01 --to 2013-08

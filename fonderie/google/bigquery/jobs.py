@@ -86,7 +86,7 @@ def refuse_above(estimate: int, limit: Limit) -> None:
         raise RefusedError(
             f"the query would read {size(estimate)}, and {size(limit.max_bytes)} is the limit",
             where=limit.where,
-            hint="ask for fewer months (training.window_months), or raise the limit if the bill is wanted",
+            hint="ask for fewer months (training.window_months), or raise the limit",
         )
 
 

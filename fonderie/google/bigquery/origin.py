@@ -40,15 +40,15 @@ class BigQueryOrigin:
 
     @classmethod
     def parse(cls, address: str, endpoint: str | None = None) -> BigQueryOrigin:
-        """From `bigquery://PROJECT/REGION/DATASET`. Raises BadInputError."""
+        """Parse `bigquery://PROJECT/REGION/DATASET`. Raises BadInputError."""
         match = re.fullmatch(r"bigquery://([a-z0-9.:-]+)/([a-z0-9-]+)/(\w{1,1024})", address)
         if match is None:
-            raise BadInputError(f"{address!r} names no dataset", hint=f"write {FORM}")
+            raise BadInputError(f"{address!r} is not a BigQuery dataset", hint=f"write {FORM}")
         return cls(Access(match[1], match[2], endpoint=endpoint), match[3], {"asked-by": "fonderie"})
 
     @property
     def place(self) -> str:
-        """As messages name it."""
+        """The dataset as messages show it."""
         return f"{self.project}.{self.dataset}"
 
     @cached_property
@@ -114,7 +114,7 @@ class BigQueryOrigin:
         return {what: self.jobs.estimate(sql) for what, sql in asked.items()}
 
     def survey_sql(self, dataset: Dataset, months: Sequence[Month]) -> str:
-        """The query of `check`."""
+        """The SQL that `check` runs over the partitions."""
         return _sql(survey_query(table_of(self.project, self.dataset, dataset), dataset, months))
 
     def feature_sql(self, config: ModelConfig, months: Sequence[Month]) -> str:
@@ -143,7 +143,7 @@ class BigQueryOrigin:
 
 
 def limit_of(config: ModelConfig) -> Limit:
-    """Of the model's file."""
+    """The query limit, in bytes, that the model's file sets."""
     return Limit(config.data.max_bytes_billed, f"ml/models/{config.name}.toml: data.max_bytes_billed")
 
 

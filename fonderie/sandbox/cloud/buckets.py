@@ -22,17 +22,17 @@ class Blob:
 
     @property
     def md5_base64(self) -> str:
-        """As Cloud Storage tells it."""
+        """Base64 of the digest, as Cloud Storage reports it."""
         return base64.b64encode(self.md5).decode()
 
     @property
     def crc32c_base64(self) -> str:
-        """As Cloud Storage tells it: big-endian."""
+        """Base64 of the big-endian checksum, as Cloud Storage reports it."""
         return base64.b64encode(self.crc32c.to_bytes(4, "big")).decode()
 
     @classmethod
     def of(cls, content: bytes) -> Blob:
-        """Of some content."""
+        """Size and hashes of `content`."""
         return cls(len(content), hashlib.md5(content, usedforsecurity=False).digest(), _crc32c(content))
 
 
@@ -44,15 +44,15 @@ class Buckets:
 
     @property
     def folder(self) -> Path:
-        """Where all buckets are."""
+        """The folder with one folder for each bucket."""
         return self.cloud_file.with_suffix(".buckets")
 
     def path(self, bucket: str) -> Path:
-        """The folder of one bucket."""
+        """The folder of one bucket. Raises BadInputError for a name that leaves the buckets' folder."""
         return self.folder / _safe(bucket)
 
     def make(self, bucket: str) -> None:
-        """A new, empty bucket."""
+        """Create a bucket's folder, replacing an old one."""
         shutil.rmtree(self.path(bucket), ignore_errors=True)
         self.path(bucket).mkdir(parents=True)
 
@@ -93,7 +93,7 @@ class Buckets:
 def _safe(name: str) -> Path:
     path = Path(name)
     if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise BadInputError(f"{name!r} is no name for a folder or file of the sandbox")
+        raise BadInputError(f"{name!r} cannot name a folder or file in the sandbox")
     return path
 
 

@@ -113,12 +113,12 @@ class CloudFile:
             self._sql.execute(statement, values)
 
     def one(self, statement: str, *values: str | int) -> Any:
-        """The first row, or None."""
+        """The first row of a query, or None. Raises BadDataError for a corrupt file."""
         with self._lock, self._explained():
             return self._sql.execute(statement, values).fetchone()
 
     def all(self, statement: str, *values: str | int) -> list[Any]:
-        """Every row."""
+        """Every row of a query. Raises BadDataError for a corrupt file."""
         with self._lock, self._explained():
             return self._sql.execute(statement, values).fetchall()
 

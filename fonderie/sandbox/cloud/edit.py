@@ -1,4 +1,4 @@
-"""Behind Terraform's back: change an object of a cloud, as a person at a console would."""
+"""Changes outside Terraform: edit an object of a cloud, as a person at a console would."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def edit(cloud: Cloud, thing: Thing, changes: Sequence[str], schema: Schema) -> 
     for change in changes:
         path, equals, value = change.partition("=")
         if not equals:
-            raise BadInputError(f"{change!r} changes nothing", hint="write ATTRIBUTE=VALUE")
+            raise BadInputError(f"{change!r} has no value", hint="write ATTRIBUTE=VALUE")
         first, *inner = _parts(attributes, path)
         _set(attributes, [first, *inner], _value(value), path)
         if problem := misfit(attributes[first], kinds.get(first, "dynamic"), first):
@@ -50,7 +50,7 @@ def _set(value: Any, parts: list[str], new: Any, path: str) -> None:
         if isinstance(value, list):
             if not part.isdigit() or int(part) >= len(value):
                 if len(value) != 1 or part.isdigit():
-                    raise BadInputError(f"there is no {part} in the {len(value)} elements", where=path)
+                    raise BadInputError(f"no element {part!r} in a list of {len(value)}", where=path)
                 value = value[0]
             else:
                 if last:
@@ -68,7 +68,7 @@ def _set(value: Any, parts: list[str], new: Any, path: str) -> None:
                 value[name] = new
             return
         if not isinstance(value.get(name), dict | list):
-            raise BadInputError(f"{name} holds nothing to change", where=path)
+            raise BadInputError(f"{name} has no nested attributes", where=path)
         value = value[name]
 
 

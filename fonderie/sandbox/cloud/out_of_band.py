@@ -1,4 +1,4 @@
-"""Behind Terraform's back: find, delete and bring back objects of a cloud, as a person at a console would."""
+"""Changes outside Terraform: find, delete and undelete objects of a cloud, as a person at a console would."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STATES = ("terraform.tfstate", "*.tfstate", ".fonderie/state/*.tfstate")
 
 
 def as_dict(thing: Thing) -> dict[str, Any]:
-    """For machines."""
+    """The object as JSON: type, path, project, status and attributes."""
     return {"type": thing.type, "path": thing.path, "project": thing.project, "attributes": thing.attributes}
 
 
@@ -35,7 +35,7 @@ def found(cloud: Cloud, name: str, *, states: Path | None = None) -> Thing:
         candidates = [one for one in things if (one.type, one.attributes.get("id")) == address]
     candidates = candidates or [one for one in things if one.path.endswith(f"/{name}")]
     if len(candidates) != 1:
-        what = f"{len(candidates)} objects are called {name!r}" if candidates else f"there is no object {name!r}"
+        what = f"{len(candidates)} objects match {name!r}" if candidates else f"there is no object {name!r}"
         near = ", ".join(one.path for one in candidates[:3]) or "`fonderie sandbox show` lists them"
         raise BadInputError(what, where=cloud.file, hint=f"name its path: {near}" if candidates else near)
     return candidates[0]
@@ -98,7 +98,7 @@ def undelete(cloud: Cloud, path: str) -> str:
         if one.status is Status.SOFT_DELETED and path in (one.path, one.path.rsplit("/", 1)[-1])
     ]
     if len(known) != 1:
-        raise BadInputError(f"nothing soft-deleted is called {path!r}", where=cloud.file)
+        raise BadInputError(f"no soft-deleted object {path!r}", where=cloud.file)
     cloud.mark(known[0].type, known[0].path, Status.LIVE)
     return known[0].path
 
@@ -107,7 +107,7 @@ def add_secret_version(cloud: Cloud, secret: str, value: str) -> str:
     """Put a value into a secret, as `gcloud secrets versions add` does; the new path. Raises BadInputError."""
     found_secret = cloud.live("google_secret_manager_secret", secret)
     if found_secret is None:
-        raise BadInputError(f"there is no secret {secret}", where=cloud.file)
+        raise BadInputError(f"unknown secret {secret!r}", where=cloud.file)
     number = cloud.count(f"versions of {secret}")
     path = f"{secret}/versions/{number}"
     attributes = {"id": path, "name": path, "secret": secret, "secret_data": value, "version": str(number)}
@@ -119,7 +119,9 @@ def make_agent(cloud: Cloud, service: str, project: str) -> str:
     """What `generateServiceIdentity` does: the service's agents exist from now on. Raises BadInputError."""
     made = [one.pattern.format(cloud.number_of(project)) for one in agents.AGENTS if one.service == service]
     if not made:
-        raise BadInputError(f"no agent of {service} is known", hint=_services(one.service for one in agents.AGENTS))
+        raise BadInputError(
+            f"no service agent is known for {service!r}", hint=_services(one.service for one in agents.AGENTS)
+        )
     for email in made:
         cloud.add_agent(email)
     return made[0]
@@ -137,7 +139,7 @@ def forget(file: Path) -> None:
             opened.execute("ROLLBACK")
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
-            raise ConflictError("the cloud file is in use", where=file, hint="stop what runs with it") from error
+            raise ConflictError("the cloud file is in use", where=file, hint="stop the process that uses it") from error
     except sqlite3.DatabaseError:
         pass  # corrupt: that is a reason to be here
     for ending in ("", "-wal", "-shm", "-journal"):

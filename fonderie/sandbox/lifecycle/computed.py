@@ -50,7 +50,7 @@ class Filler:
     clock: Clock
 
     def fill(self, planned: State, kind: CtyType) -> State:
-        """`planned` without anything unknown."""
+        """`planned` with an invented value for everything unknown."""
         filled: State = self._walk(planned, kind, ())
         return filled
 
@@ -59,7 +59,7 @@ class Filler:
         return self._made(self._shape((name,)), kind, (name,))
 
     def make(self, shape: Shape, path: tuple[str, ...]) -> Any:
-        """One text of a shape."""
+        """An invented text of the shape, such as an e-mail address or a timestamp, for the attribute at `path`."""
         return self._made(shape, "string", path)
 
     def _walk(self, value: Any, kind: CtyType, path: tuple[str, ...]) -> Any:

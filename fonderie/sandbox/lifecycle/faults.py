@@ -63,7 +63,7 @@ def rates_of(written: list[str]) -> dict[int, float]:
         if not match or int(match[1]) not in WORDS:
             known = ", ".join(str(code) for code in sorted(WORDS))
             raise BadInputError(
-                f"{one!r} is no rate", where="--rate", hint=f"write CODE=SHARE, such as 429=0.05; codes: {known}"
+                f"invalid rate {one!r}", where="--rate", hint=f"write CODE=SHARE, such as 429=0.05; codes: {known}"
             )
         rates[int(match[1])] = float(match[2])
     if sum(rates.values()) > 1:
@@ -75,7 +75,7 @@ def seconds_of(written: str) -> float:
     """`200ms`, `1.5s` or `2` (seconds). Raises BadInputError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)?", written)
     if not match:
-        raise BadInputError(f"{written!r} is no duration", where="--latency", hint="write 200ms or 1.5s")
+        raise BadInputError(f"invalid duration {written!r}", where="--latency", hint="write 200ms or 1.5s")
     return float(match[1]) / (1000 if match[2] == "ms" else 1)
 
 

@@ -92,7 +92,7 @@ class GoogleLifecycle:
         return self._world.names.id(type, self._world.names.values(type, found, provider))
 
     def read_data(self, type: str, config: State, provider: ProviderConfig) -> State:
-        """A data source."""
+        """The attributes of a data source. Raises ApiError when the object does not exist."""
         return read_data(self._world, type, config, provider)
 
 

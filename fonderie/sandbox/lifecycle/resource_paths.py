@@ -54,7 +54,7 @@ def prefix_and_noun(type: str) -> tuple[str, str]:
 
 
 def iam_parent(type: str) -> str | None:
-    """`google_pubsub_topic` for `google_pubsub_topic_iam_member`; None for a type that is no part of a policy."""
+    """`google_pubsub_topic` for `google_pubsub_topic_iam_member`; None for a type that is not part of a policy."""
     for ending in ("_iam_member", "_iam_binding", "_iam_policy", "_iam_audit_config"):
         if type.endswith(ending):
             return type.removesuffix(ending)

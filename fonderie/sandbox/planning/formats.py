@@ -120,6 +120,6 @@ def _recognised(accepted: tuple[str, ...], rejected: tuple[str, ...], length: tu
 
 
 def within(text: str, length: tuple[int, int]) -> bool:
-    """Whether the length of `text` is in the range; -1 is no upper end."""
+    """Whether the length of `text` is in the range; -1 means no upper end."""
     least, most = length
     return least <= len(text) and (most < 0 or len(text) <= most)

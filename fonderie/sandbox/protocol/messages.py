@@ -22,7 +22,7 @@ CAPABILITIES = pb.ServerCapabilities(get_provider_schema_optional=True, plan_des
 
 
 def provider_schema(schema: Schema) -> pb.GetProviderSchema.Response:
-    """All of the schema."""
+    """Every schema as a protocol message."""
     return pb.GetProviderSchema.Response(
         provider=_resource(schema.provider),
         resource_schemas={name: _resource(schema.resource(name)) for name in schema.types},
@@ -41,7 +41,7 @@ def metadata(schema: Schema) -> pb.GetMetadata.Response:
 
 
 def diagnostics(found: Iterable[Diagnostic]) -> list[pb.Diagnostic]:
-    """Diagnostics of ours as Terraform's."""
+    """Our diagnostics as protocol messages, with their attribute paths."""
     return [
         pb.Diagnostic(
             severity=pb.Diagnostic.ERROR if one.severity is Severity.ERROR else pb.Diagnostic.WARNING,

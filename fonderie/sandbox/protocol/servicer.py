@@ -63,12 +63,12 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
 
     @_answering
     def GetMetadata(self, request: pb.GetMetadata.Request, context: grpc.ServicerContext) -> Any:
-        """Name the types."""
+        """List the resource types and data sources, without their schemas."""
         return messages.metadata(self._schema)
 
     @_answering
     def GetProviderSchema(self, request: pb.GetProviderSchema.Request, context: grpc.ServicerContext) -> Any:
-        """Tell the whole schema."""
+        """The schemas of the provider block, every resource type and every data source."""
         return self._provider_schema
 
     @functools.cached_property
@@ -77,7 +77,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
 
     @_answering
     def ValidateProviderConfig(self, request: pb.ValidateProviderConfig.Request, context: grpc.ServicerContext) -> Any:
-        """Check the provider block."""
+        """Diagnostics of the provider block."""
         config = wire.decode(request.config.msgpack, self._schema.provider.block) or {}
         return pb.ValidateProviderConfig.Response(
             diagnostics=messages.diagnostics(self._planner.validate_provider(config))
@@ -98,7 +98,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
         return pb.StopProvider.Response()
 
     def GetFunctions(self, request: pb.GetFunctions.Request, context: grpc.ServicerContext) -> Any:
-        """There are none."""
+        """An empty response: this provider has no functions."""
         return pb.GetFunctions.Response()
 
     def _config_of(self, context: grpc.ServicerContext) -> ProviderConfig:
@@ -110,7 +110,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
 
     @_answering
     def ValidateResourceConfig(self, request: pb.ValidateResourceConfig.Request, context: grpc.ServicerContext) -> Any:
-        """Check a resource's configuration."""
+        """Diagnostics of a resource's configuration, without asking the cloud file."""
         config = wire.decode(request.config.msgpack, self._block(request.type_name)) or {}
         found = self._planner.validate(request.type_name, config)
         return pb.ValidateResourceConfig.Response(diagnostics=messages.diagnostics(found))
@@ -124,7 +124,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
 
     @_answering
     def ReadResource(self, request: pb.ReadResource.Request, context: grpc.ServicerContext) -> Any:
-        """Refresh."""
+        """The resource as it is in the cloud file; a null state when it was deleted."""
         block = self._block(request.type_name)
         state = wire.decode(request.current_state.msgpack, block)
         if state is not None:
@@ -135,7 +135,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
 
     @_answering
     def PlanResourceChange(self, request: pb.PlanResourceChange.Request, context: grpc.ServicerContext) -> Any:
-        """Plan."""
+        """The planned state, with unknown values, and the paths that force a replacement."""
         block = self._block(request.type_name)
         planned = self._planner.plan(
             request.type_name,
@@ -154,7 +154,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
 
     @_answering
     def ApplyResourceChange(self, request: pb.ApplyResourceChange.Request, context: grpc.ServicerContext) -> Any:
-        """Create, update or delete."""
+        """Create, update or delete the resource; a refusal is a diagnostic and leaves the prior state."""
         type_name, block, provider = request.type_name, self._block(request.type_name), self._config_of(context)
         prior = wire.decode(request.prior_state.msgpack, block)
         planned = wire.decode(request.planned_state.msgpack, block)
@@ -182,7 +182,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
 
     @_answering
     def ImportResourceState(self, request: pb.ImportResourceState.Request, context: grpc.ServicerContext) -> Any:
-        """Import."""
+        """The states of the object that an import id names. An unknown id is a diagnostic."""
         block = self._block(request.type_name)
         states = self._lifecycle.import_(request.type_name, request.id, self._config_of(context))
         return pb.ImportResourceState.Response(
@@ -207,14 +207,14 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
     def ValidateDataResourceConfig(
         self, request: pb.ValidateDataResourceConfig.Request, context: grpc.ServicerContext
     ) -> Any:
-        """Check a data source's configuration."""
+        """Diagnostics of a data source's configuration."""
         block = self._schema.data_source(request.type_name).block
         found = self._planner.validate_data(request.type_name, wire.decode(request.config.msgpack, block) or {})
         return pb.ValidateDataResourceConfig.Response(diagnostics=messages.diagnostics(found))
 
     @_answering
     def ReadDataSource(self, request: pb.ReadDataSource.Request, context: grpc.ServicerContext) -> Any:
-        """Read a data source."""
+        """The data source's attributes, read from the cloud file."""
         block = self._schema.data_source(request.type_name).block
         config = wire.decode(request.config.msgpack, block) or block.empty()
         state = self._lifecycle.read_data(request.type_name, config, self._config_of(context))

@@ -230,7 +230,7 @@ def check(schema: Schema, facts: Facts) -> None:
         ]
         if unknown:
             raise BadInputError(
-                f"the schema's {name} has {unknown[0]}, of which the facts know nothing",
+                f"the schema's {name} has {unknown[0]}, which the facts do not describe",
                 where=facts.source,
                 hint="schema and facts must be of the same provider version",
             )
@@ -244,5 +244,5 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError as problem:
         raise BadInputError(f"the file is not JSON: {problem}", where=path) from problem
     if not isinstance(raw, dict):
-        raise BadInputError("the file does not hold an object", where=path)
+        raise BadInputError("not a JSON object", where=path)
     return raw

@@ -30,7 +30,7 @@ def _column(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def columns(raw: Any) -> dict[str, dict[str, Any]] | None:
-    """A schema's columns by name; None for a text that is no schema. Their order does not count."""
+    """A schema's columns by name; None for a text that is not a schema. Their order does not count."""
     try:
         listed = json.loads(raw) if isinstance(raw, str) else raw
     except ValueError:

@@ -1,4 +1,4 @@
-"""Who may do what: no keys, nobody at large, no more than is needed, and only the repository from outside."""
+"""Who may do what: no keys, no public access, no more than is needed, and only the repository from outside."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ESCALATING_ROLES = frozenset(
         PROJECT_IAM_ADMIN,
     }
 )
-# On one account these say who attaches it and which pod or workflow it is; nobody else becomes an account.
+# On one account these say who attaches it and which pod or workflow it is; no other identity becomes an account.
 ATTACHING_ROLES = frozenset({"roles/iam.serviceAccountUser", "roles/iam.workloadIdentityUser"})
 OF_ACCOUNT = "google_service_account_iam_"
 # The same powers, one by one, in a role of our own.
@@ -59,7 +59,7 @@ DEFAULT_ACCOUNT = re.compile(
 
 
 def account_keys(look: Look) -> Iterator[str]:
-    """No service account has a key, and nobody may make one: identities are federated or attached."""
+    """No service account has a key, and no one may create one: identities are federated or attached."""
     if look.type in {"google_service_account_key", "google_storage_hmac_key"}:
         yield look.text("service_account_id") or look.text("service_account_email")
     if look.text("role") == "roles/iam.serviceAccountKeyAdmin":
@@ -72,7 +72,7 @@ def primitive_roles(look: Look) -> Iterator[str]:
     """No primitive role (owner, editor, viewer) is granted, nor may be."""
     for argument, value in walk(look.values):
         if isinstance(value, str) and (match := PRIMITIVE_ROLE.search(value)):
-            yield f"{argument}: {match.group()} to {', '.join(look.members) or 'somebody'}"
+            yield f"{argument}: {match.group()} to {', '.join(look.members) or 'someone'}"
 
 
 def public_members(look: Look) -> Iterator[str]:

@@ -21,7 +21,7 @@ def triggers(look: Look) -> Iterator[str]:
             yield f"a pull request runs as {look.text('service_account') or 'a default account'}"
         comment = at(look.values, "repository_event_config.pull_request.comment_control")
         if not set(comment) & {"COMMENTS_ENABLED", "COMMENTS_ENABLED_FOR_EXTERNAL_CONTRIBUTORS_ONLY"}:
-            yield "a stranger's pull request runs before anybody has looked at it"
+            yield "a stranger's pull request runs before anyone has reviewed it"
     for push in at(look.values, "repository_event_config.push"):
         if push.get("branch") != f"^{branch}$":
             yield f"a push to {push.get('branch') or push.get('tag') or 'any branch'} runs it"

@@ -25,7 +25,7 @@ def region(look: Look) -> Iterator[str]:
     if look.type == "google_secret_manager_secret" and at(look.values, "replication.auto"):
         yield "replication = auto, which is anywhere"
     if look.type == "google_pubsub_topic" and not at(look.values, "message_storage_policy.allowed_persistence_regions"):
-        yield "message_storage_policy names no region: messages may be kept anywhere"
+        yield "message_storage_policy has no region: messages may be kept anywhere"
 
 
 def project(look: Look) -> Iterator[str]:
@@ -52,7 +52,7 @@ def protection(look: Look) -> Iterator[str]:
             yield f"{argument} = {look.values.get(argument)}, not {word(wanted)}"
     for condition in at(look.values, "lifecycle_rule.condition"):
         if not condition.get("num_newer_versions") and not condition.get("age"):
-            yield "a lifecycle_rule takes objects of any age"
+            yield "a lifecycle_rule deletes objects of any age"
     kept = at(look.values, "soft_delete_policy.retention_duration_seconds")
     if look.type == "google_storage_bucket" and any(int(each) < SOFT_DELETE_S for each in kept):
         yield f"soft_delete_policy keeps {kept[0]} s, less than seven days"
@@ -69,7 +69,7 @@ def encryption(look: Look) -> Iterator[str]:
     if not kind.key or not (kind.always_keyed or look.env.customer_keys or look.env.production):
         return
     if not (keys := at(look.values, kind.key)):
-        yield "no key named"
+        yield "no key is set"
     replicas = blocks({"all": at(look.values, "replication.user_managed.replicas")}, "all")
     if len(keys) < len(replicas):
         yield "a replica without a key"
@@ -96,7 +96,7 @@ def partitions(look: Look) -> Iterator[str]:
 def secret_values(look: Look) -> Iterator[str]:
     """No secret's value is in the configuration: it would be in the state and in every plan."""
     if look.type == "google_secret_manager_secret_version" and look.values.get("secret_data"):
-        yield "secret_data is given in clear"
+        yield "secret_data is set in plain text"
 
 
 def labels(look: Look) -> Iterator[str]:

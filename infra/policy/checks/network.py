@@ -21,7 +21,7 @@ def _range(value: object) -> Range | None:
 
 
 def _within(value: object, allowed: list[Range]) -> bool:
-    """Whether a range lies in one of the `allowed`; what is no range (a reference) does not."""
+    """Whether a range lies in one of the `allowed`; a reference, which is not a range, does not."""
     found = _range(value)
     return found is not None and any(
         isinstance(found, type(block)) and found.subnet_of(block)  # type: ignore[arg-type]  # of the same version
@@ -38,7 +38,7 @@ def firewall(look: Look) -> Iterator[str]:
         return
     sources = at(look.values, "source_ranges")
     if not sources and not at(look.values, "source_tags") and not at(look.values, "source_service_accounts"):
-        yield "no source is named: everybody"
+        yield "no source is set: open to everybody"
     for source in sources:
         if not _within(source, PRIVATE + GOOGLES):
             yield f"lets in {source}"
@@ -49,26 +49,26 @@ def firewall(look: Look) -> Iterator[str]:
         elif outside and not allow.get("ports"):
             yield f"lets {', '.join(map(str, outside))} in by every port"
     if not at(look.values, "target_tags") and not at(look.values, "target_service_accounts"):
-        yield "no target is named: every machine of the network"
+        yield "no target is set: applies to every machine of the network"
     if outside and not blocks(look.values, "log_config"):
         yield "what it lets in from outside is not logged"
 
 
 def network(look: Look) -> Iterator[str]:
-    """The network has the subnets we made and no other, and gives nothing an address of the internet."""
+    """The network has the subnets we made and no other, and gives nothing a public address."""
     if look.type == "google_compute_network" and word(look.values.get("auto_create_subnetworks", True)) != "false":
         yield "auto_create_subnetworks: a subnet in every region, open to all others"
     if look.type == "google_compute_subnetwork":
         if word(look.values.get("private_ip_google_access", False)) != "true":
-            yield "private_ip_google_access is off: Google is reached by way of the internet"
+            yield "private_ip_google_access is off: Google is reached through the internet"
         if not blocks(look.values, "log_config"):
             yield "flows are not logged"
         if at(look.values, "ipv6_access_type") == ["EXTERNAL"]:
-            yield "ipv6_access_type = EXTERNAL: machines have addresses of the internet"
+            yield "ipv6_access_type = EXTERNAL: machines have public addresses"
     if look.type == "google_compute_router_nat" and [word(one) for one in at(look.values, "log_config.enable")] != [
         "true"
     ]:
-        yield "translations that fail are not logged"
+        yield "failed translations are not logged"
 
 
 def control_plane(look: Look) -> Iterator[str]:
@@ -80,16 +80,16 @@ def control_plane(look: Look) -> Iterator[str]:
             yield f"private_cluster_config.{switch} is not true"
     authorised = "master_authorized_networks_config"
     if not blocks(look.values, authorised):
-        yield f"no {authorised}: whoever reaches it may ask"
+        yield f"no {authorised}: anyone who reaches it may connect"
     ranges = at(look.values, f"{authorised}.cidr_blocks.cidr_block")
     if len(ranges) < len(at(look.values, f"{authorised}.cidr_blocks")):
-        yield f"{authorised}: a block names no range"
+        yield f"{authorised}: a block has no range"
     for each in ranges:
         if not _within(each, PRIVATE):
             yield f"{authorised} lets in {each}"
     if "true" in map(word, at(look.values, f"{authorised}.gcp_public_cidrs_access_enabled")):
-        yield "gcp_public_cidrs_access_enabled: every customer's machine at Google may ask"
+        yield "gcp_public_cidrs_access_enabled: every machine in Google Cloud may connect"
     if "true" in map(
         word, at(look.values, "control_plane_endpoints_config.dns_endpoint_config.allow_external_traffic")
     ):
-        yield "dns_endpoint_config.allow_external_traffic: it answers to the internet"
+        yield "dns_endpoint_config.allow_external_traffic: it is reachable from the internet"

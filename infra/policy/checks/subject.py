@@ -13,7 +13,7 @@ from infra.synthesised import Resource, Stack
 
 @dataclass(frozen=True)
 class Look:
-    """One resource under a check."""
+    """One resource under a check: its type, its planned values and whom it grants to."""
 
     resource: Resource
     stack: Stack
@@ -21,12 +21,12 @@ class Look:
 
     @property
     def type(self) -> str:
-        """Terraform's type."""
+        """Terraform's resource type, such as `google_storage_bucket`."""
         return self.resource.type
 
     @property
     def values(self) -> dict[str, Any]:
-        """Its arguments."""
+        """The resource's arguments in the synthesised stack."""
         return self.resource.values
 
     def text(self, argument: str) -> str:
@@ -36,7 +36,7 @@ class Look:
 
     @property
     def members(self) -> list[str]:
-        """Whom a grant is for."""
+        """Members that a grant names, such as `serviceAccount:...`; empty for other types."""
         given = [self.values.get("member"), *(self.values.get("members") or [])]
         return [resolve(str(member), self.stack) for member in given if member]
 

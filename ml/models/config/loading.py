@@ -24,7 +24,7 @@ def load_model(name: str) -> ModelConfig:
     """The model of that name. Raises BadInputError: no such model, or what is wrong in its file."""
     path = models_folder() / f"{name}.toml"
     if name not in list_models():
-        raise BadInputError(f"no model is called {name!r}", where=models_folder(), hint=near(name, list_models()))
+        raise BadInputError(f"unknown model {name!r}", where=models_folder(), hint=near(name, list_models()))
     config = read_toml(path, ModelConfig)
     if config.name != name:
         raise BadInputError(f"name = {config.name!r}: must be the file's name, {name!r}", where=path)

@@ -127,7 +127,7 @@ class ModelConfig(Section):
             raise ValueError(f"target.threshold: {self.task} {needs} threshold")
         if self.gate.metric not in METRICS[self.task]:
             raise ValueError(
-                f"gate.metric: {self.gate.metric} does not judge {self.task}; {', '.join(METRICS[self.task])} do"
+                f"gate.metric: {self.gate.metric} does not apply to {self.task}; {', '.join(METRICS[self.task])} do"
             )
         for name in self.gate.slices:
             if name not in CATALOGUE or CATALOGUE[name].kind is not FeatureKind.CATEGORICAL:
@@ -138,5 +138,5 @@ class ModelConfig(Section):
                 raise ValueError(f"drift.seasonal_features: {name!r} is not a feature of this model")
         for name in self.compute:
             if name not in ("default", *TASKS):
-                raise ValueError(f"compute.{name}: no task is called so; {near(name, ['default', *TASKS])}")
+                raise ValueError(f"compute.{name}: unknown task; {near(name, ['default', *TASKS])}")
         return self

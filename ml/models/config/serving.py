@@ -31,5 +31,5 @@ class Serving(Section):
     @classmethod
     def _steps_rise_to_all(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
         if list(steps) != sorted(set(steps)) or not steps or steps[-1] != 100:
-            raise ValueError(f"{list(steps)} must rise and end with 100")
+            raise ValueError(f"{list(steps)} must increase and end with 100")
         return steps

@@ -16,7 +16,7 @@ from ml.serving.canary.step import Step, Verdict, judged, new_step, watched
 
 
 class Status(StrEnum):
-    """How a canary stands."""
+    """State of a canary."""
 
     RUNNING = "running"
     PROMOTED = "promoted"
@@ -36,7 +36,7 @@ class Canary(msgspec.Struct, frozen=True):
 
     @property
     def step(self) -> Step:
-        """The step going on."""
+        """The current step."""
         return self.steps[-1]
 
     @property
@@ -52,7 +52,7 @@ class Canary(msgspec.Struct, frozen=True):
 
 
 def start(model: str, champion: str, challenger: str, margins: Margins, *, now: datetime) -> Canary:
-    """A canary in the shadow."""
+    """A new canary in its shadow step: no traffic for the challenger."""
     return Canary(model, champion, challenger, margins, (new_step(0, margins, now),))
 
 
@@ -72,7 +72,7 @@ def observe(canary: Canary, requests: Requests, *, now: datetime) -> Canary:
 
 
 def abort(canary: Canary, reason: str, *, now: datetime) -> Canary:
-    """Ended by a person."""
+    """The canary, aborted for `reason`; unchanged if it is over already."""
     if canary.status is not Status.RUNNING:
         return canary
     step = msgspec.structs.replace(canary.step, verdict=Verdict.ABORT, reason=reason, ended=now)

@@ -19,7 +19,7 @@ from ml.serving.server.reload import put
 from ml.serving.server.version_sources import RegistrySource
 
 LATENCY_FLOOR_S = 0.001
-"""Added to both versions' latencies: the network's part, beside which microseconds of scoring are no difference."""
+"""Added to both versions' latencies: the network's part, so that microseconds of scoring do not count."""
 
 MOST_OUTCOMES = 200_000  # between two looks; more are let go
 
@@ -36,14 +36,14 @@ class CanaryFollower:
     def observe(self, arms: Arms, outcome: Outcome) -> None:
         """Called with every answer while there is a challenger.
 
-        One that was begun under another split is let go: a comparison from the shadow is no evidence of a later step.
+        One that was begun under another split is let go: a comparison from the shadow says nothing about a later step.
         """
         model = arms.champion.schema.model
         if self._desk.hosting.arms(model) is arms and len(self._seen[model]) < MOST_OUTCOMES:
             self._seen[model].append(outcome)
 
     async def watch(self, every_s: float) -> None:
-        """Until cancelled."""
+        """Follow the canaries until the task is cancelled."""
         while True:
             for model in self._sources:
                 try:

@@ -47,9 +47,11 @@ def with_steps(margins: Margins, steps: str, min_requests: int | None) -> Margin
     try:
         wanted = tuple(float(step) for step in steps.split(",")) if steps else margins.steps
     except ValueError:
-        raise BadInputError(f"{steps!r} are no steps", where="--steps", hint="like 5,25,100") from None
+        raise BadInputError(f"invalid steps {steps!r}", where="--steps", hint="like 5,25,100") from None
     if list(wanted) != sorted(set(wanted)) or not 0 < wanted[0] <= wanted[-1] == 100:
-        raise BadInputError(f"{steps} must rise from above 0 to 100", where="--steps", hint="like 5,25,100")
+        raise BadInputError(
+            f"{steps} must increase, start above 0 and end with 100", where="--steps", hint="like 5,25,100"
+        )
     if min_requests is not None and min_requests < 1:
         raise BadInputError(f"{min_requests} must be above 0", where="--min-requests")
     return msgspec.structs.replace(margins, steps=wanted, min_requests=min_requests or margins.min_requests)
@@ -61,7 +63,7 @@ def shares_of(words: Sequence[str]) -> dict[str, int]:
     for word in words:
         found = re.fullmatch(r"v?0*([1-9][0-9]*)=([0-9]{1,3})", word)
         if found is None:
-            raise BadInputError(f"{word!r} is no share", where="--to", hint="like 4=5")
+            raise BadInputError(f"invalid share {word!r}", where="--to", hint="like 4=5")
         shares[found[1]] = int(found[2])
     return shares
 
@@ -90,13 +92,13 @@ def begin(registry: Registry, challenger: int | None, margins: Margins, *, now: 
             f"{registry.model} has no {lacking}", hint="fonderie models list; name a version: --challenger 2"
         )
     if number == aliases.champion:
-        raise BadInputError(f"version {number} is champion already", hint="fonderie models list")
+        raise BadInputError(f"version {number} is already the champion", hint="fonderie models list")
     registry.get(number)
     with _alone(registry.model):
         running = read_canary(registry.model)
         if running is not None and running.status is Status.RUNNING:
             raise RefusedError(
-                f"version {running.challenger} is in a canary already", hint=f"fonderie canary abort {registry.model}"
+                f"version {running.challenger} is already in a canary", hint=f"fonderie canary abort {registry.model}"
             )
         if running is not None:
             path = canary_path(registry.model)
@@ -144,7 +146,7 @@ def _alone(model: str) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise ConflictError("another process holds the canary", where=path, hint="try again") from None
+        raise ConflictError("the canary is locked by another process", where=path, hint="try again") from None
     try:
         yield
     finally:

@@ -109,7 +109,7 @@ def _first_exact(folder: Path, candidate: _Candidate, probes: Matrix, expected: 
             return Parity(engine, len(probes), difference, passed_over)
         passed_over[engine] = f"differs from the pipeline by {difference:.3g}"
         path.unlink()
-    raise RefusedError(f"no engine answers as the pipeline does: {passed_over}", where=folder)
+    raise RefusedError(f"no engine reproduces the pipeline's answers: {passed_over}", where=folder)
 
 
 def _write(folder: Path, manifest: Manifest, probes: Probes) -> None:

@@ -53,7 +53,7 @@ def _only(iteration: Sequence[Any]) -> Any:
 def _check_link(trees: Any) -> None:
     loss = trees.loss
     if loss not in (*IDENTITY_LOSSES, "log_loss"):
-        raise NotCompiledError(f"loss {loss!r} has another link than identity or logit")
+        raise NotCompiledError(f"loss {loss!r} has neither an identity nor a logit link")
 
 
 def _internal_columns(trees: Any) -> list[int]:

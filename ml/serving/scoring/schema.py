@@ -47,7 +47,7 @@ class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("a feature is named twice")
         for field in self.fields:
             if not FIELD.fullmatch(field.name):
-                raise ValueError(f"{field.name!r} is no feature's name")
+                raise ValueError(f"invalid feature name {field.name!r}")
             if (field.kind is Kind.CATEGORICAL) != bool(field.categories):
                 raise ValueError(f"feature {field.name!r}: categories belong to categorical features, at least one")
 

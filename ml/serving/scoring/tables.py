@@ -40,7 +40,7 @@ class Tables:
         self._categories: list[int] = arrays["category_counts"].tolist()
         trees, width = self._leaves.shape
         if self._table.shape[1] != trees or not len(starts) == len(cuts) == len(self._categories):
-            raise ValueError("the tables do not fit together")
+            raise ValueError("the shapes of the tables do not match")
         if self._table.dtype not in WORDS or width > 8 * self._table.dtype.itemsize:
             raise ValueError("a tree has more leaves than a word has bits")
         self.features = len(starts)

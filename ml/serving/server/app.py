@@ -136,7 +136,9 @@ def serve(desk: Desk, sources: Mapping[str, Source], *, host: str = "0.0.0.0") -
         DrainingServer(config, desk, house).run()
     except SystemExit:
         port = desk.settings.http_port
-        raise StepFailedError(f"port {port} cannot be listened on", hint="is it taken?") from None
+        raise StepFailedError(
+            f"port {port} is in use", hint="choose another port, or stop what listens on it"
+        ) from None
     desk.journal.write("NOTICE", "stopped")
 
 

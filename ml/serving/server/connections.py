@@ -72,7 +72,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def leave(self) -> None:
-        """Close without an answer: nobody has asked a whole question."""
+        """Close without an answer: the request is incomplete."""
         self.house.connections.pop(self, None)
         self._stop_waiting()
         self.transport.close()

@@ -55,7 +55,7 @@ class Predict:
         model = scope.get("path_params", {}).get("model", "")
         arms = self._desk.hosting.arms(model)
         if arms is None:
-            status, words = (404, f"no model is called {model!r} here") if model else (503, "no model is loaded")
+            status, words = (404, f"unknown model {model!r}") if model else (503, "no model is loaded")
             await _refuse(send, status, words, "$", request_id)
             return
         try:

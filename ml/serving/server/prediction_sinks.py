@@ -63,7 +63,7 @@ def open_sink(location: str) -> Sink:
         return ParquetSink(Path(location))
     parts = location.removeprefix("bigquery://").split("/")
     if len(parts) != 3 or not all(parts):
-        raise BadInputError(f"{location!r} names no table", hint="bigquery://project/dataset/table")
+        raise BadInputError(f"{location!r} is not a BigQuery table", hint="bigquery://project/dataset/table")
     project, dataset, table = parts
     client = GoogleClient("https://bigquery.googleapis.com")
     return BigQuerySink(client, project=project, dataset=dataset, table=table)

@@ -46,11 +46,11 @@ class Settings:
             if not str(getattr(self, name)).startswith("/"):
                 raise BadInputError(f"{getattr(self, name)!r} must start with /", where=variable(name))
         if self.health_route == self.predict_route:
-            raise BadInputError("the health route is the predict route", where=variable("health_route"))
+            raise BadInputError("the health route and the predict route are the same", where=variable("health_route"))
         if not 0 <= self.log_share <= 1:
-            raise BadInputError(f"{self.log_share} is no share between 0 and 1", where=variable("log_share"))
+            raise BadInputError(f"{self.log_share} is not a share between 0 and 1", where=variable("log_share"))
         if not 0 <= self.http_port <= 65535:
-            raise BadInputError(f"{self.http_port} is no port", where=variable("http_port"))
+            raise BadInputError(f"{self.http_port} is not a port (0 to 65535)", where=variable("http_port"))
         for name in ("max_body_bytes", "max_instances", "max_connections", "body_timeout_s", "header_timeout_s"):
             if getattr(self, name) <= 0:
                 raise BadInputError(f"{getattr(self, name)} must be above 0", where=variable(name))
@@ -69,5 +69,5 @@ def _read(name: str, kind: str, environment: Mapping[str, str]) -> int | float |
     try:
         value: int | float | str = {"int": int, "float": float, "str": str}[kind](text)
     except ValueError:
-        raise BadInputError(f"{text!r} is no {kind}", where=variable(name)) from None
+        raise BadInputError(f"{text!r} is not a valid {kind}", where=variable(name)) from None
     return value

@@ -17,7 +17,7 @@ from ml.serving.scoring.compiled_version import Served, load_version
 
 
 class Source(Protocol):
-    """The versions of one model."""
+    """Where the server reads the versions of one model from."""
 
     def champion(self) -> str:
         """The champion's version, cheaply. Raises FonderieError."""
@@ -28,14 +28,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class RegistrySource:
-    """A registry's: `champion` follows its alias."""
+    """Versions in a registry; `champion` is read from its alias."""
 
     model: str
     location: str = ""
     max_instances: int = 1000
 
     def champion(self) -> str:
-        """See Source."""
+        """The number the champion alias points to. Raises BadInputError without a champion."""
         from ml.registry import open_registry
 
         number = open_registry(self.model, self.location).aliases().champion
@@ -44,7 +44,7 @@ class RegistrySource:
         return str(number)
 
     def load(self, version: str) -> Served:
-        """See Source."""
+        """Fetch the version's files and check them. Raises BadInputError, BadDataError, RefusedError."""
         from ml.registry import open_registry
 
         found = open_registry(self.model, self.location).get(int(version))
@@ -73,11 +73,11 @@ class UriSource:
     max_instances: int = 1000
 
     def champion(self) -> str:
-        """See Source."""
+        """Always the empty string: there is one version and it never changes."""
         return ""
 
     def load(self, _: str) -> Served:
-        """See Source; which version it is, its record says."""
+        """Fetch and check the folder; its record has the version's number. Raises BadDataError, RefusedError."""
         with tempfile.TemporaryDirectory(prefix="version-") as scratch:
             folder = fetch(self.uri, Path(scratch))
             return load_version(

@@ -54,7 +54,7 @@ def test_months_are_loaded_listed_and_estimated_from_the_command_line(google: Go
     assert json.loads(first.stdout)["months"] == ["2013-01", "2013-02", "2013-03", "2013-04"]
     assert fonderie(google, invented, "data", "months", "--env", "dev").stdout == "2013-01 to 2013-04\n"
     again = fonderie(google, invented, "data", "load", "--env", "dev")
-    assert "every month is there" in again.stdout
+    assert "every month is loaded" in again.stdout
 
     asked = ("data", "estimate", "--model", "air_time", "--month", "2013-04", "--env", "dev")
     estimated = json.loads(fonderie(google, invented, *asked, "--json").stdout)

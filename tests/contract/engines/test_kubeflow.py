@@ -167,9 +167,9 @@ def test_a_run_can_be_cancelled(engine: KubeflowEngine, kubeflow: Kubeflow, spec
 
 
 def test_an_unpinned_image_and_an_unknown_run_are_refused(engine: KubeflowEngine, kubeflow: Kubeflow) -> None:
-    with pytest.raises(BadInputError, match="not named by digest"):
+    with pytest.raises(BadInputError, match="not pinned by digest"):
         engine.submit(compiled("air_time", "training", "training:latest"), RUN_ID, RUN)
-    with pytest.raises(BadInputError, match="no run is called"):
+    with pytest.raises(BadInputError, match="unknown run"):
         engine.get("nothing")
     assert kubeflow.runs == {}
 

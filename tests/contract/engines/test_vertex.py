@@ -166,7 +166,7 @@ def test_a_run_that_is_never_seen_again_says_how_to_take_up_the_waiting(
     engine.submit(spec, RUN_ID, RUN)
     google.failures += [RejectedError(503, "UNAVAILABLE", "try again")] * UNREACHED_TRIES
 
-    with pytest.raises(StepFailedError, match="could not be seen any more") as error:
+    with pytest.raises(StepFailedError, match="the run can no longer be read") as error:
         engine.wait(RUN_ID)
     google.failures.clear()
 
@@ -249,7 +249,7 @@ def test_schedules_that_may_not_be_read_are_refused_in_words(engine: VertexEngin
 def test_an_image_without_digest_is_refused_before_anything_is_sent(engine: VertexEngine, google: Google) -> None:
     loose = compiled("air_time", "training", "europe-west1-docker.pkg.dev/acme/images/training:latest")
 
-    with pytest.raises(BadInputError, match="not named by digest"):
+    with pytest.raises(BadInputError, match="not pinned by digest"):
         engine.submit(loose, RUN_ID, RUN)
     assert google.calls == []
 
@@ -269,7 +269,7 @@ def test_parameters_are_held_to_the_pipelines_signature(
 
 
 def test_a_run_that_is_not_there_is_said(engine: VertexEngine) -> None:
-    with pytest.raises(BadInputError, match="no run is called 'nothing'"):
+    with pytest.raises(BadInputError, match="unknown run 'nothing'"):
         engine.get("nothing")
 
 

@@ -87,7 +87,7 @@ def test_a_recording_that_was_cut_off_is_completed(experiments: VertexExperiment
 
 def test_a_context_of_another_kind_is_not_taken_over(experiments: VertexExperiments) -> None:
     experiments.record("air-time", RUNS[:1], "")
-    with pytest.raises(ConflictError, match="is there as system"):
+    with pytest.raises(ConflictError, match="already exists as system"):
         experiments.record("air-time-aaaa", RUNS, "")
 
 
@@ -95,7 +95,7 @@ def test_a_context_of_another_kind_is_not_taken_over(experiments: VertexExperime
 def test_a_name_that_vertex_ai_does_not_take_is_refused_before_anything_is_made(
     experiments: VertexExperiments, google: Google, name: str
 ) -> None:
-    with pytest.raises(BadInputError, match="is no name for an experiment"):
+    with pytest.raises(BadInputError, match="invalid experiment name"):
         experiments.record(name, RUNS, "")
     assert google.calls == []
 

@@ -135,7 +135,7 @@ class RegistryContract:
 
         with pytest.raises(BadInputError, match="no version 2"):
             self.promote(registry, 2, 1)
-        with pytest.raises(BadInputError, match="champion already"):
+        with pytest.raises(BadInputError, match="is already the champion"):
             self.promote(registry, 1, 1)
 
     def test_rollback_returns_to_the_previous_champion_and_back(self, registry: Registry, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ class RegistryContract:
         self.promote(registry, 1, None)
         with pytest.raises(BadInputError, match="no version 9"):
             registry.rollback(9, reason="alarm", who="on-call", now=NOW)
-        with pytest.raises(BadInputError, match="champion already"):
+        with pytest.raises(BadInputError, match="is already the champion"):
             registry.rollback(1, reason="alarm", who="on-call", now=NOW)
         with pytest.raises(ConflictError):
             registry.rollback(2, expected_current=2, reason="alarm", who="on-call", now=NOW)

@@ -63,7 +63,7 @@ def test_the_backend_can_be_local_whatever_the_environment_says(monkeypatch: pyt
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["--env", "nowhere"], "there is no environment 'nowhere'"), (["prod"], "unknown arguments")],
+    [(["--env", "nowhere"], "unknown environment 'nowhere'"), (["prod"], "unknown arguments")],
 )
 def test_a_mistake_is_one_message_and_writes_nothing(
     arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -45,7 +45,11 @@ def test_every_environment_of_the_repository_is_accepted(name: str) -> None:
         ((r"^owner = .*", 'owner = "ML Platform"'), "owner", "lower-case"),
         ((r"^ephemeral = .*", 'ephemeral = "yes"'), "ephemeral", "boolean"),
         ((r"^protected = .*", "protected = true"), "protected", "ephemeral"),
-        ((r"^ephemeral = .*", "ephemeral = false"), "backend", "shared"),
+        (
+            (r"^ephemeral = .*", "ephemeral = false"),
+            "backend",
+            "only an ephemeral environment may keep its state locally",
+        ),
         ((r"^raw_days", "raw_day"), "retention.raw_day", "did you mean raw_days"),
         ((r"^\[network\]", '[schedules]\nmonitoring = "61 * * * *"\n[network]'), "schedules.monitoring", "schedule"),
         ((r"^\[network\]", '[schedules]\nmonitoring = "@daily"\n[network]'), "schedules.monitoring", "five fields"),

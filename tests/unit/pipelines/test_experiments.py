@@ -78,12 +78,13 @@ def test_a_run_becomes_champion_through_the_gate_only(tried: list[Tried], tmp_pa
 
 
 def test_another_run_than_an_experiment_s_is_refused() -> None:
-    with pytest.raises(BadInputError, match="no run is called"):
+    with pytest.raises(BadInputError, match="unknown run"):
         promote("air_time-2013-04-x", "")
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("depth=3", "no hyper-parameter"), ("max_iter=many", "max_iter=many"), ("max_iter", "max_iter")]
+    ("text", "says"),
+    [("depth=3", "unknown hyper-parameter"), ("max_iter=many", "max_iter=many"), ("max_iter", "max_iter")],
 )
 def test_a_wrong_setting_is_named(text: str, says: str) -> None:
     with pytest.raises(BadInputError, match=says):

@@ -103,7 +103,7 @@ def test_a_state_that_moved_on_since_the_review_is_refused(world):
 
 @pytest.mark.parametrize("identity", ["", "p-1", "p-" + "g" * 20, "../../etc/passwd", "p-" + "0" * 21])
 def test_what_is_no_hash_is_refused(world, identity):
-    with pytest.raises(BadInputError, match="no plan's hash"):
+    with pytest.raises(BadInputError, match="invalid plan hash"):
         world.applier.apply(identity)
 
 

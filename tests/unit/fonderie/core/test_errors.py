@@ -8,7 +8,7 @@ from fonderie.core.files import replacing, write_text
 
 
 def test_an_error_names_place_and_remedy_and_exits_with_its_code(capsys: pytest.CaptureFixture[str]) -> None:
-    error = BadInputError("'x' is no region", where="prod.toml: region", hint="see `gcloud compute regions list`")
+    error = BadInputError("unknown region 'x'", where="prod.toml: region", hint="see `gcloud compute regions list`")
 
     with pytest.raises(SystemExit) as left:
         fail(error)

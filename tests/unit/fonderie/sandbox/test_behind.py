@@ -34,7 +34,7 @@ def test_what_is_not_there_or_there_twice_is_refused(google: Google) -> None:
     with pytest.raises(BadInputError, match="there is no object"):
         out_of_band.found(google.world.cloud, "nothing")
     google.make("google_pubsub_subscription", name="events", topic="events")
-    with pytest.raises(BadInputError, match="2 objects are called 'events'"):
+    with pytest.raises(BadInputError, match="2 objects match 'events'"):
         out_of_band.found(google.world.cloud, "events")
 
 

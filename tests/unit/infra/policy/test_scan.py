@@ -209,7 +209,7 @@ def test_a_scan_in_which_checkov_finds_nothing_to_check_is_an_error(tmp_path: Pa
     document = {"resource": {"google_nothing_known": {"x": {"//": {"metadata": {"path": "local-data/x"}}}}}}
     (folder / "cdk.tf.json").write_text(json.dumps(document, indent=2))
 
-    with pytest.raises(StepFailedError, match="no check at all"):
+    with pytest.raises(StepFailedError, match="checkov ran no checks"):
         evaluate([read_stack(folder)], {"local": load_environment("local")}, [], today=TODAY, complete=True)
 
 

@@ -129,7 +129,7 @@ def test_a_renamed_column_is_answered_with_its_near_miss(months: Source) -> None
 )
 def test_a_mistyped_column_is_an_error_that_names_it(months: Source, column: str, value: object) -> None:
     change(months.path(Dataset.FLIGHTS, APRIL), lambda frame: frame.assign(**{column: value}))
-    with pytest.raises(BadDataError, match=f"columns of a wrong type: {column} is"):
+    with pytest.raises(BadDataError, match=f"columns of the wrong type: {column} is"):
         check(Dataset.FLIGHTS, APRIL, months)
 
 

@@ -51,4 +51,4 @@ def test_the_last_day_knows_leap_years() -> None:
 def test_what_is_no_month_is_refused_with_how_to_write_one(text: str) -> None:
     with pytest.raises(BadInputError) as error:
         Month.parse(text)
-    assert error.value.hint == "months are written 2013-04"
+    assert error.value.hint == "want YYYY-MM, such as 2013-04"

@@ -13,9 +13,9 @@ def test_a_folder_is_a_registry(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("location", "said"),
     [
-        ("s3://bucket", "no registry is kept"),
-        ("vertex://acme/europe-west1", "is no registry"),
-        ("vertex:///europe-west1/bucket?image=x@sha256:1", "is no registry"),
+        ("s3://bucket", "unknown registry location"),
+        ("vertex://acme/europe-west1", "invalid registry"),
+        ("vertex:///europe-west1/bucket?image=x@sha256:1", "invalid registry"),
         ("vertex://acme/europe-west1/bucket?image=serving:latest", "by digest"),
     ],
 )

@@ -133,7 +133,7 @@ def test_a_version_that_reads_other_features_or_a_month_without_data_is_refused(
     numeric = tuple(name for name in config.features.numeric if name != "seats")
     fewer = config.model_copy(update={"features": config.features.model_copy(update={"numeric": numeric})})
 
-    with pytest.raises(BadDataError, match="features there are none of: seats"):
+    with pytest.raises(BadDataError, match="reads unknown features: seats"):
         predict_month(fewer, FEBRUARY, registry, out=tmp_path / "a")
     with pytest.raises(BadDataError, match="no flights for 2013-09"):
         predict_month(config, Month(2013, 9), registry, out=tmp_path / "b")

@@ -75,7 +75,7 @@ def test_a_new_champion_takes_over_and_the_one_before_stays_for_a_rollback(deplo
     done = deployment.bring(pointing(3, previous=2), SMALL)
 
     assert shares(deployment) == {2: (SMALL, 0), 3: (SMALL, 100)}
-    assert done[-1] == "version 1 on 1 to 2 n1-standard-2 taken away"
+    assert done[-1] == "version 1 on 1 to 2 n1-standard-2 undeployed"
 
 
 def test_other_machines_replace_the_champions_without_a_gap(deployment: VertexDeployment, google: Google) -> None:
@@ -119,7 +119,7 @@ def test_without_a_champion_nothing_is_asked_for(deployment: VertexDeployment, g
 
 def test_a_model_of_somebody_else_on_the_endpoint_is_said(deployment: VertexDeployment, google: Google) -> None:
     google.endpoints.endpoints[ENDPOINT]["deployedModels"] = [{"id": "5", "modelVersionId": "blue"}]
-    with pytest.raises(ConflictError, match="5 on the endpoint is no version of ours"):
+    with pytest.raises(ConflictError, match="unknown model 5 on the endpoint"):
         deployment.bring(pointing(1), SMALL)
 
 

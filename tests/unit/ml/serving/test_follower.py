@@ -185,12 +185,12 @@ def test_a_canary_against_a_champion_that_is_none_any_more_is_aborted(server: Ru
 
 
 def test_canaries_that_make_no_sense_are_refused(registry: Registry) -> None:
-    with pytest.raises(BadInputError, match="champion already"):
+    with pytest.raises(BadInputError, match="is already the champion"):
         begin(registry, 1, MARGINS, now=NOW)
     with pytest.raises(BadInputError, match="no version"):
         begin(registry, 9, MARGINS, now=NOW)
     assert begin(registry, None, MARGINS, now=NOW).challenger == "3"
-    with pytest.raises(RefusedError, match="in a canary already"):
+    with pytest.raises(RefusedError, match="is already in a canary"):
         begin(registry, 2, MARGINS, now=NOW)
 
 

@@ -139,7 +139,7 @@ def test_a_changed_model_no_longer_answers_its_probes(config: ModelConfig, cut: 
     assert not artefact.reproduces(folder, other, config.features.names)
 
 
-@pytest.mark.parametrize("spoil", ["truncated", "changed", "pickle", "a type nobody vouches for"])
+@pytest.mark.parametrize("spoil", ["truncated", "changed", "pickle", "an untrusted type"])
 def test_a_file_that_is_no_longer_the_model_is_refused(folder: Path, tmp_path: Path, spoil: str) -> None:
     path = tmp_path / "model.skops"
     whole = (folder / artefact.MODEL).read_bytes()
@@ -169,7 +169,7 @@ def _with_type(source: Path, target: Path, module: str, name: str) -> None:
             out.writestr(entry, data)
 
 
-def test_a_model_with_a_type_nobody_vouches_for_is_not_written(tmp_path: Path) -> None:
+def test_a_model_with_an_untrusted_type_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(StepFailedError, match="Split"):
         artefact.save_model({"model": Split}, tmp_path / "model.skops")
     assert not (tmp_path / "model.skops").exists()

@@ -60,12 +60,12 @@ def test_a_run_whose_process_lives_is_running(tmp_path: Path) -> None:
 def test_the_same_id_twice_is_a_conflict(tmp_path: Path) -> None:
     start("one", tmp_path, None)
 
-    with pytest.raises(ConflictError, match="there is such a run"):
+    with pytest.raises(ConflictError, match="the run already exists"):
         start("one", tmp_path, None)
 
 
 def test_an_unknown_run_and_a_torn_status_are_said(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="no run is called"):
+    with pytest.raises(BadInputError, match="unknown run"):
         LocalEngine().get("nothing")
     folder = start("one", tmp_path, None)
     (folder.path / "status.json").write_text("{")
