@@ -24,7 +24,10 @@ setup: $(VENV)/.done node_modules/.done imports/.done  ## install everything the
 demo: setup  ## the main job, end to end: no account, no credentials
 	@$(BIN)/fonderie demo
 
-test: setup lint check  ## lint, then every test
+test:  ## lint, then every test; ends with what it took
+	@start=$$(date +%s); $(MAKE) setup lint check; code=$$?; wall=$$(($$(date +%s) - start)); times >.times; \
+	awk -F '[ ms]+' -v wall=$$wall 'NR == 2 { printf "== %d s, %d s of processor time\n", wall, 60 * ($$1 + $$3) + $$2 + $$4 }' .times; \
+	rm -f .times; exit $$code
 
 check: setup
 	@echo "== tests"; $(BIN)/python -m pytest -n 2 --dist worksteal

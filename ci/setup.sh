@@ -11,14 +11,15 @@ at_least() { # found, wanted: true when found >= wanted, as versions
     [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
 }
 
+# Each is run, not looked up: pyenv has shims for versions that it does not select, Debian has Pythons without venv.
 python=""
-for candidate in ${PYTHON:-} python3.13 python3.12 python3.11 python3; do
-    if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; then
+for candidate in ${PYTHON:-python3.13 python3.12 python3.11 python3}; do
+    if "$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1; then
         python=$candidate
         break
     fi
 done
-[ -n "$python" ] || need Python '3.11, 3.12 or 3.13' "$(python3 --version 2>/dev/null || echo none)" \
+[ -n "$python" ] || need Python '3.11, 3.12 or 3.13 with venv' "$("${PYTHON:-python3}" --version 2>/dev/null || echo none)" \
     'your package manager, or https://www.python.org/downloads/; PYTHON=/path/to/python3.12 make ... names another one'
 
 node=$(node --version 2>/dev/null | tr -d v) || true

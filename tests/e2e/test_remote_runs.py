@@ -234,6 +234,7 @@ def test_without_credentials_it_is_said_how_to_get_some(tmp_path: Path) -> None:
     assert "Traceback" not in said.stderr
 
 
+@pytest.mark.usefixtures("default_sigint")
 def test_stopping_to_wait_does_not_stop_the_run_and_says_how_to_go_on(google: Google) -> None:
     waiting_for = subprocess.Popen(command(*TRAIN, *DEV, "--wait"), **PIPED)
     deadline = time.monotonic() + 30

@@ -31,6 +31,12 @@ def test_every_locked_requirement_has_a_hash_and_no_file_names_a_registry() -> N
     assert '"resolved"' not in (ROOT / "package-lock.json").read_text()
 
 
+def test_every_python_gets_the_same_versions() -> None:
+    locks = sorted((ROOT / "requirements").glob("*.txt"))
+    forks = [line for lock in locks for line in lock.read_text().splitlines() if re.search(r";.*\bpython_", line)]
+    assert forks == []
+
+
 def test_the_locks_hold_the_versions_that_traps_were_measured_on() -> None:
     text = (ROOT / "requirements" / "all.txt").read_text()
     versions = dict(re.findall(r"^([a-z0-9-]+)==([0-9.]+)", text, flags=re.M))

@@ -26,12 +26,16 @@ def tools(tmp_path: Path) -> Path:
 
 
 def say(folder: Path, tool: str, version: str) -> None:
-    (folder / tool).write_text(f"#!/bin/sh\necho '{version}'\n")
+    script(folder, tool, f"echo '{version}'")
+
+
+def script(folder: Path, tool: str, text: str) -> None:
+    (folder / tool).write_text(f"#!/bin/sh\n{text}\n")
     (folder / tool).chmod(0o755)
 
 
-def check(folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": str(folder), "HOME": os.environ.get("HOME", "")}
+def check(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": str(folder), "HOME": os.environ.get("HOME", ""), **more}
     return subprocess.run([folder / "sh", SCRIPT], env=environment, capture_output=True, text=True, check=False)
 
 
@@ -40,6 +44,24 @@ def test_a_machine_with_all_tools_passes_and_the_python_is_named(tools: Path) ->
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "python3"
+
+
+def test_a_python_that_is_there_but_fails_is_passed_over(tools: Path) -> None:
+    script(tools, "python3.13", "exit 127")  # pyenv's shim of a version that is not selected
+    (tools / "python3.12").symlink_to(sys.executable)
+
+    assert check(tools).stdout.strip() == "python3.12"
+
+
+def test_the_python_that_is_asked_for_is_taken_or_refused_never_replaced(tools: Path) -> None:
+    script(tools, "python3.10", '[ "$1" = --version ] && echo Python 3.10.13')
+
+    taken = check(tools, PYTHON=sys.executable)
+    refused = check(tools, PYTHON="python3.10")
+
+    assert taken.stdout.strip() == sys.executable
+    assert refused.returncode == 8
+    assert "fonderie needs Python 3.11, 3.12 or 3.13 with venv, found Python 3.10.13" in refused.stderr
 
 
 @pytest.mark.parametrize(

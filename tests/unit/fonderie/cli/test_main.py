@@ -70,6 +70,7 @@ def test_a_folder_that_cannot_be_written_is_named_and_no_traceback(tmp_path: Pat
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.usefixtures("default_sigint")
 def test_what_is_interrupted_says_so_and_ends_with_its_code() -> None:
     slow = (
         "import time, fonderie.cli.commands.check as c; c.command = lambda: time.sleep(60); print('begun', flush=True)"
