@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 import tomllib
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ci.preview.build.revisions import ROOT
 from fonderie.core.errors import BadInputError, ConflictError, StepFailedError
+from fonderie.core.git import line
 
 _IMAGE = re.compile(r"(?P<repository>[^@\s]+)@(?P<digest>sha256:[0-9a-f]{64})")
 
@@ -97,33 +97,25 @@ def prepare(made: Promotion, root: Path = ROOT, base: str = "HEAD") -> str:
 
     Raises ConflictError when the branch is there already.
     """
-    if _git(root, "branch", "--list", made.branch):
+    if line(root, "branch", "--list", made.branch):
         raise ConflictError(f"the branch {made.branch} already exists", hint="it holds this promotion: push it")
     with tempfile.TemporaryDirectory(prefix="fonderie-promote-") as scratch:
         folder = Path(scratch) / "work"
-        _git(root, "worktree", "add", "--quiet", "-b", made.branch, str(folder), base)
+        line(root, "worktree", "add", "--quiet", "-b", made.branch, str(folder), base)
         try:
             file = _file(made.target, folder)
             file.write_text(made.text, encoding="utf-8")
-            _git(folder, "commit", "--quiet", "-m", f"{made.title}\n\n{made.body}", "--", str(file))
-            return _git(folder, "rev-parse", "HEAD")
+            line(folder, "commit", "--quiet", "-m", f"{made.title}\n\n{made.body}", "--", str(file))
+            return line(folder, "rev-parse", "HEAD")
         except StepFailedError:
-            _git(root, "worktree", "remove", "--force", str(folder))
-            _git(root, "branch", "--quiet", "-D", made.branch)
+            line(root, "worktree", "remove", "--force", str(folder))
+            line(root, "branch", "--quiet", "-D", made.branch)
             raise
         finally:
             if folder.exists():
-                _git(root, "worktree", "remove", "--force", str(folder))
+                line(root, "worktree", "remove", "--force", str(folder))
 
 
 def push(made: Promotion, root: Path = ROOT) -> None:
     """Push the branch to `origin`."""
-    _git(root, "push", "--quiet", "origin", made.branch)
-
-
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = done.stderr.strip().split("\n")[-1]
-        raise StepFailedError(f"git {arguments[0]}: {said}", where=root)
-    return done.stdout.strip()
+    line(root, "push", "--quiet", "origin", made.branch)

@@ -26,7 +26,9 @@ node=$(node --version 2>/dev/null | tr -d v) || true
 [ -n "$node" ] && at_least "$node" 20.0.0 || need Node '20 or newer' "${node:-none}" 'https://nodejs.org/'
 command -v npm >/dev/null || need npm '10 or newer' none 'it comes with Node: https://nodejs.org/'
 
-terraform=$(CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/dev/null terraform version 2>/dev/null | sed -n 's/^Terraform v//p') || true
+tool=${TERRAFORM_BINARY_NAME:-terraform} # OpenTofu, if this names it
+terraform=$(CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/dev/null "$tool" version 2>/dev/null |
+    sed -n -e 's/^Terraform v//p' -e 's/^OpenTofu v//p') || true
 [ -n "$terraform" ] && at_least "$terraform" 1.8.0 || need Terraform '1.8 or newer' "${terraform:-none}" \
     'https://developer.hashicorp.com/terraform/install'
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime
 import functools
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from fonderie.core.errors import BadInputError
 from fonderie.core.resource_types import resource_type
+from fonderie.core.toml import read_toml
 
 PRICE_LIST = Path(__file__).parent / "prices.toml"
 Dollars = Annotated[float, Field(ge=0)]
@@ -103,11 +102,5 @@ class Prices(_Part):
 
 @functools.cache
 def load_prices(path: Path = PRICE_LIST) -> Prices:
-    """The price list at `path`. Raises BadInputError naming the key that is wrong."""
-    try:
-        return Prices.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInputError(f"not a price list: {error}", where=path) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInputError(first["msg"], where=f"{path}: {'.'.join(map(str, first['loc']))}") from error
+    """The price list at `path`. Raises BadInputError naming the keys that are wrong."""
+    return read_toml(path, Prices)

@@ -8,21 +8,21 @@ Every step can be run again: what is there already is left alone, and a run that
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ci.synth import synthesise
-from fonderie.core.errors import MissingToolError, StepFailedError
+from fonderie.core.errors import StepFailedError
 from fonderie.google.agents import MakeAgents, make_agents
+from fonderie.terraform import runner
+from fonderie.terraform.runner import Terraform
 from infra import names
 from infra.main import chosen_backend, chosen_outdir
 from infra.names import AGENTS_ON_DEMAND, LOCAL_STATE
 from infra.settings import Backend, Environment
-
-TAIL = 15  # lines of Terraform's that a message repeats
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,13 @@ class Bootstrap:
 
     def run(self) -> Path | None:
         """Apply the stack, make the service agents, keep the state where it belongs; the local state's place if any."""
+        try:
+            return self._run()
+        except StepFailedError as error:
+            hint = error.hint or "mend the cause and run the command again: it goes on where it was"
+            raise StepFailedError(error.what, where=error.where, hint=hint) from error
+
+    def _run(self) -> Path | None:
         remote = chosen_backend(self.env) is Backend.GCS
         if remote and not self.local_state.is_file() and self._is_in_the_bucket():
             self.tell("the state is in its bucket: applying what changed")
@@ -68,17 +75,19 @@ class Bootstrap:
     def _is_in_the_bucket(self) -> bool:
         """Whether the bucket is there and holds the stack's state. Raises StepFailedError when that can't be told."""
         self._synthesise(Backend.GCS)
-        done = self._terraform("init", "-reconfigure", check=False)
-        if done.returncode == 0:
-            return bool(self._terraform("state", "pull").stdout.strip())
-        if "bucket doesn't exist" in done.stderr or "notFound" in done.stderr:
-            return False
-        raise _failed("init", done)
+        try:
+            self._terraform.init("-reconfigure")
+        except StepFailedError as error:
+            said = " ".join(error.what.split())  # Terraform breaks its lines where they are long
+            if "bucket doesn't exist" in said or "notFound" in said:
+                return False
+            raise
+        return bool(self._terraform.pull())
 
     def _apply(self, backend: Backend) -> None:
         self._synthesise(backend)
-        self._terraform("init", "-reconfigure")
-        self._terraform("apply", "-auto-approve")
+        self._terraform.init("-reconfigure")
+        self._terraform.apply()
 
     def _make_agents(self) -> None:
         self.tell(f"service agents: {', '.join(agent.partition('.')[0] for agent in AGENTS_ON_DEMAND)}")
@@ -87,9 +96,8 @@ class Bootstrap:
     def _move(self) -> None:
         """Terraform copies the state itself; the local one goes only once the bucket's holds the same resources."""
         self._synthesise(Backend.GCS)
-        self._terraform("init", "-migrate-state", "-force-copy")
-        kept, moved = self.local_state.read_text(encoding="utf-8"), self._terraform("state", "pull").stdout
-        if _resources(kept) != _resources(moved):
+        self._terraform.init("-migrate-state", "-force-copy")
+        if _resources(json.loads(self.local_state.read_text(encoding="utf-8"))) != _resources(self._terraform.pull()):
             raise StepFailedError(
                 "the state in the bucket differs from the one on this machine",
                 where=self.local_state,
@@ -100,25 +108,10 @@ class Bootstrap:
     def _synthesise(self, backend: Backend) -> None:
         synthesise([self.env], chosen_outdir(), backend=backend)
 
-    def _terraform(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        if not shutil.which("terraform"):
-            raise MissingToolError("terraform is not on PATH", hint="install Terraform 1.11 or later")
-        options = [] if arguments[0] == "state" else ["-no-color", "-input=false"]
-        command = ["terraform", f"-chdir={self.folder}", *arguments, *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if check and done.returncode:
-            raise _failed(arguments[0], done)
-        return done
+    @property
+    def _terraform(self) -> Terraform:
+        return Terraform(runner.find(), self.folder, self.stack, os.environ)
 
 
-def _failed(step: str, done: subprocess.CompletedProcess[str]) -> StepFailedError:
-    lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip(" ╷│╵")]
-    return StepFailedError(
-        f"`terraform {step}` failed:\n" + "\n".join(lines[-TAIL:]),
-        where="bootstrap",
-        hint="fix the cause and run the command again: it continues where it stopped",
-    )
-
-
-def _resources(state: str) -> set[tuple[str, str]]:
-    return {(each["type"], each["name"]) for each in json.loads(state or "{}").get("resources", [])}
+def _resources(state: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {(resource["type"], resource["name"]) for resource in state.get("resources", [])}

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -17,11 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fonderie.core.errors import BadInputError, StepFailedError
+from fonderie.core.errors import BadInputError, MissingToolError, StepFailedError
+from fonderie.core.home import home
 from fonderie.terraform import runner
-from fonderie.terraform.runner import Progress, Terraform, silent
+from fonderie.terraform.runner import AT_ONCE, Progress, Terraform, cancelling, interruptible, side_by_side, silent
 
-_AT_ONCE = 6
+ROOT = Path(__file__).parents[2]
+_SYNTHESIS_TIMEOUT_S = 300
+_MOST_LINES = 12  # of a traceback
 
 
 @dataclass(frozen=True)
@@ -44,23 +49,60 @@ class Planned:
 
 
 def synthesise(
-    environments: Sequence[str], outdir: Path, *, environment: Mapping[str, str] | None = None
+    environments: Sequence[str],
+    outdir: Path,
+    *,
+    source: Path = ROOT,
+    variables: Mapping[str, str] | None = None,
 ) -> list[Stack]:
-    """Write the stacks of these environments into `outdir`, and return them. Raises StepFailedError."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ci.synth", "--env", ",".join(environments)],
-        env={**(environment or os.environ), "CDKTF_OUTDIR": str(outdir)},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        lines = done.stderr.strip().split("\n")
-        raise StepFailedError(
-            f"the synthesis failed: {lines[-1].removeprefix('error: ')}", where=", ".join(environments)
+    """Write the stacks of these environments into `outdir`, and return them.
+
+    The app is the one that `source`, a working copy, names in its `cdktf.json`; it runs in a process of its own, on
+    this Python. Raises StepFailedError with what it said.
+    """
+    where = ", ".join(environments)
+    surroundings = {
+        **(variables or os.environ),
+        "FONDERIE_ENV": ",".join(environments),
+        "FONDERIE_HOME": str(home()),
+        "PYTHONPATH": str(source.absolute()),
+        "CDKTF_OUTDIR": str(outdir.absolute()),
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+    }
+    try:
+        done = subprocess.run(
+            _app(source),
+            env=surroundings,
+            cwd=source,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_SYNTHESIS_TIMEOUT_S,
         )
+    except subprocess.TimeoutExpired as error:
+        raise StepFailedError(f"the synthesis took more than {_SYNTHESIS_TIMEOUT_S} s", where=where) from error
+    except OSError as error:
+        raise MissingToolError(f"{error.filename}: {error.strerror}", where=source / "cdktf.json") from error
+    if done.returncode:
+        raise StepFailedError(f"the synthesis failed: {_last_words(done.stderr)}", where=where)
     return stacks_in(outdir)
+
+
+def _app(source: Path) -> list[str]:
+    """The command that `cdktf.json` names; its Python is ours. Raises BadInputError without one."""
+    file = source / "cdktf.json"
+    try:
+        program, *arguments = shlex.split(json.loads(file.read_text(encoding="utf-8"))["app"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInputError("names no app", where=file, hint='"app": "python -m ..."') from error
+    return [sys.executable if re.fullmatch(r"python[\d.]*", Path(program).name) else program, *arguments]
+
+
+def _last_words(stderr: str) -> str:
+    """Our own error whole, or the end of a traceback."""
+    lines = stderr.strip().split("\n")
+    first = max((number for number, line in enumerate(lines) if line.startswith("error: ")), default=-_MOST_LINES)
+    return "\n".join(lines[first:]).removeprefix("error: ")
 
 
 def stacks_in(outdir: Path) -> list[Stack]:
@@ -126,8 +168,7 @@ class Deployer:
                 changes = run.plan(file, *arguments)
                 return Planned(stack.name, changes, run.show(file), file if keep_in else None)
 
-            with ThreadPoolExecutor(_AT_ONCE) as threads:
-                return list(threads.map(plan, stacks))
+            return side_by_side(plan, stacks)
 
     def deploy(self, stacks: Sequence[Stack], *, done: Callable[[Stack], None] | None = None) -> None:
         """Apply every stack after those it depends on. `done` is called after each. Raises StepFailedError."""
@@ -150,8 +191,7 @@ class Deployer:
 
     def _prepare(self, stacks: Sequence[Stack]) -> None:
         """Every folder at once: then the stacks wait for each other's applies only."""
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            list(threads.map(self.terraform, stacks))
+        side_by_side(self.terraform, stacks)
 
 
 def _walk(
@@ -164,7 +204,7 @@ def _walk(
     left, running = list(stacks), dict[Future[None], Stack]()
     finished, failure = set[str](), list[BaseException]()
     names = {one.name for one in stacks}
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
+    with interruptible(), ThreadPoolExecutor(AT_ONCE) as threads, cancelling(running):
         while (left and not failure) or running:
             ready = [one for one in left if not (waits_for[one.name] & names) - finished] if not failure else []
             running |= {threads.submit(act, one): one for one in ready}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 from markupsafe import Markup
@@ -15,6 +14,7 @@ from ci.preview.render.page import page
 from ci.preview.report import Preview, Truth
 from fonderie.core.errors import BadInputError
 from fonderie.core.files import write_text
+from fonderie.core.git import git
 from fonderie.core.home import home
 from fonderie.demo.cloud import ENVIRONMENT
 from fonderie.demo.runner import Stage
@@ -61,7 +61,7 @@ def _committed_copy(folder: Path) -> None:
         shutil.copyfile(ROOT / file, folder / file)
     author = ["-c", "user.name=demo", "-c", "user.email=demo@localhost", "-c", "commit.gpgsign=false"]
     for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], [*author, "commit", "-q", "-m", "The base"]):
-        subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
+        git(folder, *arguments)
     (folder / "imports").symlink_to(ROOT / "imports", target_is_directory=True)  # generated: not part of a commit
 
 

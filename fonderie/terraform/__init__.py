@@ -1,1 +1,1 @@
-"""The Terraform command line and its plans, as typed values."""
+"""Terraform, or OpenTofu: its command line, and what its plans say."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import datetime
-import tomllib
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
 
-from pydantic import ValidationError
-
 from fonderie.core.errors import BadInputError
-from infra.policy.findings import Finding, Waived, Waiver, WaiverProblem, Where
+from fonderie.core.toml import read_toml
+from infra.policy.findings import Finding, Frozen, Waived, Waiver, WaiverProblem, Where
 from infra.settings import Environment
 
 FILE = Path(__file__).parent / "waivers.toml"
+
+
+class Waivers(Frozen):
+    """The file."""
+
+    waiver: tuple[Waiver, ...] = ()
 
 
 def read_waivers(file: Path = FILE) -> list[Waiver]:
@@ -24,13 +28,7 @@ def read_waivers(file: Path = FILE) -> list[Waiver]:
     Raises:
         BadInputError: the file is not TOML, or a waiver lacks a key, has an unknown one or gives no reason.
     """
-    try:
-        entries = tomllib.loads(file.read_text(encoding="utf-8")).get("waiver", [])
-        waivers = [Waiver(**entry) for entry in entries]
-    except (tomllib.TOMLDecodeError, ValidationError, TypeError) as error:
-        raise BadInputError(
-            str(error).replace("\n", " "), where=file, hint="a [[waiver]] has check, path, reason and expires"
-        ) from error
+    waivers = read_toml(file, Waivers, hint="a [[waiver]] has check, path, reason and expires").waiver
     for waiver in waivers:
         if len(waiver.reason.split()) < 4:
             raise BadInputError(
@@ -38,7 +36,7 @@ def read_waivers(file: Path = FILE) -> list[Waiver]:
                 where=file,
                 hint="say why the check need not hold there, in a sentence",
             )
-    return waivers
+    return list(waivers)
 
 
 def covers(waiver: Waiver, finding: Finding, env: Environment | None = None) -> bool:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
 from fonderie.core.errors import BadInputError
-from fonderie.core.toml import parse_toml
+from fonderie.core.toml import checked, parse_toml, refusal
 from infra.settings.environment import Environment
-from infra.settings.rules import Problem, problems_of
-from infra.settings.sections import Budget
+from infra.settings.rules import problems_of
 
 ENVIRONMENTS = Path(__file__).parent.parent / "environments"
+_HINT = "infra/environments/schema.json says what each key may hold"
 
 
 def environment_names(folder: Path = ENVIRONMENTS) -> list[str]:
@@ -26,52 +21,14 @@ def environment_names(folder: Path = ENVIRONMENTS) -> list[str]:
 
 
 def load_environment(name: str, folder: Path = ENVIRONMENTS) -> Environment:
-    """Read and check `folder/name.toml`; `BadInputError` names file, key, value and reason of each mistake."""
+    """Read and check `folder/name.toml`; `BadInputError` names file, line, key, value and reason of each mistake."""
     path = folder / f"{name}.toml"
     if name not in (known := environment_names(folder)):
         raise BadInputError(f"unknown environment {name!r}", where=folder, hint=f"there are: {', '.join(known)}")
     written = parse_toml(path)
     if "name" in written:
         raise BadInputError("an environment is named by its file", where=f"{path}: name", hint="remove the key")
-    try:
-        environment = Environment.model_validate({"name": name, **written})
-    except ValidationError as error:
-        raise _refusal(path, [_problem(entry) for entry in error.errors()]) from error
+    environment = checked({"name": name, **written}, Environment, where=path, hint=_HINT)
     if problems := problems_of(environment):
-        raise _refusal(path, problems)
+        raise refusal(problems, where=path, hint=_HINT)
     return environment
-
-
-def _refusal(path: Path, problems: list[Problem]) -> BadInputError:
-    hint = "infra/environments/schema.json says what each key may hold"
-    if len(problems) == 1:
-        return BadInputError(problems[0].line, where=f"{path}: {problems[0].key}", hint=hint)
-    lines = "".join(f"\n  {problem.key}: {problem.line}" for problem in problems)
-    return BadInputError(f"{len(problems)} settings are wrong:{lines}", where=path, hint=hint)
-
-
-def _problem(error: Any) -> Problem:
-    """What pydantic found, in the words of the file."""
-    path = [str(part) for part in error["loc"] if part != "[key]"]
-    key = ".".join(path)
-    match error["type"]:
-        case "missing":
-            return Problem(key, None, "is missing")
-        case "extra_forbidden":
-            near = difflib.get_close_matches(path[-1], _keys_beside(path), n=1)
-            return Problem(key, error["input"], "unknown key" + (f"; did you mean {near[0]}?" if near else ""))
-        case "value_error":
-            return Problem(key, error["input"], str(error["ctx"]["error"]))
-        case _:
-            return Problem(key, error["input"], error["msg"][0].lower() + error["msg"][1:])
-
-
-def _keys_beside(path: list[str]) -> list[str]:
-    """The keys that exist where the last of `path` was written."""
-    fields: dict[str, FieldInfo] = Environment.model_fields
-    for part in path[:-1]:
-        kind = fields[part].annotation if part in fields else None
-        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-            return list(Budget.model_fields) if part == "budget" else []
-        fields = kind.model_fields
-    return list(fields)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Network
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fonderie.core.toml import Problem
 
 if TYPE_CHECKING:
     from infra.settings.environment import Environment
@@ -14,20 +15,6 @@ if TYPE_CHECKING:
 ADDRESSES_A_NODE = 256  # GKE gives each node a /24 of the pods' range when it may hold 110 pods
 RESERVED_ADDRESSES = 4  # of each subnet, by Google
 SURGE_NODES = 2  # one more in each pool while it is upgraded
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A setting that is refused, and why."""
-
-    key: str
-    value: Any
-    reason: str
-
-    @property
-    def line(self) -> str:
-        """Value and reason, for a message that has named file and key."""
-        return self.reason if self.value is None else f"{self.value!r}: {self.reason}"
 
 
 def problems_of(env: Environment) -> list[Problem]:

@@ -12,10 +12,11 @@ from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from fonderie.core.errors import BadInputError
 from fonderie.core.files import write_text
+from fonderie.core.toml import checked
 from ml.datasets.months import Month
 from ml.evaluation.decision import Decision
 from ml.evaluation.scores import Evaluation, Score
@@ -77,11 +78,7 @@ def variants(config: ModelConfig, grid: Grid) -> list[tuple[dict[str, Value], Mo
     found = []
     for values in itertools.product(*grid.values()):
         settings = dict(zip(grid, values, strict=True))
-        try:
-            chosen = Hyperparameters.model_validate({**dict(config.training.hyperparameters), **settings})
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise BadInputError(f"{first['loc'][0]}: {first['msg']}", where="--set") from error
+        chosen = checked({**dict(config.training.hyperparameters), **settings}, Hyperparameters, where="--set")
         training = config.training.model_copy(update={"hyperparameters": chosen})
         found.append((settings, config.model_copy(update={"training": training})))
     return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from fonderie.core.errors import FonderieError
+from fonderie.core.git import line
 from ml.datasets.months import Month
 from ml.datasets.sources import source
 from ml.evaluation.decision import Decision
@@ -98,14 +99,6 @@ def new_run_id(model: str, month: Month, now: datetime) -> str:
 def commit() -> str:
     """The commit of the sources, with "-dirty" when they differ from it; "unknown" outside a repository."""
     try:
-        said = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return line(ROOT, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    except FonderieError:
         return "unknown"
-    return said.stdout.strip() if said.returncode == 0 else "unknown"

@@ -34,7 +34,7 @@ def took(call: Callable[[], object]) -> float:
 def environment(folder: Path) -> Iterator[tuple[StandIn, list[Stack]]]:
     """A fresh sandbox, and the stacks of the local environment."""
     with standing_in(Options(folder / "google.sqlite")) as up:
-        yield up, synthesise([ENV], folder / "cdktf.out", environment=up.environment)
+        yield up, synthesise([ENV], folder / "cdktf.out", variables=up.environment)
 
 
 def measure() -> Iterator[Row]:

@@ -92,7 +92,7 @@ def test_stacks_in_a_circle_are_refused(tmp_path: Path) -> None:
 def test_terraform_that_is_missing_old_or_something_else_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingToolError, match="not installed"):
         runner.find({"PATH": str(tmp_path)})
-    for said, why in (('{"terraform_version": "1.4.6"}', "too old"), ("hello", "is it Terraform")):
+    for said, why in (('{"terraform_version": "1.7.5"}', "too old"), ("hello", "is not Terraform")):
         (tmp_path / "terraform").write_text(f"#!/bin/sh\necho '{said}'\n")
         (tmp_path / "terraform").chmod(0o755)
         with pytest.raises(MissingToolError, match=why):

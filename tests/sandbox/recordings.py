@@ -182,7 +182,7 @@ def _read(change: Mapping[str, Any], into: Outcome) -> None:
 
 def _terraform(folder: Path, environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["terraform", *arguments],
+        [environment.get("TERRAFORM_BINARY_NAME", "terraform"), *arguments],
         cwd=folder,
         env={**os.environ, **environment, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"},
         capture_output=True,

@@ -98,3 +98,11 @@ def test_versions_compare_as_numbers_not_as_text(tools: Path) -> None:
     say(tools, "terraform", "Terraform v1.14.0")
 
     assert check(tools).returncode == 0
+
+
+def test_opentofu_will_do_where_it_is_named(tools: Path) -> None:
+    (tools / "terraform").unlink()
+    say(tools, "tofu", "OpenTofu v1.8.3")
+
+    assert check(tools, TERRAFORM_BINARY_NAME="tofu").returncode == 0
+    assert "found none" in check(tools).stderr

@@ -59,4 +59,5 @@ def adopt(run: Terraform, found: Iterator[Survivor], hands: Hands, tell: Callabl
 
 
 def _is_absent(error: StepFailedError) -> bool:
-    return any(words in error.what for words in ("non-existent remote object", "Error 404", "does not exist"))
+    said = " ".join(error.what.split())  # Terraform breaks its lines where they are long
+    return any(words in said for words in ("non-existent remote object", "Error 404", "does not exist"))

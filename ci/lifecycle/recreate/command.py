@@ -37,7 +37,7 @@ def open_recreate(name: str, *, sandbox: bool, cloud: Path | None, tell: Callabl
 def _opened(name: str, environment: Mapping[str, str], tell: Callable[[str], None]) -> Iterator[Recreate]:
     env = load_environment(name)
     tell(f"synthesising {name}")
-    stacks = [one for one in synthesise([name], ROOT / "cdktf.out", environment=environment) if _belongs(one, name)]
+    stacks = [one for one in synthesise([name], ROOT / "cdktf.out", variables=environment) if _belongs(one, name)]
     if not stacks:
         raise BadInputError(f"the synthesis produced no stack for {name}", where=ROOT / "cdktf.out")
     with tempfile.TemporaryDirectory(prefix="fonderie-recreate-") as work:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ci.git import git, line
-from fonderie.core.errors import BadInputError
+from fonderie.core.errors import BadInputError, StepFailedError
+from fonderie.core.git import git, line
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _STEPS = ("--deepen=50", "--deepen=500", "--unshallow")
@@ -23,7 +23,7 @@ def is_shallow(root: Path) -> bool:
 def fetch(revision: str, root: Path) -> str:
     """Fetch one commit or one branch of the remote (`origin/main`, `main`), without its history; its name here.
 
-    Raises BadInputError when the remote does not give it.
+    Raises StepFailedError when the remote does not give it, BadInputError without a remote.
     """
     remote = _remote(root)
     if _COMMIT.fullmatch(revision):
@@ -41,7 +41,7 @@ def common_ancestor(one: str, other: str, root: Path) -> str:
     while True:
         try:
             return line(root, "merge-base", one, other)
-        except BadInputError as error:
+        except StepFailedError as error:
             if not is_shallow(root) or not steps:
                 raise BadInputError(f"{one[:9]} and {other[:9]} have no common commit", where=root) from error
         git(root, "fetch", "--quiet", "--no-tags", steps.pop(0), _remote(root))

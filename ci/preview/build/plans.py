@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from ci.lifecycle.deploy import Deployer, Stack
 from ci.preview.assemble import Failed
-from fonderie.core.errors import FonderieError
+from fonderie.core.errors import FonderieError, StepFailedError
 from fonderie.terraform import runner
 from fonderie.terraform.plan import StackPlan, read_plan
-
-_AT_ONCE = 6
+from fonderie.terraform.runner import Terraform, side_by_side
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,7 @@ def plan_environment(
         except FonderieError as error:
             return Failed(environment, stack.name, str(error))
 
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        found = list(threads.map(plan, stacks))
+    found = side_by_side(plan, stacks)
     return Plans(
         tuple(one for one in found if isinstance(one, StackPlan)),
         tuple(one for one in found if isinstance(one, Failed)),
@@ -61,17 +57,9 @@ def plan_environment(
 
 def state_of(stack: Stack, variables: Mapping[str, str]) -> tuple[int | None, str]:
     """Serial and lineage of a stack's state; of a state that is not there, nothing."""
-    done = subprocess.run(
-        [runner.find(variables), "state", "pull"],
-        cwd=stack.folder,
-        env={**variables, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     try:
-        state = json.loads(done.stdout) if done.returncode == 0 and done.stdout.strip() else {}
-    except ValueError:
+        state = Terraform(runner.find(variables), stack.folder, stack.name, variables).pull()
+    except StepFailedError:
         return None, ""
     return state.get("serial"), str(state.get("lineage", ""))
 

@@ -9,10 +9,11 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from ci.git import git, line
 from ci.preview.build import fetch
-from fonderie.core.errors import BadInputError
+from fonderie.core.errors import BadInputError, FonderieError, StepFailedError
+from fonderie.core.git import git, line
 from fonderie.core.home import home
+from infra.settings import environment_names
 
 ROOT = Path(__file__).parents[3]
 _FETCH_IT = "git fetch, or name another"
@@ -24,12 +25,12 @@ def commit(revision: str, root: Path = ROOT) -> str:
         raise BadInputError(f"invalid revision {revision!r}", where=root)
     try:
         return _here(revision, root)
-    except BadInputError as error:
+    except StepFailedError as error:
         if not fetch.is_shallow(root):
             raise BadInputError(f"no revision {revision!r} here", where=root, hint=_FETCH_IT) from error
     try:
         return _here(fetch.fetch(revision, root), root)
-    except BadInputError as error:
+    except FonderieError as error:
         raise BadInputError(
             f"no revision {revision!r} in this shallow clone, and fetching it failed: {error.what}",
             where=root,
@@ -114,7 +115,5 @@ def model_files(folder: Path) -> dict[str, str]:
 
 
 def environments_in(folder: Path) -> list[str]:
-    """The environments a working copy has settings for: production last."""
-    names = {path.stem for path in (folder / "infra" / "environments").glob("*.toml")}
-    order = ["local", "dev", "staging"]
-    return sorted(names, key=lambda name: (name.startswith("prod"), order.index(name) if name in order else 9, name))
+    """The environments a working copy has settings for, in their order: production last."""
+    return environment_names(folder / "infra" / "environments")

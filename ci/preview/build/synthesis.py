@@ -5,19 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci.lifecycle import deploy
 from ci.lifecycle.deploy import Stack, stacks_in
 from ci.preview.build.revisions import take_place
-from fonderie.core.errors import StepFailedError
 from fonderie.core.home import home
-
-_TIMEOUT_S = 300
 
 
 @dataclass(frozen=True)
@@ -42,34 +38,12 @@ class Synthesised:
 def synthesise(
     source: Path, environments: Sequence[str], outdir: Path, *, variables: Mapping[str, str] | None = None
 ) -> Synthesised:
-    """Run the app of the working copy `source`. Raises StepFailedError with what it said."""
+    """Run the app of the working copy `source`, with its own models. Raises StepFailedError with what it said."""
     if not environments:
         return Synthesised(outdir, ())
-    surroundings = {
-        **os.environ,
-        "FONDERIE_HOME": str(home()),
-        "PYTHONPATH": str(source.absolute()),
-        "CDKTF_OUTDIR": str(outdir.absolute()),
-        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
-        **(variables or {}),
-    }
-    surroundings.pop("FONDERIE_MODELS", None)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "ci.synth", "--env", ",".join(environments)],
-            cwd=source,
-            env=surroundings,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_TIMEOUT_S,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise StepFailedError(f"the synthesis took more than {_TIMEOUT_S} s", where=", ".join(environments)) from error
-    if done.returncode:
-        said = done.stderr.strip().split("\n")[-12:]
-        raise StepFailedError("\n".join(said) or "the synthesis failed", where=", ".join(environments))
-    return Synthesised(outdir, tuple(stacks_in(outdir)))
+    surroundings = {name: value for name, value in os.environ.items() if name != "FONDERIE_MODELS"}
+    stacks = deploy.synthesise(environments, outdir, source=source, variables={**surroundings, **(variables or {})})
+    return Synthesised(outdir, tuple(stacks))
 
 
 def synthesised_once(source: Path, environments: Sequence[str], variables: Mapping[str, str]) -> Synthesised:

@@ -184,6 +184,7 @@ def faults(
     fonderie sandbox faults --rate 429=0.05 --rate 503=0.02 --latency 200ms --seed 7 --crash-after 12
     ```
     """
+    from fonderie.core.toml import checked
     from fonderie.sandbox.cloud.cloud import Cloud
     from fonderie.sandbox.lifecycle.faults import Settings, rates_of, seconds_of
 
@@ -197,9 +198,8 @@ def faults(
     }
     with Cloud(_options(cloud).cloud) as opened:
         before = Settings() if off else Settings.read(opened)
-        settings = Settings.model_validate(
-            {**before.model_dump(), **{name: value for name, value in given.items() if value is not None}}
-        )
+        asked = {name: value for name, value in given.items() if value is not None}
+        settings = checked({**before.model_dump(), **asked}, Settings, where="fonderie sandbox faults")
         settings.write(opened)
     if as_json:
         print(settings.model_dump_json(indent=1))

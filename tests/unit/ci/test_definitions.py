@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from ci.preview.masking.patterns import without_patterns
+from infra.settings import environment_names
 from tests.docs.test_commands import parse
 
 ROOT = Path(__file__).parents[3]
@@ -95,6 +96,13 @@ def test_a_workflow_is_pinned_keyless_and_allowed_little(path):
                 assert set(step["with"]) == {"workload_identity_provider", "service_account"}
                 assert body["permissions"]["id-token"] == "write"
     assert len(re.findall(r"- uses: \S+@\S+ # v\d", path.read_text())) == path.read_text().count("- uses: ")
+
+
+@pytest.mark.parametrize("name", ["apply", "drift", "preview"])
+def test_a_workflow_runs_for_every_environment_that_has_settings(name):
+    (job,) = read(ROOT / ".github" / "workflows" / f"{name}.yml")["jobs"].values()
+    shared = [environment for environment in environment_names() if environment != "local"]
+    assert job["strategy"]["matrix"]["environment"] == shared, f"infra/environments and {name}.yml name others"
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=ids)

@@ -74,7 +74,10 @@ def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "local.toml").write_text(
         text.replace("europe-west1", "nowhere").replace("ephemeral = true", "wrong = 1")
     )
-    with pytest.raises(BadInputError, match=r"(?s)settings are wrong.*region.*wrong"):
+    told = (
+        r'(?s)local\.toml: 2 problems:\n  line \d+: region = "nowhere": not a region.*\n  line \d+: wrong: unknown key'
+    )
+    with pytest.raises(BadInputError, match=told):
         load_environment("local", tmp_path)
 
 

@@ -11,11 +11,11 @@ from ci.preview.report import Truth
 from fonderie.core.errors import BadInputError
 
 APP = """
-import json, os, pathlib, sys
+import json, os, pathlib
 out = pathlib.Path(os.environ["CDKTF_OUTDIR"])
 here = pathlib.Path(__file__).parent
 stacks = {}
-for environment in sys.argv[2].split(","):
+for environment in os.environ["FONDERIE_ENV"].split(","):
     for name, resources in json.loads((here / "stacks.json").read_text()).items():
         stack = f"{environment}-{name}"
         folder = out / "stacks" / stack
@@ -37,6 +37,7 @@ class Repository:
         self.git("init", "-q", "-b", "main")
         self.git("config", "user.email", "a@b.c")
         self.git("config", "user.name", "a")
+        self.write("cdktf.json", '{"app": "python -m ci.synth"}')
         self.write("ci/__init__.py", "")
         self.write("ci/synth.py", APP)
         self.write("infra/environments/dev.toml", "")
@@ -108,6 +109,21 @@ def test_a_base_that_does_not_synthesise_says_so_and_shows_the_models(repository
     made = repository.preview()
     assert "base does not synthesise" in made.failures[0]
     assert [change.after for change in made.models] == ["2"]
+
+
+def test_each_side_is_synthesised_by_the_app_that_its_own_cdktf_json_names(repository):
+    """Head's app may have another name than base's; `python` is the one that runs us, whatever the PATH has."""
+    repository.write("infra/main.py", "raise SystemExit('the old app')")
+    repository.write("app/other.py", APP.replace(".parent\n", ".parent.parent / 'infra'\n"))
+    repository.write("cdktf.json", '{"app": "python3 -m app.other"}')
+    repository.stacks({**BASE, "data": {"bucket": {"input": "two"}}})
+    assert '!   input   "one" → "two"' in render(repository.preview())
+
+
+def test_a_working_copy_that_names_no_app_says_so(repository):
+    repository.write("cdktf.json", "{}")
+    (failure, *_) = repository.preview().failures
+    assert "cdktf.json: names no app" in failure
 
 
 def test_an_environment_that_is_new_is_added_whole(repository):

@@ -84,6 +84,11 @@ def test_a_login_in_the_remotes_address_is_not_said(shallow):
     assert "swordfish99" not in str(error.value)
 
 
+def test_a_folder_that_is_no_repository_is_the_users_mistake(tmp_path):
+    with pytest.raises(BadInputError, match="not a git repository"):
+        revisions.commit("HEAD", tmp_path)
+
+
 def test_a_whole_clone_is_not_fetched_into(origin, tmp_path):
     git(tmp_path, "clone", "-q", f"file://{origin}", "whole")
     commit(origin, "later")

@@ -182,9 +182,14 @@ def test_a_check_that_checkov_cannot_make_is_a_finding_without_a_traceback(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[waiver]]\ncheck = 'C'\n", "reason"),
+        ("[[waiver]]\ncheck = 'C'\n", "line 1: waiver[0].reason: missing"),
         ("[[waiver]]\ncheck='C'\npath='p'\nreason='no'\nexpires=2027-01-01\n", "gives no reason"),
-        ("[[waiver]]\ncheck='C'\npath='p'\nreason='a b c d e'\nexpires='soon'\n", "expires"),
+        (
+            "[[waiver]]\ncheck='C'\npath='p'\nreason='a b c d e'\nexpires='soon'\n",
+            'toml:5: waiver[0].expires = "soon": ',
+        ),
+        ("[[waiver]]\ncheck='C'\npath='p'\nreson='a b c d e'\nexpires=2027-01-01\n", "did you mean reason?"),
+        ("[[waivers]]\ncheck='C'\n", "toml:1: waivers: unknown key (did you mean waiver?)"),
         ("[[waiver", "waivers.toml"),
     ],
 )

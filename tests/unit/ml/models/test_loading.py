@@ -26,7 +26,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (tmp_path / "air_time.toml").write_text(original.replace(old, new, 1))
         with pytest.raises(BadInputError) as error:
             load_model("air_time")
-        assert error.value.where == str(tmp_path / "air_time.toml")
+        assert re.fullmatch(rf"{re.escape(str(tmp_path / 'air_time.toml'))}(:\d+)?", error.value.where or "")
         return error.value
 
     return load
@@ -95,7 +95,7 @@ def test_a_wrong_key_or_value_is_named_with_its_reason(broken, old: str, new: st
     error = broken(old, new)
     assert says in error.what or re.search(says, error.what)
     if hint:
-        assert hint in (error.hint or "")
+        assert f"did you mean {hint}?" in str(error)
 
 
 def test_all_problems_of_a_file_are_told_at_once(broken) -> None:

@@ -1,19 +1,23 @@
-"""The git command, its failures in words."""
+"""The git command: what it answers, and its failures in words."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
-from ci.preview.masking.patterns import without_patterns
 from fonderie.core.errors import BadInputError, MissingToolError, StepFailedError
 
 _TIMEOUT_S = 300
+_LOGIN = re.compile(r"(?<=://)[^/\s]+@")
 
 
 def git(root: Path, *arguments: str) -> bytes:
-    """What a git command answers. Raises BadInputError with the last line it said, without a login it may hold."""
+    """What a git command answers.
+
+    Raises StepFailedError with the last line it said, without a login it may hold; BadInputError outside a repository.
+    """
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *arguments],
@@ -27,8 +31,9 @@ def git(root: Path, *arguments: str) -> bytes:
     except subprocess.TimeoutExpired as error:
         raise StepFailedError(f"git {arguments[0]} took more than {_TIMEOUT_S} s", where=root) from error
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().split("\n")[-1] or f"exit code {done.returncode}"
-        raise BadInputError(f"git {arguments[0]}: {without_patterns(said)}", where=root)
+        last = done.stderr.decode(errors="replace").strip().split("\n")[-1] or f"exits with {done.returncode}"
+        kind = BadInputError if "not a git repository" in last else StepFailedError
+        raise kind(f"git {arguments[0]}: {_LOGIN.sub('', last)}", where=root)
     return done.stdout
 
 
