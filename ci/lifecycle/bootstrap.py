@@ -9,20 +9,38 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ci.synth import synthesise
 from fonderie.core.errors import StepFailedError
-from fonderie.google.agents import MakeAgents, make_agents
+from fonderie.google import Access, NoCredentialsError
 from fonderie.terraform import runner
 from fonderie.terraform.runner import Terraform
 from infra import names
 from infra.main import chosen_backend, chosen_outdir
-from infra.names import AGENTS_ON_DEMAND, LOCAL_STATE
+from infra.names import AGENTS_ON_DEMAND, LOCAL_STATE, Agent
 from infra.settings import Backend, Environment
+
+
+def make_agents(env: Environment, agents: Sequence[Agent]) -> None:
+    """Let `agents` exist in the environment's project: at Google's, or in the sandbox if a command runs in one."""
+    if sandbox := os.environ.get("FONDERIE_SANDBOX"):
+        from fonderie.sandbox.cloud.cloud import Cloud
+
+        with Cloud(Path(sandbox)) as cloud:
+            for agent in agents:
+                cloud.add_agent(names.agent_email(env, agent))
+        return
+    from fonderie.google.agents import make_service_agents
+
+    try:
+        make_service_agents(Access.from_environment(env.project_id), env.project_number, agents)
+    except NoCredentialsError as error:
+        offline = f"try it offline: `fonderie sandbox run -- fonderie bootstrap --env {env.name}`"
+        raise NoCredentialsError(error.what, where=error.where, hint=f"{error.hint}; or {offline}") from error
 
 
 @dataclass(frozen=True)
@@ -31,7 +49,7 @@ class Bootstrap:
 
     env: Environment
     tell: Callable[[str], None]
-    agents: MakeAgents = make_agents
+    agents: Callable[[Environment, Sequence[Agent]], None] = make_agents
 
     def run(self) -> Path | None:
         """Apply the stack, make the service agents, keep the state where it belongs; the local state's place if any."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,7 @@ from ml.models import load_model
 from pipelines.engines import Engine
 
 if TYPE_CHECKING:
-    from fonderie.google.endpoint_deployment import Machines, VertexDeployment
-    from fonderie.google.endpoint_traffic import VertexTraffic
+    from fonderie.google.endpoint_traffic import Machines, VertexEndpoint
     from pipelines.experiments.vertex import VertexExperiments
 
 
@@ -61,23 +59,23 @@ def open_engine(name: EngineName, env: Environment, *, host: str = "") -> Engine
 
 def access(env: Environment) -> Access:
     """How Google is reached for `env`; FONDERIE_GOOGLE_ENDPOINT replaces its address."""
-    return Access(env.project_id, env.region, endpoint=os.environ.get("FONDERIE_GOOGLE_ENDPOINT") or None)
+    return Access.from_environment(env.project_id, env.region)
 
 
-def open_traffic(env: Environment, model: str) -> VertexTraffic:
-    """The traffic split of a model's endpoint."""
-    from fonderie.google.endpoint_traffic import VertexTraffic
+def open_endpoint(env: Environment, model: str) -> VertexEndpoint:
+    """A model's endpoint on Vertex AI. Raises BadInputError for a model that is not there."""
+    from fonderie.google.endpoint_traffic import VertexEndpoint
 
-    return VertexTraffic(access(env), names.endpoint_path(env, load_model(model).name))
+    name = load_model(model).name
+    account = names.email(env, names.Identity.SERVING)
+    return VertexEndpoint(access(env), names.endpoint_path(env, name), name, account=account)
 
 
-def open_deployment(env: Environment, model: str) -> tuple[VertexDeployment, Machines]:
-    """What is on a model's endpoint, and the machines that the settings want it on."""
-    from fonderie.google.endpoint_deployment import Machines, VertexDeployment
+def serving_machines(env: Environment) -> Machines:
+    """The machines that the settings want versions on."""
+    from fonderie.google.endpoint_traffic import Machines
 
-    account, serving = names.email(env, names.Identity.SERVING), env.serving
-    deployment = VertexDeployment(access(env), names.endpoint_path(env, model), model, account=account)
-    return deployment, Machines(serving.machine_type, serving.min_replicas, serving.max_replicas)
+    return Machines(env.serving.machine_type, env.serving.min_replicas, env.serving.max_replicas)
 
 
 def open_experiments(env: Environment) -> VertexExperiments:

@@ -32,7 +32,7 @@ def recreate_environment(stage: Stage) -> str:
             cloud.environment.project_id,
             stacks_in(cloud.stacks),
             Deployer(stand_in.environment),
-            hands_for(stand_in.environment),
+            hands_for(stand_in.environment, cloud.environment.project_id),
             Path(work),
             status.update,
         )

@@ -1,25 +1,55 @@
-"""The traffic split of an endpoint on Vertex AI, by model version.
+"""An endpoint of Vertex AI: which versions of a model are on it, on which machines, and who answers how much.
 
-Terraform makes the endpoint and ignores its split (`infra/constructs/endpoint.py`): who answers what is decided here.
-Source: Vertex AI REST reference, projects.locations.endpoints (deployedModels, trafficSplit: whole per cent, sum 100).
+Terraform makes the endpoint empty and ignores its split (`infra/constructs/endpoint.py`). Which version is on it
+follows the registry, on how many machines the environment's settings, and the split is decided here.
+Source: Vertex AI REST reference, projects.locations.endpoints (deployModel, undeployModel; trafficSplit: whole per
+cent, sum 100; "0" is the model that a request deploys).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fonderie.core.errors import BadInputError, ConflictError
-from fonderie.google import Access, words
+from fonderie.google import Access, google_errors
+from ml.registry.interface import Alias, Aliases
 from ml.serving.canary.canary import Canary, Status
 
+_LONGEST_S = 1_800
+_NEW = "0"
 
-class VertexTraffic:
-    """The split of one endpoint, `projects/P/locations/R/endpoints/N`."""
 
-    def __init__(self, access: Access, endpoint: str) -> None:
+@dataclass(frozen=True)
+class Machines:
+    """What a version runs on; replicas scale between the two numbers."""
+
+    machine_type: str
+    min_replicas: int
+    max_replicas: int
+
+    def __str__(self) -> str:
+        return f"{self.min_replicas} to {self.max_replicas} {self.machine_type}"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A version on the endpoint, and its per cent of the traffic."""
+
+    id: str
+    version: int
+    machines: Machines
+    share: int
+
+
+class VertexEndpoint:
+    """The endpoint `projects/P/locations/R/endpoints/N` of one model. `account` is what its containers run as."""
+
+    def __init__(self, access: Access, endpoint: str, model: str, *, account: str) -> None:
         self._client = access.vertex("EndpointServiceClient")
-        self._endpoint = endpoint
+        self._endpoint, self._account = endpoint, account
+        self._model = f"{access.parent}/models/{model.replace('_', '-')}"
 
     def split(self) -> dict[str, int]:
         """Per cent by version; a version that is deployed twice counts once, with the sum."""
@@ -47,12 +77,7 @@ class VertexTraffic:
                 f"version {', '.join(absent)} is not deployed", where=self._endpoint, hint=f"deployed: {there}"
             )
         wanted = dict.fromkeys((deployed.id for deployed in endpoint.deployed_models), 0)
-        wanted |= {ids[version]: share for version, share in shares.items()}
-        with words(self._endpoint):
-            self._client.update_endpoint(
-                endpoint={"name": self._endpoint, "traffic_split": wanted, "etag": endpoint.etag},
-                update_mask={"paths": ["traffic_split"]},
-            )
+        self._put(endpoint, wanted | {ids[version]: share for version, share in shares.items()})
         held = self.split()
         if any(held.get(version, 0) != share for version, share in shares.items()):
             raise ConflictError(f"the split is {held}, expected {dict(shares)}", where=self._endpoint, hint="try again")
@@ -65,6 +90,93 @@ class VertexTraffic:
             raise BadInputError(f"{canary.percent:g} % is not a whole percentage", where=self._endpoint)
         return self.set({canary.champion: 100 - percent, canary.challenger: percent})
 
+    def deployed(self) -> tuple[Deployed, ...]:
+        """What is there now. Raises ConflictError for a model that is not ours."""
+        return _deployed(self._get())
+
+    def bring(self, aliases: Aliases, machines: Machines) -> list[str]:
+        """Deploy the champion on `machines` unless it is, give it the traffic, and take away what is not needed.
+
+        A challenger on the endpoint keeps its share; the previous champion stays, without traffic, for a rollback.
+        What was done, in words; nothing when all is as it should be. Raises BadInputError without a champion.
+        """
+        champion = aliases.at(Alias.CHAMPION)
+        if champion is None:
+            raise BadInputError("there is no champion to deploy", where=self._model, hint="fonderie run training")
+        done = []
+        if not any((model.version, model.machines) == (champion, machines) for model in self.deployed()):
+            self._deploy(champion, machines)
+            done.append(f"version {champion} deployed on {machines}")
+        done += self._route(champion, aliases.at(Alias.CHALLENGER), machines)
+        needed = {champion, aliases.at(Alias.PREVIOUS_CHAMPION), aliases.at(Alias.CHALLENGER)}
+        for model in self.deployed():
+            outdated = model.version == champion and model.machines != machines
+            if model.share == 0 and (outdated or model.version not in needed):
+                self._undeploy(model)
+                done.append(f"version {model.version} on {model.machines} taken away")
+        return done
+
+    def _deploy(self, version: int, machines: Machines) -> None:
+        """Beside what is there: the others keep the traffic until this one is ready; on an empty endpoint it is its."""
+        shares = {model.id: model.share for model in self.deployed() if model.share}
+        model = {
+            "model": f"{self._model}@{version}",
+            "display_name": f"v{version}",
+            "service_account": self._account,
+            "dedicated_resources": {
+                "machine_spec": {"machine_type": machines.machine_type},
+                "min_replica_count": machines.min_replicas,
+                "max_replica_count": machines.max_replicas,
+            },
+        }
+        split = {**shares, _NEW: 0} if shares else {_NEW: 100}
+        request = {"endpoint": self._endpoint, "deployed_model": model, "traffic_split": split}
+        with google_errors(self._endpoint):
+            self._client.deploy_model(request=request).result(timeout=_LONGEST_S)
+
+    def _route(self, champion: int, challenger: int | None, machines: Machines) -> list[str]:
+        """All traffic to the champion but what a challenger has."""
+        endpoint = self._get()
+        models = _deployed(endpoint)
+        held = {model.id: model.share for model in models if model.version == challenger != champion}
+        target = next(model.id for model in models if (model.version, model.machines) == (champion, machines))
+        wanted = {**dict.fromkeys((model.id for model in models), 0), **held, target: 100 - sum(held.values())}
+        if wanted == {model.id: model.share for model in models}:
+            return []
+        self._put(endpoint, wanted)
+        return [f"version {champion} answers {wanted[target]} % of the requests"]
+
+    def _undeploy(self, model: Deployed) -> None:
+        request = {"endpoint": self._endpoint, "deployed_model_id": model.id}
+        with google_errors(self._endpoint):
+            self._client.undeploy_model(request=request).result(timeout=_LONGEST_S)
+
+    def _put(self, endpoint: Any, split: Mapping[str, int]) -> None:
+        """Set the split by id of the deployed model, if the endpoint is still the one that was read."""
+        with google_errors(self._endpoint):
+            self._client.update_endpoint(
+                endpoint={"name": self._endpoint, "traffic_split": split, "etag": endpoint.etag},
+                update_mask={"paths": ["traffic_split"]},
+            )
+
     def _get(self) -> Any:
-        with words(self._endpoint):
+        with google_errors(self._endpoint):
             return self._client.get_endpoint(name=self._endpoint)
+
+
+def _deployed(endpoint: Any) -> tuple[Deployed, ...]:
+    return tuple(_model(model, endpoint) for model in endpoint.deployed_models)
+
+
+def _model(model: Any, endpoint: Any) -> Deployed:
+    resources = model.dedicated_resources
+    machines = Machines(
+        resources.machine_spec.machine_type, int(resources.min_replica_count), int(resources.max_replica_count)
+    )
+    try:
+        version = int(model.model_version_id)
+    except ValueError as error:
+        raise ConflictError(
+            f"{model.id} on the endpoint is no version of ours", where=endpoint.name, hint="undeploy it by hand"
+        ) from error
+    return Deployed(model.id, version, machines, int(endpoint.traffic_split.get(model.id, 0)))

@@ -23,14 +23,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import ValidationError
 
 from fonderie.core.errors import BadDataError, BadInputError, ConflictError
 from fonderie.core.home import home
-from fonderie.google import Access, words
+from fonderie.google import Access, NotFoundError, google_errors
 from ml.registry import moves
 from ml.registry.interface import Alias, Aliases, Version
+from ml.registry.location import VERTEX_FORM
 from ml.registry.record import RECORD_FILE, Candidate, ModelRecord
 
 CANDIDATE_FILE = "candidate.json"
@@ -49,6 +51,19 @@ class VertexRegistry:
         self._models = access.vertex("ModelServiceClient")
         self._bucket = access.storage().bucket(bucket)
 
+    @classmethod
+    def parse(cls, location: str, model: str) -> VertexRegistry:
+        """From `vertex://PROJECT/REGION/BUCKET?image=...`. Raises BadInputError."""
+        parts = urlsplit(location)
+        places = [part for part in parts.path.split("/") if part]
+        image = parse_qs(parts.query).get("image", [""])[0]
+        if not parts.netloc or len(places) != 2:
+            raise BadInputError(f"invalid registry {location!r}", hint=VERTEX_FORM)
+        if "@sha256:" not in image:
+            raise BadInputError(f"{location!r} has no serving image pinned by digest", hint=VERTEX_FORM)
+        region, bucket = places
+        return cls(Access.from_environment(parts.netloc, region), bucket, model, image=image)
+
     @property
     def model(self) -> str:
         """The name of the model that these are versions of, as in `ml/models`."""
@@ -64,7 +79,7 @@ class VertexRegistry:
         if candidate.model != self._model:
             raise BadInputError(f"the candidate is of model {candidate.model!r}", where=f"registry of {self._model!r}")
         same = (candidate.run_id, candidate.model_hash)
-        with words(self.resource):
+        with google_errors(self.resource):
             there = self.list()
             record = next((one for one in there if (one.run_id, one.model_hash) == same), None)
             record = record or self._store(candidate, folder, first=not there, now=now)
@@ -80,7 +95,7 @@ class VertexRegistry:
     def get(self, reference: int | str) -> Version:
         """Fetch a version's files once into the cache and compare their SHA-256. Raises BadInputError, BadDataError."""
         number = self._number(reference)
-        with words(self.resource):
+        with google_errors(self.resource):
             records = self.list()
             record = next((one for one in records if one.version == number), None)
             if record is None:
@@ -93,7 +108,7 @@ class VertexRegistry:
     ) -> ModelRecord:
         """Move the champion alias unless its file changed meanwhile. Raises ConflictError, BadInputError."""
         record = self.get(version).record
-        with words(self.resource):
+        with google_errors(self.resource):
             self._move(
                 lambda aliases: moves.promoted(aliases, version, expected_current, reason=reason, who=who, now=now)
             )
@@ -105,7 +120,7 @@ class VertexRegistry:
         """Move the champion alias back, likewise. Raises RefusedError, ConflictError and BadInputError."""
         if to is not None:
             self.get(to)
-        with words(self.resource):
+        with google_errors(self.resource):
             after = self._move(
                 lambda aliases: moves.rolled_back(aliases, to, expected_current, reason=reason, who=who, now=now)
             )
@@ -113,19 +128,18 @@ class VertexRegistry:
 
     def list(self) -> tuple[ModelRecord, ...]:
         """Every version's record, by version; empty when Vertex AI has no such model."""
-        from google.api_core.exceptions import NotFound
-
-        with words(self.resource):
-            try:
+        try:
+            with google_errors(self.resource):
                 versions = list(self._models.list_model_versions(name=self.resource))
-            except NotFound:
-                return ()
+        except NotFoundError:
+            return ()
+        with google_errors(self.resource):
             records = [self._record(version) for version in versions]
         return tuple(sorted(records, key=lambda record: record.version))
 
     def aliases(self) -> Aliases:
         """Read the aliases from the bucket; empty before the first move. Raises BadDataError."""
-        with words(f"gs://{self._bucket_name}"):
+        with google_errors(f"gs://{self._bucket_name}"):
             return self._aliases()[0]
 
     def _number(self, reference: int | str) -> int:
@@ -219,8 +233,6 @@ class VertexRegistry:
 
     def _move(self, change: Callable[[Aliases], Aliases]) -> Aliases:
         """Compare and swap: `change` is asked again whenever another process was first, and may then refuse."""
-        from google.api_core.exceptions import PreconditionFailed
-
         for _ in range(ALIAS_TRIES):
             before, generation = self._aliases()
             after = change(before)
@@ -228,8 +240,9 @@ class VertexRegistry:
                 return after
             blob = self._bucket.blob(f"{self._model}/aliases.json")
             try:
-                blob.upload_from_string(after.model_dump_json(indent=2), if_generation_match=generation)
-            except PreconditionFailed:
+                with google_errors(f"gs://{self._bucket_name}/{blob.name}"):
+                    blob.upload_from_string(after.model_dump_json(indent=2), if_generation_match=generation)
+            except ConflictError:
                 continue
             self._mirror(before, after)
             return after

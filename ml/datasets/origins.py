@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +70,7 @@ def open_origin(address: str = "") -> Origin:
     if address.startswith("bigquery://"):
         from fonderie.google.bigquery.origin import BigQueryOrigin
 
-        return BigQueryOrigin.parse(address, os.environ.get("FONDERIE_GOOGLE_ENDPOINT") or None)
+        return BigQueryOrigin.parse(address)
     if "://" in address:
         raise BadInputError(
             f"unknown data location {address!r}", hint="want a folder, nothing, or bigquery://PROJECT/REGION/DATASET"

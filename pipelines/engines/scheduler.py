@@ -10,17 +10,14 @@ import json
 from datetime import datetime
 from typing import Any
 
-from fonderie.google import Access, words
+from fonderie.google import Access, RestClient
 from pipelines.engines.engine import Schedule
-
-HOST = "cloudscheduler.googleapis.com"
 
 
 def schedules(access: Access) -> tuple[Schedule, ...]:
     """Every job that creates a pipeline job of ours, by name."""
-    with words(f"Cloud Scheduler in {access.region}"):
-        jobs = [_schedule(job) for job in access.read(HOST, f"v1/{access.parent}/jobs", "jobs")]
-    return tuple(sorted(filter(None, jobs), key=lambda schedule: schedule.name))
+    jobs = RestClient(access).pages("cloudscheduler", f"v1/{access.parent}/jobs", "jobs")
+    return tuple(sorted(filter(None, map(_schedule, jobs)), key=lambda schedule: schedule.name))
 
 
 def _schedule(job: dict[str, Any]) -> Schedule | None:

@@ -16,8 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from fonderie.core.errors import BadInputError
-from fonderie.google import Access, words
+from fonderie.core.errors import BadInputError, ConflictError
+from fonderie.google import Access, NotFoundError, google_errors
 from pipelines.compile import CompiledSpec
 from pipelines.engines.engine import Progress, Run, RunState, Schedule
 from pipelines.engines.signature import check_images, check_parameters
@@ -101,7 +101,7 @@ class VertexEngine:
         """Cancel the job unless it is over. Raises BadInputError for an unknown run."""
         run = self.get(run_id)
         if not run.state.over:
-            with words(f"run {run_id}"):
+            with google_errors(f"run {run_id}"):
                 self._jobs.cancel_pipeline_job(name=self._name(run_id))
         return self.get(run_id)
 
@@ -118,7 +118,7 @@ class VertexEngine:
             "read_mask": LISTED,
             "page_size": PAGE,
         }
-        with words(f"Vertex AI in {self._settings.access.region}"):
+        with google_errors(f"Vertex AI in {self._settings.access.region}"):
             jobs = list(islice(self._jobs.list_pipeline_jobs(request=request), last))
         return tuple(run_of(self._settings.access, job) for job in reversed(jobs))
 
@@ -139,14 +139,12 @@ class VertexEngine:
 
     def _create(self, job_id: str, job: dict[str, Any]) -> Any:
         """The job as Vertex AI took it; None if it has one of that id."""
-        from google.api_core.exceptions import AlreadyExists, Conflict
-
         request = {"parent": self._settings.access.parent, "pipeline_job_id": job_id, "pipeline_job": job}
-        with words(f"submission of {job_id}"):
-            try:
+        try:
+            with google_errors(f"submission of {job_id}"):
                 return self._jobs.create_pipeline_job(request=request)
-            except (AlreadyExists, Conflict):
-                return None
+        except ConflictError:
+            return None
 
     def _job(self, spec: CompiledSpec, document: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
         labels = self._settings.labels | {
@@ -171,14 +169,12 @@ class VertexEngine:
         return f"{self._settings.access.parent}/pipelineJobs/{run_id}"
 
     def _job_of(self, run_id: str) -> Any:
-        from google.api_core.exceptions import NotFound
-
-        with words(f"run {run_id}"):
-            try:
+        try:
+            with google_errors(f"run {run_id}"):
                 return self._jobs.get_pipeline_job(name=self._name(run_id))
-            except NotFound as error:
-                place = self._settings.access.parent
-                raise BadInputError(f"unknown run {run_id!r}", where=place, hint="fonderie runs list") from error
+        except NotFoundError as error:
+            place = self._settings.access.parent
+            raise BadInputError(f"unknown run {run_id!r}", where=place, hint="fonderie runs list") from error
 
 
 def _names(run: Run) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fonderie.core.errors import BadInputError, ConflictError
-from fonderie.google import Access, words
+from fonderie.google import Access, NotFoundError, google_errors
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 STORE = "default"
@@ -45,8 +45,8 @@ class VertexExperiments:
         for name in (experiment, *(f"{experiment}-{run.name}" for run in runs)):
             if not NAME.fullmatch(name):
                 raise BadInputError(f"invalid experiment name {name!r}", hint="lower case, digits, dashes; 128")
-        with words(self._store):
-            self._make_store()
+        self._make_store()
+        with google_errors(self._store):
             parent = self._context(experiment, EXPERIMENT, {"experiment_deleted": False}, description)[0]
             new, children = [], []
             for run in runs:
@@ -58,22 +58,20 @@ class VertexExperiments:
 
     def _make_store(self) -> None:
         """A project has no metadata store before its first use."""
-        from google.api_core.exceptions import NotFound
-
         try:
-            self._client.get_metadata_store(name=self._store)
-        except NotFound:
-            operation = self._client.create_metadata_store(
-                parent=self._access.parent, metadata_store={}, metadata_store_id=STORE
-            )
-            operation.result(timeout=300)
+            with google_errors(self._store):
+                self._client.get_metadata_store(name=self._store)
+        except NotFoundError:
+            with google_errors(self._store):
+                operation = self._client.create_metadata_store(
+                    parent=self._access.parent, metadata_store={}, metadata_store_id=STORE
+                )
+                operation.result(timeout=300)
 
     def _context(
         self, name: str, kind: str, metadata: dict[str, Any], description: str = "", *, display: str = ""
     ) -> tuple[str, bool]:
         """The context's resource name, and whether it was made now. Raises ConflictError if it is of another kind."""
-        from google.api_core.exceptions import Conflict
-
         wanted = {
             "display_name": display or name,
             "schema_title": kind,
@@ -83,9 +81,10 @@ class VertexExperiments:
             "description": description,
         }
         try:
-            made = self._client.create_context(parent=self._store, context=wanted, context_id=name)
-            return str(made.name), True
-        except Conflict:
+            with google_errors(self._store):
+                context = self._client.create_context(parent=self._store, context=wanted, context_id=name)
+            return str(context.name), True
+        except ConflictError:
             there = self._client.get_context(name=f"{self._store}/contexts/{name}")
             if there.schema_title != kind:
                 raise ConflictError(f"{name} already exists as {there.schema_title}", where=self._store) from None

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ci.lifecycle.doctor.finding import Finding, unseen, well, wrong
-from ci.lifecycle.doctor.google import AbsentError, Look, UnseenError
+from fonderie.core.errors import FonderieError
+from fonderie.google import NotFoundError, RestClient
 from infra import names
 from infra.settings import Environment
 from infra.synthesised import Stack
@@ -29,7 +30,7 @@ class Patient:
         return self.env.project_id
 
 
-Check = Callable[[Patient, Look], Iterator[Finding]]
+Check = Callable[[Patient, RestClient], Iterator[Finding]]
 
 
 def patient(env: Environment, stacks: Iterable[Stack]) -> Patient:
@@ -41,9 +42,9 @@ def patient(env: Environment, stacks: Iterable[Stack]) -> Patient:
     return Patient(env, tuple(sorted(apis)), tuple(sorted(agents)))
 
 
-def project(who: Patient, look: Look) -> Iterator[Finding]:
+def project(who: Patient, google: RestClient) -> Iterator[Finding]:
     """The project is there, active, and has the number that the settings say."""
-    seen = look.get("cloudresourcemanager", f"v3/projects/{who.project}")
+    seen = google.get("cloudresourcemanager", f"v3/projects/{who.project}")
     number = seen["name"].rpartition("/")[2]
     if seen.get("state") != "ACTIVE":
         yield wrong("project", f"{who.project} is {seen.get('state')}", f"gcloud projects undelete {who.project}")
@@ -54,9 +55,9 @@ def project(who: Patient, look: Look) -> Iterator[Finding]:
         yield well("project", f"{who.project}, number {number}")
 
 
-def billing(who: Patient, look: Look) -> Iterator[Finding]:
+def billing(who: Patient, google: RestClient) -> Iterator[Finding]:
     """The project is paid for."""
-    seen = look.get("cloudbilling", f"v1/projects/{who.project}/billingInfo")
+    seen = google.get("cloudbilling", f"v1/projects/{who.project}/billingInfo")
     if seen.get("billingEnabled"):
         yield well("billing", seen.get("billingAccountName", "enabled"))
     else:
@@ -64,16 +65,12 @@ def billing(who: Patient, look: Look) -> Iterator[Finding]:
         yield wrong("billing", "no billing account is linked", mend)
 
 
-def apis(who: Patient, look: Look) -> Iterator[Finding]:
+def apis(who: Patient, google: RestClient) -> Iterator[Finding]:
     """Every API that the stacks enable is enabled; before the first deployment it is the bootstrap that does it."""
-    on: set[str] = set()
-    token = ""
-    while True:
-        page = look.get("serviceusage", f"v1/projects/{who.project}/services?filter=state:ENABLED&pageSize=200{token}")
-        on |= {one["config"]["name"] for one in page.get("services", [])}
-        if not page.get("nextPageToken"):
-            break
-        token = f"&pageToken={page['nextPageToken']}"
+    services = google.pages(
+        "serviceusage", f"v1/projects/{who.project}/services", "services", {"filter": "state:ENABLED"}
+    )
+    on = {service["config"]["name"] for service in services}
     missing = [api for api in who.apis if api not in on]
     if missing:
         yield wrong("APIs", f"{len(missing)} off: {', '.join(missing)}", f"fonderie bootstrap --env {who.env.name}")
@@ -81,9 +78,9 @@ def apis(who: Patient, look: Look) -> Iterator[Finding]:
         yield well("APIs", f"{len(who.apis)} on")
 
 
-def agents(who: Patient, look: Look) -> Iterator[Finding]:
+def agents(who: Patient, google: RestClient) -> Iterator[Finding]:
     """Service agents that are granted something exist: a grant to one that does not is refused by Google."""
-    policy = look.ask("cloudresourcemanager", f"v3/projects/{who.project}:getIamPolicy", {})
+    policy = google.post("cloudresourcemanager", f"v3/projects/{who.project}:getIamPolicy", {}, idempotent=True)
     members = {member for binding in policy.get("bindings", []) for member in binding.get("members", [])}
     gone = sorted(member for member in members if member.startswith("deleted:serviceAccount:"))
     if gone:
@@ -99,12 +96,12 @@ def agents(who: Patient, look: Look) -> Iterator[Finding]:
         yield well("service agents", f"{len(who.agents)} known to the project")
 
 
-def organisation(who: Patient, look: Look) -> Iterator[Finding]:
+def organisation(who: Patient, google: RestClient) -> Iterator[Finding]:
     """No organisation policy forbids the region."""
     place = f"v2/projects/{who.project}/policies/gcp.resourceLocations:getEffectivePolicy"
     try:
-        policy = look.get("orgpolicy", place)
-    except AbsentError:
+        policy = google.get("orgpolicy", place)
+    except NotFoundError:
         yield well("organisation", "no restriction of places")
         return
     allowed = [
@@ -123,11 +120,11 @@ def organisation(who: Patient, look: Look) -> Iterator[Finding]:
         yield well("organisation", f"{who.env.region} is allowed")
 
 
-def quotas(who: Patient, look: Look) -> Iterator[Finding]:
+def quotas(who: Patient, google: RestClient) -> Iterator[Finding]:
     """The region has room for the node pools at their largest."""
     if not who.env.features.cluster:
         return
-    seen = look.get("compute", f"compute/v1/projects/{who.project}/regions/{who.env.region}")
+    seen = google.get("compute", f"compute/v1/projects/{who.project}/regions/{who.env.region}")
     quota = {one["metric"]: one for one in seen.get("quotas", [])}
     pools = (who.env.cluster.system, who.env.cluster.pipelines)
     need = sum(pool.max_nodes * _cores(pool.machine_type) for pool in pools)
@@ -145,13 +142,13 @@ def _cores(machine_type: str) -> int:
     return int(match[1]) if match else 2
 
 
-def state_bucket(who: Patient, look: Look) -> Iterator[Finding]:
+def state_bucket(who: Patient, google: RestClient) -> Iterator[Finding]:
     """The bucket of Terraform's state is there and keeps versions."""
     bucket = names.bucket(who.env, names.Bucket.STATE)
     mend = f"fonderie bootstrap --env {who.env.name}"
     try:
-        seen = look.get("storage", f"storage/v1/b/{bucket}")
-    except AbsentError:
+        seen = google.get("storage", f"storage/v1/b/{bucket}")
+    except NotFoundError:
         yield wrong("state bucket", f"gs://{bucket} is not there", mend)
         return
     if seen.get("versioning", {}).get("enabled"):
@@ -165,7 +162,7 @@ IMAGE = re.compile(
 )
 
 
-def images(who: Patient, look: Look) -> Iterator[Finding]:
+def images(who: Patient, google: RestClient) -> Iterator[Finding]:
     """The images that the settings name by digest are in the registry."""
     for use, image in (("pipelines", who.env.images.pipelines), ("serving", who.env.images.serving)):
         match = IMAGE.fullmatch(str(image))
@@ -174,8 +171,8 @@ def images(who: Patient, look: Look) -> Iterator[Finding]:
             continue
         place = f"projects/{match['project']}/locations/{match['region']}/repositories/{match['repository']}"
         try:
-            look.get("artifactregistry", f"v1/{place}/dockerImages/{match['image']}@{match['digest']}")
-        except AbsentError:
+            google.get("artifactregistry", f"v1/{place}/dockerImages/{match['image']}@{match['digest']}")
+        except NotFoundError:
             trigger = names.resource(who.env, "images")
             mend = f"gcloud builds triggers run {trigger} --region {who.env.region} --project {who.project}"
             yield wrong(f"image of {use}", f"{image} is not in the registry", mend)
@@ -183,15 +180,15 @@ def images(who: Patient, look: Look) -> Iterator[Finding]:
             yield well(f"image of {use}", match["digest"][:19])
 
 
-def git(who: Patient, look: Look) -> Iterator[Finding]:
+def git(who: Patient, google: RestClient) -> Iterator[Finding]:
     """A person has authorised the Git host, once: no API can do it."""
     if not who.env.git.connected:
         yield unseen("git connection", "the settings say git.connected = false: there are no triggers")
         return
     place = f"projects/{who.project}/locations/{who.env.region}/connections/{names.resource(who.env, 'git')}"
     try:
-        seen = look.get("cloudbuild", f"v2/{place}").get("installationState", {})
-    except AbsentError:
+        seen = google.get("cloudbuild", f"v2/{place}").get("installationState", {})
+    except NotFoundError:
         yield wrong("git connection", f"{place} is not there", f"cdktf deploy '{who.env.name}-*'")
         return
     if seen.get("stage") == "COMPLETE":
@@ -203,18 +200,17 @@ def git(who: Patient, look: Look) -> Iterator[Finding]:
 CHECKS: tuple[Check, ...] = (project, billing, apis, agents, organisation, quotas, state_bucket, images, git)
 
 
-def examine(who: Patient, look: Look | None, *, why_not: str = "") -> Iterator[Finding]:
-    """Every check in turn. Without `look`, or where Google refuses one, it is unseen and the others go on."""
+def examine(who: Patient, google: RestClient | None, *, why_not: str = "") -> Iterator[Finding]:
+    """Every check in turn. Without `google`, or where Google refuses one, it is unseen and the others go on."""
     for check in CHECKS:
         name = check.__name__.replace("_", " ")
-        if look is None:
+        if google is None:
             yield unseen(name, why_not, LOGIN)
             continue
         try:
-            yield from check(who, look)
-        except AbsentError as error:
-            yield wrong(
-                name, f"{error} is not there", f"is project_id in infra/environments/{who.env.name}.toml right?"
-            )
-        except UnseenError as error:
-            yield unseen(name, str(error), "grant this identity a role that can read, such as roles/viewer")
+            yield from check(who, google)
+        except NotFoundError as error:
+            mend = f"is project_id in infra/environments/{who.env.name}.toml right?"
+            yield wrong(name, f"{error.where} is not there", mend)
+        except FonderieError as error:
+            yield unseen(name, error.what, "grant this identity a role that can read, such as roles/viewer")

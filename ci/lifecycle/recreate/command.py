@@ -41,7 +41,8 @@ def _opened(name: str, environment: Mapping[str, str], tell: Callable[[str], Non
     if not stacks:
         raise BadInputError(f"the synthesis produced no stack for {name}", where=ROOT / "cdktf.out")
     with tempfile.TemporaryDirectory(prefix="fonderie-recreate-") as work:
-        yield Recreate(name, env.project_id, stacks, Deployer(environment), hands_for(environment), Path(work), tell)
+        hands = hands_for(environment, env.project_id)
+        yield Recreate(name, env.project_id, stacks, Deployer(environment), hands, Path(work), tell)
 
 
 def _belongs(stack: Stack, environment: str) -> bool:

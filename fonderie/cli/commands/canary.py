@@ -143,11 +143,11 @@ def split(
     """
     import json
 
-    from ci.remote.engines import environment, open_traffic
+    from ci.remote.engines import environment, open_endpoint
     from ml.serving.canary.store import shares_of
 
-    traffic = open_traffic(environment(env), model)
-    held = traffic.set(shares_of(to)) if to else traffic.split()
+    endpoint = open_endpoint(environment(env), model)
+    held = endpoint.set(shares_of(to)) if to else endpoint.split()
     print(json.dumps(held) if as_json else ", ".join(f"version {name}: {share} %" for name, share in held.items()))
 
 

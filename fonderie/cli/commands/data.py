@@ -107,11 +107,9 @@ def estimate(
 
 
 def _origin(env: str) -> BigQueryOrigin:
-    import os
-
     from fonderie.google.bigquery.origin import BigQueryOrigin
     from infra import names
     from infra.settings import load_environment
 
     address = names.data_location(load_environment(env))
-    return BigQueryOrigin.parse(address, os.environ.get("FONDERIE_GOOGLE_ENDPOINT") or None)
+    return BigQueryOrigin.parse(address)

@@ -13,7 +13,8 @@ from fonderie.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from ci.lifecycle.doctor.finding import Finding
-    from ci.lifecycle.doctor.google import Look
+    from fonderie.google import RestClient
+    from infra.settings import Environment
 
 
 def command(
@@ -41,10 +42,10 @@ def command(
     with tempfile.TemporaryDirectory() as scratch, Console(stderr=True).status("synthesising"):
         synthesise([environment], Path(scratch))
         who = patient(environment, read_stacks(Path(scratch)))
-    look, account = _look()
-    findings = [well("credentials", account) if look else unseen("credentials", account, LOGIN)]
+    google, account = _client(environment)
+    findings = [well("credentials", account) if google else unseen("credentials", account, LOGIN)]
     with Console(stderr=True).status("looking"):
-        findings += examine(who, look, why_not="no credentials")
+        findings += examine(who, google, why_not="no credentials")
     if as_json:
         print(json.dumps([finding.model_dump() for finding in findings], indent=2))
     else:
@@ -54,20 +55,16 @@ def command(
     raise typer.Exit(int(code))
 
 
-def _look() -> tuple[Look | None, str]:
+def _client(env: Environment) -> tuple[RestClient | None, str]:
     """(a way to look, who we are), or (None, why not)."""
-    import google.auth
-    from google.auth.exceptions import DefaultCredentialsError
-    from google.auth.transport.requests import AuthorizedSession
+    from fonderie.google import Access, NoCredentialsError, RestClient
 
-    from ci.lifecycle.doctor.google import Look
-
+    access = Access.from_environment(env.project_id, env.region, scope="cloud-platform.read-only")
     try:
-        credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform.read-only"])
-    except DefaultCredentialsError:
-        return None, "there are none"
-    account = getattr(credentials, "service_account_email", "") or "your own"
-    return Look(AuthorizedSession(credentials)), account
+        account = access.account or "your own"
+    except NoCredentialsError as error:
+        return None, error.what
+    return RestClient(access, patience_s=5), account
 
 
 def _print(findings: list[Finding]) -> None:

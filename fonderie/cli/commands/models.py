@@ -136,7 +136,7 @@ def rollback(
     from ml.serving.canary.store import follow_rollback
 
     if env:
-        from ci.remote.engines import environment, open_traffic
+        from ci.remote.engines import environment, open_endpoint
         from infra import names
 
         registry = names.registry_location(environment(env))
@@ -146,7 +146,7 @@ def rollback(
     record = versions.rollback(to, expected_current=before, reason=reason, who=who, now=now)
     follow_rollback(model, f"rolled back to {record.label}: {reason}", now=now)
     if env:
-        open_traffic(environment(env), model).set({str(record.version): 100})
+        open_endpoint(environment(env), model).set({str(record.version): 100})
     _say(record, before, as_json)
 
 
@@ -167,7 +167,7 @@ def deploy(
     fonderie models deploy --env dev --model air_time
     ```
     """
-    from ci.remote.engines import environment, open_deployment
+    from ci.remote.engines import environment, open_endpoint, serving_machines
     from infra import names
     from ml.models import list_models, load_model
 
@@ -176,8 +176,7 @@ def deploy(
     for name in [load_model(model).name] if model else list_models():
         aliases = _open(name, names.registry_location(where)).aliases()
         if aliases.champion is not None:
-            deployment, machines = open_deployment(where, name)
-            told[name] = deployment.bring(aliases, machines)
+            told[name] = open_endpoint(where, name).bring(aliases, serving_machines(where))
         if not as_json:
             done = told.get(name, ["no champion yet"])
             print(f"{name}: {'; '.join(done) or 'up to date'}")

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from fonderie.core.errors import RefusedError
-from fonderie.google import Access, words
+from fonderie.google import Access, google_errors
 
 CATALOGUE_BYTES = 100_000_000
 """Enough for a question about partitions: BigQuery bills 10 MB for one at least."""
@@ -46,7 +46,7 @@ class Jobs:
         """Bytes that the query would read. Nothing is run and nothing is paid."""
         from google.cloud import bigquery
 
-        with words(self._place):
+        with google_errors(self._place):
             wanted = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
             return int(self._ask(sql, wanted).total_bytes_processed)
 
@@ -57,9 +57,9 @@ class Jobs:
         limit = limit or Limit()
         refuse_above(self.estimate(sql), limit)
         wanted = bigquery.QueryJobConfig(maximum_bytes_billed=limit.max_bytes, labels=self.labels)
-        with words(self._place):
+        with google_errors(self._place):
             job = self._ask(sql, wanted)
-        with words(self._link(job)):
+        with google_errors(self._link(job)):
             answer = job.result().to_arrow(create_bqstorage_client=False)
         self.bytes_read += int(job.total_bytes_processed or 0)
         return answer

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fonderie.google import words
+from fonderie.google import google_errors
 from fonderie.google.bigquery.origin import BigQueryOrigin
 from fonderie.google.bigquery.tables import PARTITION
 from ml.datasets.months import Month
@@ -56,7 +56,7 @@ def _put(target: BigQueryOrigin, rows: pa.Table, dataset: Dataset, month: Month 
         create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
         labels=target.jobs.labels,
     )
-    with words(name):
+    with google_errors(name):
         job = target.jobs.client.load_table_from_file(file, name, rewind=True, size=size, job_config=config)
         job.result()
     return len(rows)

@@ -39,12 +39,12 @@ class BigQueryOrigin:
         self.jobs = Jobs(access, dict(labels or {}))
 
     @classmethod
-    def parse(cls, address: str, endpoint: str | None = None) -> BigQueryOrigin:
+    def parse(cls, address: str) -> BigQueryOrigin:
         """Parse `bigquery://PROJECT/REGION/DATASET`. Raises BadInputError."""
         match = re.fullmatch(r"bigquery://([a-z0-9.:-]+)/([a-z0-9-]+)/(\w{1,1024})", address)
         if match is None:
             raise BadInputError(f"{address!r} is not a BigQuery dataset", hint=f"write {FORM}")
-        return cls(Access(match[1], match[2], endpoint=endpoint), match[3], {"asked-by": "fonderie"})
+        return cls(Access.from_environment(match[1], match[2]), match[3], {"asked-by": "fonderie"})
 
     @property
     def place(self) -> str:

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from fonderie.core.errors import BadInputError
 from fonderie.core.files import replacing
-from fonderie.google.metadata import GoogleClient
 from ml.serving.server.prediction_log import LogRow, Sink
 
 
@@ -38,32 +36,10 @@ class ParquetSink:
                 pq.write_table(pa.Table.from_pylist([msgspec.structs.asdict(row) for row in of_day]), draft)
 
 
-class BigQuerySink:
-    """Rows into a table by tabledata.insertAll; a row's id makes a retry harmless.
-
-    Source: BigQuery REST reference, tabledata.insertAll (insertId, insertErrors).
-    """
-
-    def __init__(self, client: GoogleClient, *, project: str, dataset: str, table: str) -> None:
-        self._path = f"/bigquery/v2/projects/{project}/datasets/{dataset}/tables/{table}/insertAll"
-        self._client = client
-
-    def write(self, rows: list[LogRow]) -> None:
-        """All rows or an OSError."""
-        body = {"rows": [{"insertId": f"{row.request_id}/{row.role}/{row.row}", "json": row} for row in rows]}
-        answer = msgspec.json.decode(self._client.post(self._path, msgspec.json.encode(body)))
-        errors = answer.get("insertErrors") if isinstance(answer, dict) else None
-        if errors:
-            raise OSError(f"BigQuery refused {len(errors)} rows: {errors[0]}")
-
-
 def open_sink(location: str) -> Sink:
     """A folder, or bigquery://project/dataset/table. Raises BadInputError."""
     if not location.startswith("bigquery://"):
         return ParquetSink(Path(location))
-    parts = location.removeprefix("bigquery://").split("/")
-    if len(parts) != 3 or not all(parts):
-        raise BadInputError(f"{location!r} is not a BigQuery table", hint="bigquery://project/dataset/table")
-    project, dataset, table = parts
-    client = GoogleClient("https://bigquery.googleapis.com")
-    return BigQuerySink(client, project=project, dataset=dataset, table=table)
+    from fonderie.google.metadata import BigQuerySink
+
+    return BigQuerySink(location)

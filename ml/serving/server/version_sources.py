@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import urllib.parse
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Protocol
 import msgspec
 
 from fonderie.core.errors import BadInputError
-from fonderie.google.metadata import fetch
 from ml.serving.canary.canary import Canary
 from ml.serving.scoring.compiled_version import Served, load_version
 
@@ -79,10 +79,22 @@ class UriSource:
     def load(self, _: str) -> Served:
         """Fetch and check the folder; its record has the version's number. Raises BadDataError, RefusedError."""
         with tempfile.TemporaryDirectory(prefix="version-") as scratch:
-            folder = fetch(self.uri, Path(scratch))
+            folder = self._folder(Path(scratch))
             return load_version(
                 folder, version=recorded_version(folder), model=self.model or None, max_instances=self.max_instances
             )
+
+    def _folder(self, scratch: Path) -> Path:
+        """A local folder as it is, `gs://bucket/prefix` copied into `scratch`."""
+        if self.uri.startswith("gs://"):
+            from fonderie.google.metadata import fetch
+
+            return fetch(self.uri, scratch)
+        folder = Path(urllib.parse.urlparse(self.uri).path if self.uri.startswith("file://") else self.uri)
+        if not self.uri or not folder.is_dir():
+            form = "gs://bucket/folder or a path"
+            raise BadInputError(f"{self.uri!r} is no folder", where="AIP_STORAGE_URI", hint=form)
+        return folder
 
 
 class _Record(msgspec.Struct):

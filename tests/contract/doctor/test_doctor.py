@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
 
 from ci.lifecycle.doctor.checks import CHECKS, LOGIN, Patient, examine
 from ci.lifecycle.doctor.finding import Finding, State
-from ci.lifecycle.doctor.google import Look
 from infra.settings import load_environment
-from tests.google.discovery import RejectedError, Service
+from tests.google.session import Answers, client
 
-VERSIONS = {"compute": "v1", "storage": "v1"}
 IMAGE = "artifactregistry.projects.locations.repositories.dockerImages.get"
 CONNECTION = "cloudbuild.projects.locations.connections.get"
 POLICY = "cloudresourcemanager.projects.getIamPolicy"
@@ -29,42 +24,6 @@ AGENT = "serviceAccount:service-412345678901@gcp-sa-pubsub.iam.gserviceaccount.c
 
 DELETED = {"bindings": [{"role": "r", "members": [AGENT, "deleted:serviceAccount:x@y?uid=1"]}]}
 PROJECT = "cloudresourcemanager.projects.get"
-
-
-@dataclass
-class Answers:
-    """A session that answers by method id, after checking the question.
-
-    A number is a status without a document, a list its pages.
-    """
-
-    by_method: dict[str, Any]
-    asked: list[str] = field(default_factory=list)
-
-    def get(self, url: str, *, timeout: float) -> requests.Response:
-        return self._answer("GET", url, {})
-
-    def post(self, url: str, *, json: dict[str, Any], timeout: float) -> requests.Response:
-        return self._answer("POST", url, json)
-
-    def _answer(self, verb: str, url: str, body: dict[str, Any]) -> requests.Response:
-        parts = urlsplit(url)
-        _, host, path = parts.path.split("/", 2)
-        version = VERSIONS.get(host) or path.partition("/")[0]
-        response = requests.Response()
-        try:
-            call = Service(host, version).match(verb, path, dict(parse_qsl(parts.query)), body)
-            self.asked.append(call.method)
-            found = self.by_method.get(call.method, 404)
-            found = found.pop(0) if isinstance(found, list) else found
-            if isinstance(found, Exception):
-                raise found
-            document = found if isinstance(found, dict) else {"error": {"message": "no", "status": "x"}}
-            response.status_code = found if isinstance(found, int) else 200
-        except RejectedError as error:
-            document, response.status_code = {"error": {"message": error.message}}, error.status
-        response._content = json.dumps(document).encode()
-        return response
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +53,7 @@ def healthy() -> dict[str, Any]:
 
 
 def look(who: Patient, answers: dict[str, Any]) -> dict[str, Finding]:
-    found = examine(who, Look(Answers(answers), "http://127.0.0.1:1"))
+    found = examine(who, client(Answers(answers)))
     return {finding.check: finding for finding in found}
 
 
@@ -106,12 +65,12 @@ def test_a_healthy_project_is_well_in_every_respect(who: Patient, healthy: dict[
 
 
 def test_every_question_is_one_that_google_answers_and_none_writes(who: Patient, healthy: dict[str, Any]) -> None:
-    session = Answers(healthy)
+    answers = Answers(healthy)
 
-    list(examine(who, Look(session, "http://127.0.0.1:1")))
+    list(examine(who, client(answers)))
 
-    assert len(session.asked) >= len(CHECKS)
-    assert all(re.search(r"\.(get\w*|list)$", method) for method in session.asked), session.asked
+    assert len(answers.asked) >= len(CHECKS)
+    assert all(re.search(r"\.(get\w*|list)$", method) for method in answers.asked), answers.asked
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from google.oauth2.credentials import Credentials
 
 from fonderie.core.errors import BadInputError, ConflictError, RefusedError
 from fonderie.google import Access
-from fonderie.google.endpoint_deployment import Deployed, Machines, VertexDeployment
+from fonderie.google.endpoint_traffic import Deployed, Machines, VertexEndpoint
 from ml.registry.interface import Alias, Aliases
 from tests.google.discovery import RejectedError
 from tests.google.server import Google, running
@@ -32,9 +32,9 @@ def google(server: Google) -> Google:
 
 
 @pytest.fixture
-def deployment(google: Google) -> VertexDeployment:
+def deployment(google: Google) -> VertexEndpoint:
     access = Access("acme", "europe-west1", endpoint=google.address, credentials=Credentials(token="of-the-test"))
-    return VertexDeployment(access, ENDPOINT, "air_time", account="serving@acme.iam.gserviceaccount.com")
+    return VertexEndpoint(access, ENDPOINT, "air_time", account="serving@acme.iam.gserviceaccount.com")
 
 
 def pointing(champion: int, previous: int | None = None, challenger: int | None = None) -> Aliases:
@@ -42,12 +42,12 @@ def pointing(champion: int, previous: int | None = None, challenger: int | None 
     return Aliases(current={alias: version for alias, version in named.items() if version is not None})
 
 
-def shares(deployment: VertexDeployment) -> dict[int, tuple[Machines, int]]:
+def shares(deployment: VertexEndpoint) -> dict[int, tuple[Machines, int]]:
     return {one.version: (one.machines, one.share) for one in deployment.deployed()}
 
 
 def test_the_first_champion_gets_the_endpoint_on_the_machines_of_the_settings(
-    deployment: VertexDeployment, google: Google
+    deployment: VertexEndpoint, google: Google
 ) -> None:
     done = deployment.bring(pointing(1), SMALL)
 
@@ -59,7 +59,7 @@ def test_the_first_champion_gets_the_endpoint_on_the_machines_of_the_settings(
     assert google.refused == []
 
 
-def test_when_all_is_as_it_should_be_nothing_is_done(deployment: VertexDeployment, google: Google) -> None:
+def test_when_all_is_as_it_should_be_nothing_is_done(deployment: VertexEndpoint, google: Google) -> None:
     deployment.bring(pointing(1), SMALL)
     google.calls.clear()
 
@@ -67,7 +67,7 @@ def test_when_all_is_as_it_should_be_nothing_is_done(deployment: VertexDeploymen
     assert {call.method.rpartition(".")[2] for call in google.calls} == {"get"}
 
 
-def test_a_new_champion_takes_over_and_the_one_before_stays_for_a_rollback(deployment: VertexDeployment) -> None:
+def test_a_new_champion_takes_over_and_the_one_before_stays_for_a_rollback(deployment: VertexEndpoint) -> None:
     deployment.bring(pointing(1), SMALL)
     deployment.bring(pointing(2, previous=1), SMALL)
     assert shares(deployment) == {1: (SMALL, 0), 2: (SMALL, 100)}
@@ -78,7 +78,7 @@ def test_a_new_champion_takes_over_and_the_one_before_stays_for_a_rollback(deplo
     assert done[-1] == "version 1 on 1 to 2 n1-standard-2 undeployed"
 
 
-def test_other_machines_replace_the_champions_without_a_gap(deployment: VertexDeployment, google: Google) -> None:
+def test_other_machines_replace_the_champions_without_a_gap(deployment: VertexEndpoint, google: Google) -> None:
     deployment.bring(pointing(1), SMALL)
     google.calls.clear()
 
@@ -92,7 +92,7 @@ def test_other_machines_replace_the_champions_without_a_gap(deployment: VertexDe
     assert sorted(deploy.body["trafficSplit"].values()) == [0, 100]
 
 
-def test_a_canary_keeps_its_share(deployment: VertexDeployment, google: Google) -> None:
+def test_a_canary_keeps_its_share(deployment: VertexEndpoint, google: Google) -> None:
     deployment.bring(pointing(1), SMALL)
     deployment.bring(pointing(2, previous=1), SMALL)
     one, two = (model["id"] for model in google.endpoints.endpoints[ENDPOINT]["deployedModels"])
@@ -102,7 +102,7 @@ def test_a_canary_keeps_its_share(deployment: VertexDeployment, google: Google) 
     assert shares(deployment) == {1: (SMALL, 95), 2: (SMALL, 5)}
 
 
-def test_a_challenger_that_became_champion_gets_all_of_it(deployment: VertexDeployment, google: Google) -> None:
+def test_a_challenger_that_became_champion_gets_all_of_it(deployment: VertexEndpoint, google: Google) -> None:
     deployment.bring(pointing(1), SMALL)
     deployment.bring(pointing(2, previous=1), SMALL)
     one, two = (model["id"] for model in google.endpoints.endpoints[ENDPOINT]["deployedModels"])
@@ -111,20 +111,20 @@ def test_a_challenger_that_became_champion_gets_all_of_it(deployment: VertexDepl
     assert deployment.bring(pointing(2, previous=1), SMALL) == ["version 2 answers 100 % of the requests"]
 
 
-def test_without_a_champion_nothing_is_asked_for(deployment: VertexDeployment, google: Google) -> None:
+def test_without_a_champion_nothing_is_asked_for(deployment: VertexEndpoint, google: Google) -> None:
     with pytest.raises(BadInputError, match="no champion"):
         deployment.bring(Aliases(), SMALL)
     assert google.calls == []
 
 
-def test_a_model_of_somebody_else_on_the_endpoint_is_said(deployment: VertexDeployment, google: Google) -> None:
+def test_a_model_of_somebody_else_on_the_endpoint_is_said(deployment: VertexEndpoint, google: Google) -> None:
     google.endpoints.endpoints[ENDPOINT]["deployedModels"] = [{"id": "5", "modelVersionId": "blue"}]
     with pytest.raises(ConflictError, match="unknown model 5 on the endpoint"):
         deployment.bring(pointing(1), SMALL)
 
 
 def test_a_quota_that_is_used_up_is_said_and_the_champion_of_before_answers_on(
-    deployment: VertexDeployment, google: Google
+    deployment: VertexEndpoint, google: Google
 ) -> None:
     deployment.bring(pointing(1), SMALL)
     before: tuple[Deployed, ...] = deployment.deployed()

@@ -10,7 +10,7 @@ from google.oauth2.credentials import Credentials
 
 from fonderie.core.errors import BadInputError, ConflictError, FonderieError
 from fonderie.google import Access
-from fonderie.google.endpoint_traffic import VertexTraffic
+from fonderie.google.endpoint_traffic import VertexEndpoint
 from ml.serving.canary.canary import Status, abort, start
 from tests.google.discovery import RejectedError
 from tests.google.server import Google, running
@@ -37,15 +37,15 @@ def google(server: Google) -> Google:
 
 
 @pytest.fixture
-def traffic(google: Google) -> VertexTraffic:
+def endpoint(google: Google) -> VertexEndpoint:
     access = Access("acme", "europe-west1", endpoint=google.address, credentials=Credentials(token="of-the-test"))
-    return VertexTraffic(access, ENDPOINT)
+    return VertexEndpoint(access, ENDPOINT, "air_time", account="serving@acme.iam.gserviceaccount.com")
 
 
-def test_shares_are_set_by_version_and_nothing_else_of_the_endpoint(traffic: VertexTraffic, google: Google) -> None:
-    assert traffic.split() == {"1": 100, "2": 0}
+def test_shares_are_set_by_version_and_nothing_else_of_the_endpoint(endpoint: VertexEndpoint, google: Google) -> None:
+    assert endpoint.split() == {"1": 100, "2": 0}
 
-    assert traffic.set({"1": 95, "2": 5}) == {"1": 95, "2": 5}
+    assert endpoint.set({"1": 95, "2": 5}) == {"1": 95, "2": 5}
 
     patch = next(call for call in google.calls if call.method.endswith("patch"))
     assert patch.query["updateMask"] == "trafficSplit"
@@ -53,37 +53,37 @@ def test_shares_are_set_by_version_and_nothing_else_of_the_endpoint(traffic: Ver
     assert google.refused == []
 
 
-def test_the_split_follows_a_canary(traffic: VertexTraffic) -> None:
+def test_the_split_follows_a_canary(endpoint: VertexEndpoint) -> None:
     canary = start("air_time", "1", "2", MARGINS, now=NOW)
-    assert traffic.follow(canary) == {"1": 100, "2": 0}
+    assert endpoint.follow(canary) == {"1": 100, "2": 0}
 
     promoted = run(Traffic(), seed=1)
     assert promoted.status is Status.PROMOTED
-    assert traffic.follow(msgspec.structs.replace(promoted, status=Status.RUNNING)) == {"1": 75, "2": 25}
-    assert traffic.follow(promoted) == {"1": 0, "2": 100}
-    assert traffic.follow(abort(canary, "by hand", now=NOW)) == {"1": 100, "2": 0}
+    assert endpoint.follow(msgspec.structs.replace(promoted, status=Status.RUNNING)) == {"1": 75, "2": 25}
+    assert endpoint.follow(promoted) == {"1": 0, "2": 100}
+    assert endpoint.follow(abort(canary, "by hand", now=NOW)) == {"1": 100, "2": 0}
 
 
 @pytest.mark.parametrize(("shares", "said"), [({"1": 95}, "not 100"), ({"1": 95, "9": 5}, "9 is not deployed")])
 def test_shares_that_cannot_be_are_refused_before_anything_is_asked_for(
-    traffic: VertexTraffic, google: Google, shares: dict[str, int], said: str
+    endpoint: VertexEndpoint, google: Google, shares: dict[str, int], said: str
 ) -> None:
     with pytest.raises(BadInputError, match=said):
-        traffic.set(shares)
+        endpoint.set(shares)
 
     assert not [call for call in google.calls if call.method.endswith("patch")]
 
 
 def test_an_endpoint_changed_in_between_is_a_conflict_and_one_that_is_not_there_is_said(
-    traffic: VertexTraffic, google: Google
+    endpoint: VertexEndpoint, google: Google
 ) -> None:
     google.failures.append(RejectedError(404, "NOT_FOUND", f"Endpoint `{ENDPOINT}` is not found."))
     with pytest.raises(FonderieError, match="not found"):
-        traffic.split()
+        endpoint.split()
 
-    traffic.split()
-    stale = traffic._get()
+    endpoint.split()
+    stale = endpoint._get()
     google.endpoints.endpoints[ENDPOINT]["etag"] = "changed"
-    traffic._get = lambda: stale  # type: ignore[method-assign]  # what was read before somebody changed it
+    endpoint._get = lambda: stale  # type: ignore[method-assign]  # what was read before somebody changed it
     with pytest.raises(ConflictError):
-        traffic.set({"2": 100})
+        endpoint.set({"2": 100})

@@ -65,7 +65,8 @@ class Topic(BaseHTTPRequestHandler):
         self.messages.append({"path": self.path, **body["messages"][0]})
         self.send_response(self.status)
         self.end_headers()
-        self.wfile.write(json.dumps({"messageIds": ["1"]}).encode())
+        refused = {"error": {"code": self.status, "message": "User not authorized.", "status": "X"}}
+        self.wfile.write(json.dumps(refused if self.status >= 400 else {"messageIds": ["1"]}).encode())
 
     def log_message(self, *args: object) -> None:
         """Quiet."""
@@ -199,8 +200,17 @@ def test_publishing_says_what_is_wrong(topic: type[Topic], monkeypatch: pytest.M
     with pytest.raises(BadInputError, match="invalid topic"):
         publish("dev-retrain", b"{}", {})
     topic.status = 403
-    with pytest.raises(RefusedError, match="permission denied to publish"):
+    with pytest.raises(RefusedError, match="permission denied to publish: 403 User not authorized") as refused:
         publish(TOPIC, b"{}", {})
+    assert refused.value.hint == "the monitoring identity needs roles/pubsub.publisher"
+    topic.status = 404
+    with pytest.raises(BadInputError, match="404"):
+        publish(TOPIC, b"{}", {})
+    topic.status = 503
+    sent = len(topic.messages)
+    with pytest.raises(StepFailedError, match="503"):
+        publish(TOPIC, b"{}", {})
+    assert len(topic.messages) == sent + 1  # a message is never sent twice
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:9")
     with pytest.raises(StepFailedError, match="could not be reached"):
         publish(TOPIC, b"{}", {})
