@@ -36,6 +36,15 @@ class Stack:
     resources: tuple[Resource, ...]
     default_labels: dict[str, str] = field(hash=False, compare=False)
     project: str = ""
+    others: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)  # data sources, providers, ...
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The stack as Terraform reads it, with the resources as they are here."""
+        by_type: dict[str, dict[str, Any]] = {}
+        for resource in self.resources:
+            by_type.setdefault(resource.type, {})[resource.name] = resource.values
+        return {**self.others, "resource": by_type}
 
     @property
     def environment(self) -> str:
@@ -73,6 +82,7 @@ def read_stack(folder: Path) -> Stack:
         _resources(document, folder.name),
         provider.get("default_labels", {}),
         provider.get("project", ""),
+        {section: content for section, content in document.items() if section != "resource"},
     )
 
 

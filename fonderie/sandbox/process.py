@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -44,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     except FonderieError as error:
         _say(error.as_dict())
         return int(error.exit_code)
+    finally:
+        if options.tools is not None:
+            shutil.rmtree(options.tools, ignore_errors=True)
     return 0
 
 
@@ -107,6 +111,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--established", action="store_true")
     parser.add_argument("--project", action="append", default=[])
     parser.add_argument("--quota", action="append", default=[])
+    parser.add_argument("--tools", type=Path, help="a folder that goes when the stand-in does")
     return parser
 
 

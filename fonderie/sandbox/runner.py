@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,6 +29,18 @@ ROOT = Path(__file__).parents[2]
 PARALLELISM = 100  # a fresh project refuses what starts too early only if it starts: Terraform's usual ten hide that
 _WITHOUT_LOCK = frozenset({"deploy", "apply", "diff", "plan", "destroy"})
 _STARTED_IN_S = 20
+_PATIENCE = 2  # signals that a command may ignore
+# Before Terraform: an apply that lacks a dependency does not start.
+_SCRIPT = """#!/bin/sh
+for word in "$@"; do
+  case $word in
+    -*) ;;
+    apply) {check} "$@" || exit $?; break ;;
+    *) break ;;
+  esac
+done
+exec {binary} "$@"
+"""
 
 
 def default_cloud() -> Path:
@@ -43,6 +58,13 @@ class Options:
     established: bool = False
     projects: Sequence[str] = ()
     quotas: Sequence[str] = ()
+
+    @property
+    def facts_file(self) -> Path:
+        """The facts in use."""
+        from fonderie.sandbox.provider.facts import FACTS_FILE
+
+        return (self.facts or FACTS_FILE).absolute()
 
     def arguments(self) -> list[str]:
         """For the stand-in's own command line."""
@@ -69,8 +91,9 @@ class StandIn:
 @contextmanager
 def standing_in(options: Options) -> Iterator[StandIn]:
     """A stand-in, with the environment that commands need. Raises FonderieError when it cannot start."""
+    tools = tempfile.mkdtemp(prefix="fonderie-sandbox-")
     process = subprocess.Popen(
-        [sys.executable, "-m", "fonderie.sandbox.process", *options.arguments()],
+        [sys.executable, "-m", "fonderie.sandbox.process", *options.arguments(), "--tools", tools],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -78,9 +101,13 @@ def standing_in(options: Options) -> Iterator[StandIn]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))},
     )
     try:
-        yield StandIn(process, surroundings(options, _answer(process)))
+        environment = surroundings(options, _answer(process))
+        if not options.established:
+            environment |= _stand_before(Path(tools), environment, options.cloud.absolute(), options.facts_file)
+        yield StandIn(process, environment)
     finally:
         _stop(process)
+        shutil.rmtree(tools, ignore_errors=True)
 
 
 def surroundings(options: Options, reattach: Mapping[str, str]) -> dict[str, str]:
@@ -105,6 +132,22 @@ def surroundings(options: Options, reattach: Mapping[str, str]) -> dict[str, str
     return found
 
 
+def _stand_before(folder: Path, environment: Mapping[str, str], cloud: Path, facts: Path) -> dict[str, str]:
+    """Write scripts for the Terraforms of an environment into `folder`; what changes in that environment."""
+    chosen = environment.get("TERRAFORM_BINARY_NAME", "terraform")
+    for name in ("terraform", "tofu", chosen):
+        if (binary := shutil.which(name, path=environment.get("PATH", ""))) is None:
+            continue
+        binary = str(Path(binary).absolute())
+        words = [sys.executable, "-P", "-m", "fonderie.sandbox.guard", str(cloud), str(facts), binary]
+        check = f"PYTHONPATH={shlex.quote(str(ROOT))} {shlex.join(words)}"
+        script = folder / Path(name).name
+        script.write_text(_SCRIPT.format(check=check, binary=shlex.quote(binary)), encoding="utf-8")
+        script.chmod(0o755)
+    path = os.pathsep.join([str(folder), environment.get("PATH", "")])
+    return {"PATH": path} | ({"TERRAFORM_BINARY_NAME": Path(chosen).name} if Path(chosen).is_absolute() else {})
+
+
 def run(command: Sequence[str], options: Options) -> int:
     """Run a command, with the stand-in; signals reach it. The code it ended with.
 
@@ -124,7 +167,8 @@ def run(command: Sequence[str], options: Options) -> int:
             raise StepFailedError(
                 f"the stand-in died while `{' '.join(command)}` ran",
                 where=options.cloud,
-                hint="what it created is in the cloud file; run the command again to continue",
+                hint="what it created is in the cloud file: run the command again, and import or "
+                "`fonderie sandbox delete` what already exists (409) but is not in the state",
             )
     return code if code >= 0 else 128 - code
 
@@ -175,10 +219,15 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Signals that reach us reach the command. Ctrl-C at a terminal reaches it by itself."""
+    """Signals that reach us reach the command; the third one kills it. Ctrl-C at a terminal reaches it by itself."""
+    signalled = 0
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        if number != signal.SIGINT or not sys.stdin.isatty():
+        nonlocal signalled
+        signalled += 1
+        if signalled > _PATIENCE:
+            child.kill()
+        elif number != signal.SIGINT or not sys.stdin.isatty():
             with suppress(ProcessLookupError):
                 child.send_signal(number)
 

@@ -8,7 +8,11 @@ looks too: a waiver of one is none of the other.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
+from fonderie.sandbox.dependencies import missing
+from fonderie.sandbox.lifecycle.resource_paths import Names
+from fonderie.sandbox.provider.facts import Facts
 from infra import names
 from infra.policy.checks import access, delivery, keeping, network
 from infra.policy.checks.hardening import SENTENCES, hardened
@@ -66,11 +70,30 @@ def _of_stack(stack: Stack, env: Environment) -> Iterator[Finding]:
     if stack.project and stack.project != env.project_id:
         detail = f"project = {stack.project}, the environment's is {env.project_id}"
         yield finding("FND_PROJECT", wanted(keeping.project), "provider.google", detail)
+    paths = {resource.address: resource.path for resource in stack.resources}
+    for lacking in missing([stack.document], _names(env)):
+        sentence = "Whatever is needed and made in the same stack is waited for."
+        found = finding("FND_WAITS", sentence, lacking.address, f"{lacking.what}: {lacking.fix}")
+        yield found.model_copy(update={"path": paths[lacking.address]})
     held = {resource.type for resource in stack.resources}
     kind = stack.name.partition("-")[2]
     for type, why in MUST_HOLD.get(names.Stack(kind), {}).items() if kind in set(names.Stack) else ():
         if type not in held:
             yield finding("FND_MISSING", "Resources that others rely on exist.", type, f"no {type}: {why}")
+
+
+@cache
+def _facts() -> Facts:
+    return Facts.load()
+
+
+def _names(env: Environment) -> Names:
+    """How things are named in the project of an environment."""
+    return Names(
+        _facts(),
+        lambda project: env.project_number if project == env.project_id else 0,
+        lambda number: env.project_id if number == env.project_number else None,
+    )
 
 
 def scan(stack: Stack, env: Environment) -> tuple[int, list[Finding]]:

@@ -131,6 +131,38 @@ def test_a_signal_reaches_the_command(folder: Path) -> None:
     running.stdout.close()
 
 
+def test_the_third_signal_kills_a_command_that_ignores_them(folder: Path) -> None:
+    script = (
+        "import signal, time; signal.signal(signal.SIGTERM, lambda *_: print('no', flush=True));"
+        "print('up', flush=True); [time.sleep(60) for _ in range(10)]"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [*FONDERIE, "run", "--cloud", str(folder / "c.sqlite"), "--", sys.executable, "-c", script]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        for line in ("up\n", "no\n", "no\n"):
+            assert running.stdout.readline() == line
+            running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=60) == 128 + signal.SIGKILL
+
+
+def test_stopping_terraform_ends_what_it_waits_for(folder: Path) -> None:
+    terraform(folder, "init")
+    sandbox(folder, "faults", "--latency", "600s")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [*FONDERIE, "run", "--", "terraform", "apply", "-auto-approve", "-no-color"]
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL) as running:  # fmt: skip
+        assert running.stdout is not None
+        for line in running.stdout:
+            if ": Creating..." in line:
+                running.send_signal(signal.SIGINT)
+                break
+        assert "context canceled" in running.stdout.read()
+        assert running.wait(timeout=60) == 1
+    assert json.loads(sandbox(folder, "show", "--json"))["objects"] == []
+
+
 def _wait(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
     while not condition():

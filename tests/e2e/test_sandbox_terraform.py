@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ci.lifecycle.deploy import Deployer, stacks_in
+from fonderie.core.errors import StepFailedError
 from fonderie.sandbox.cloud import out_of_band
 from fonderie.sandbox.cloud.cloud import Cloud
 from fonderie.sandbox.cloud.edit import edit
@@ -86,20 +87,57 @@ def topic(name: str, **more: Any) -> dict[str, Any]:
     return {"google_pubsub_topic": {"t": {"name": name, **more}}}
 
 
-def test_a_missing_depends_on_is_refused_every_time(tmp_path: Path) -> None:
+ACCOUNTS = {f"a{n}": {"account_id": f"account-{n}"} for n in range(20)}
+
+
+@pytest.mark.parametrize("parallelism", [1, 100])
+def test_a_missing_depends_on_is_refused_every_time(tmp_path: Path, parallelism: int) -> None:
     with standing_in(Options(tmp_path / "new.sqlite")) as up:
         folder = Folder(tmp_path, up, tmp_path / "new.sqlite")
         services = {"google_project_service": apis(*APIS)}
-        accounts = {"google_service_account": {f"a{n}": {"account_id": f"account-{n}"} for n in range(20)}}
-        folder.write({**services, **accounts})
-        assert "Error 403: Identity and Access Management (IAM) API has not been used" in folder.apply(code=1)
+        folder.write({**services, "google_service_account": ACCOUNTS})
+        refused = folder.apply(f"-parallelism={parallelism}", code=1)
+        for name in ACCOUNTS:
+            assert (
+                f"google_service_account.{name} needs the API iam.googleapis.com and does not wait for "
+                'google_project_service.iam: depends_on = ["google_project_service.iam"]\n'
+            ) in refused
         with Cloud(folder.cloud) as cloud:
-            assert cloud.things("google_service_account") == []
-        for one in accounts["google_service_account"].values():
-            one["depends_on"] = ["google_project_service.iam"]  # type: ignore[assignment]
-        folder.write({**services, **accounts})
+            assert cloud.things() == []
+        waiting = {name: {**one, "depends_on": ["google_project_service.iam"]} for name, one in ACCOUNTS.items()}
+        folder.write({**services, "google_service_account": waiting})
+        folder.apply(f"-parallelism={parallelism}")
+        folder.run("plan", "-detailed-exitcode")
+
+
+def test_only_what_an_apply_makes_has_to_wait(tmp_path: Path) -> None:
+    with standing_in(Options(tmp_path / "new.sqlite")) as up:
+        folder = Folder(tmp_path, up, tmp_path / "new.sqlite")
+        folder.write({"google_project_service": apis("pubsub"), **topic("early")})
+        assert "Missing dependency" in folder.apply(code=1)
+        folder.run("plan", "-out=first")
+        assert "Missing dependency" in folder.run("apply", "first", code=1)
+        folder.apply("-target=google_project_service.pubsub")
         folder.apply()
         folder.run("plan", "-detailed-exitcode")
+        folder.apply("-replace=google_pubsub_topic.t")
+        folder.apply("-destroy")
+
+
+def test_a_deployment_of_ours_names_what_is_missing(tmp_path: Path) -> None:
+    stacks = {"s": ([], {"google_project_service": apis("pubsub"), **topic("early")})}
+    with (
+        standing_in(Options(tmp_path / "new.sqlite")) as up,
+        pytest.raises(StepFailedError, match=r"google_pubsub_topic\.t needs the API pubsub.googleapis.com"),
+    ):
+        Deployer(up.environment).deploy(stacks_in(write_stacks(tmp_path, stacks)))
+
+
+def test_an_established_project_waits_for_nothing(tmp_path: Path) -> None:
+    with standing_in(Options(tmp_path / "old.sqlite", established=True)) as up:
+        folder = Folder(tmp_path, up, tmp_path / "old.sqlite")
+        folder.write({"google_project_service": apis("pubsub"), **topic("early")})
+        folder.apply()
 
 
 def test_twenty_members_on_one_project_are_all_there(folder: Folder) -> None:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from fonderie.sandbox.lifecycle.interface import ApiError
+
+STOPPED = ContextVar[threading.Event | None]("STOPPED", default=None)  # set when Terraform stops whom we answer
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def sleep(seconds: float) -> None:
+    """Wait, as long as Terraform does. Raises ApiError once it has stopped."""
+    stopped = STOPPED.get()
+    if stopped is None:
+        time.sleep(seconds)
+    elif stopped.wait(seconds):
+        raise ApiError.because("context canceled")
 
 
 @dataclass(frozen=True)
@@ -18,7 +33,7 @@ class Clock:
 
     scale: float = 0.05
     now: Callable[[], datetime] = _utc_now
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = sleep
 
     def wait(self, seconds: float) -> None:
         """Wait as the provider would, scaled."""

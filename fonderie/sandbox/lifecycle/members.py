@@ -6,6 +6,7 @@ Source: IAM's `setIamPolicy` reference ("Principal identifiers"), and the errors
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 from fonderie.sandbox.lifecycle.world import World
 
@@ -17,23 +18,38 @@ _ACCOUNT = re.compile(r"^[^@]+@([a-z0-9-]+)\.iam\.gserviceaccount\.com$")
 _AGENT = re.compile(r"^(?:service-|bq-|p|bqcx-)?(\d+)(?:-[0-9a-z]+)?@([\w.-]+)\.gserviceaccount\.com$")
 
 
-def refusal(world: World, member: str) -> str | None:
-    """Why Google would refuse a member; None when it would not. Only a fresh project's are looked at."""
-    if world.established:
-        return None
+class Kind(StrEnum):
+    """What has to exist for a member: a federation's pool, a project's pool of Kubernetes identities, an account."""
+
+    POOL = "identity pool"
+    IDENTITIES = "identity pool of the cluster"
+    ACCOUNT = "service account"
+
+
+def needed(member: str) -> tuple[Kind, str] | None:
+    """What a member needs: the pool's path, the project, or the e-mail; None for what is taken on trust."""
     if match := _POOL.match(member):
-        path = world.names.canonical(match[1])
-        if _ours(world, path.split("/")[1]) and not world.there("google_iam_workload_identity_pool", path):
-            return f"Identity Pool does not exist ({match[1]})."
-        return None
+        return Kind.POOL, match[1]
     kind, _, name = member.partition(":")
     if kind != "serviceAccount":
         return None
     if match := _IDENTITY.match(name):
-        return (
-            None if _has_workload_pool(world, match[1]) else f"Identity Pool does not exist ({match[1]}.svc.id.goog)."
-        )
-    return None if _account_exists(world, name) else f"Service account {name} does not exist."
+        return Kind.IDENTITIES, match[1]
+    return Kind.ACCOUNT, name
+
+
+def refusal(world: World, member: str) -> str | None:
+    """Why Google would refuse a member; None when it would not. Only a fresh project's are looked at."""
+    match needed(member) if not world.established else None:
+        case Kind.POOL, pool:
+            path = world.names.canonical(pool)
+            if _ours(world, path.split("/")[1]) and not world.there("google_iam_workload_identity_pool", path):
+                return f"Identity Pool does not exist ({pool})."
+        case Kind.IDENTITIES, project if not _has_workload_pool(world, project):
+            return f"Identity Pool does not exist ({project}.svc.id.goog)."
+        case Kind.ACCOUNT, email if not _account_exists(world, email):
+            return f"Service account {email} does not exist."
+    return None
 
 
 def workload_pool_note(project: str) -> str:

@@ -9,12 +9,14 @@ takes without looking. Source of the exceptions: the services' API references an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fonderie.sandbox.lifecycle.resource_paths import iam_parent
+from fonderie.sandbox.lifecycle.interface import State
+from fonderie.sandbox.lifecycle.resource_paths import Names, iam_parent
 from fonderie.sandbox.lifecycle.world import Request, World
+from fonderie.sandbox.provider.facts import Facts
 
 _ACCOUNT = re.compile(r"^[\w.-]+@([a-z0-9:.-]+)\.iam\.gserviceaccount\.com$")
 UNCHECKED = frozenset(
@@ -43,15 +45,31 @@ class Reference:
     path: str
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A resource that refers to others: its attributes, what its templates are filled with, its canonical path."""
+
+    type: str
+    state: State
+    values: Mapping[str, str]
+    path: str
+
+
 def references(request: Request) -> list[Reference]:
     """Everything that a resource refers to, parents first."""
-    world, path = request.world, request.path
-    found = [Reference("", type, above) for above, type in world.names.parents(path)]
-    if not iam_parent(request.type):
-        for attribute, value in _configured(world, request.type, request.state):
-            if (request.type, attribute) not in UNCHECKED:
-                found += _named(request, attribute, value)
-    return [one for one in dict.fromkeys(found) if one.path != path]
+    cloud = request.world.cloud
+    subject = Subject(request.type, request.state, request.values, request.path)
+    return references_of(subject, request.world.names, ours=lambda project: project in cloud.projects())
+
+
+def references_of(subject: Subject, names: Names, *, ours: Callable[[str], bool]) -> list[Reference]:
+    """The same without a cloud; `ours` tells whether a project is one whose service accounts can be looked up."""
+    references = [Reference("", type, above) for above, type in names.parents(subject.path)]
+    if not iam_parent(subject.type):
+        for attribute, value in _configured(names.facts, subject.type, subject.state):
+            if (subject.type, attribute) not in UNCHECKED:
+                references += _named(subject, names, ours, attribute, value)
+    return [reference for reference in dict.fromkeys(references) if reference.path != subject.path]
 
 
 def missing(request: Request) -> Reference | None:
@@ -81,9 +99,9 @@ def _given(world: World, type: str, path: str) -> bool:
     return False
 
 
-def _configured(world: World, type: str, state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _configured(facts: Facts, type: str, state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Every text in a state that a person may have written, with the path of its attribute."""
-    attributes = world.facts.type(type).attributes
+    attributes = facts.type(type).attributes
 
     def walk(value: Any, path: str) -> Iterator[tuple[str, str]]:
         match value:
@@ -102,8 +120,7 @@ def _configured(world: World, type: str, state: Mapping[str, Any]) -> Iterator[t
     yield from walk(state, "")
 
 
-def _named(request: Request, attribute: str, value: str) -> list[Reference]:
-    names, world = request.world.names, request.world
+def _named(subject: Subject, names: Names, ours: Callable[[str], bool], attribute: str, value: str) -> list[Reference]:
     if len(value) > 512 or any(mark in value for mark in " \n{}\"'"):
         return []
     path = names.canonical(value)
@@ -113,23 +130,23 @@ def _named(request: Request, attribute: str, value: str) -> list[Reference]:
             return []
         if "google_service_account" in types and path.startswith("projects/-/"):
             path = f"projects/{match[1]}/serviceAccounts/{account}" if match else path
-        return [Reference(attribute, _preferred(request.type, types), path)]
+        return [Reference(attribute, _preferred(subject.type, types), path)]
     if match := _ACCOUNT.match(value):
-        if match[1] in world.cloud.projects():
+        if ours(match[1]):
             return [Reference(attribute, "google_service_account", f"projects/{match[1]}/serviceAccounts/{value}")]
         return []
     last = attribute.rsplit(".", 1)[-1]
-    kind = names.reference(request.type, last)
-    if kind and kind != request.type and "/" not in value and "@" not in value:
-        values = {**request.values, **_beside(request, attribute)}
+    kind = names.reference(subject.type, last)
+    if kind and kind != subject.type and "/" not in value and "@" not in value:
+        values = {**subject.values, **_beside(subject, attribute)}
         if not names.missing(kind, {**values, "name": value}):
             return [Reference(attribute, kind, names.refer(kind, value, values))]
     return []
 
 
-def _beside(request: Request, attribute: str) -> dict[str, str]:
+def _beside(subject: Subject, attribute: str) -> dict[str, str]:
     """What stands beside an attribute in its block and says more of the place: project, region, location."""
-    value: Any = request.state
+    value: Any = subject.state
     for part in attribute.split(".")[:-1]:
         value = value[0] if isinstance(value, list) and value else value
         value = value.get(part) if isinstance(value, dict) else None

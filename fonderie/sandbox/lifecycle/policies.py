@@ -15,7 +15,7 @@ from typing import Any
 from fonderie.sandbox.lifecycle import members, object_references
 from fonderie.sandbox.lifecycle.faults import InjectedError
 from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApiError, Diagnostic, ProviderConfig, State
-from fonderie.sandbox.lifecycle.resource_paths import iam_parent, placeholders
+from fonderie.sandbox.lifecycle.resource_paths import Names, iam_parent, placeholders
 from fonderie.sandbox.lifecycle.world import World, google_error, text
 
 Policy = dict[str, Any]
@@ -28,6 +28,28 @@ def is_part(type: str) -> bool:
     return iam_parent(type) is not None
 
 
+def target(names: Names, type: str, state: State, provider: ProviderConfig) -> tuple[str, str]:
+    """Type and path of the object whose policy a part belongs to."""
+    parent, values = iam_parent(type) or "", names.values(type, state, provider)
+    if parent == "google_project":
+        return parent, f"projects/{values.get('project', '')}"
+    if parent not in names.facts.raw["types"]:
+        return parent, f"{parent}/{'/'.join(sorted(values.values()))}"
+    holes = placeholders(names.path_template(parent))
+    value = values.get(_main(names, type), "").removeprefix("b/")
+    given = {**values, holes[-1]: value} if holes and "/" not in value else values
+    if parent == "google_storage_bucket":
+        return parent, f"b/{value}"
+    return parent, names.refer(parent, value, values) if "/" in value else names.path(parent, given)
+
+
+def _main(names: Names, type: str) -> str:
+    """The attribute that names the object: `topic`, `crypto_key_id`, `table_id`."""
+    others = ("role", "member", "members", "location", "region", "project")
+    required = [name for name, fact in names.facts.type(type).attributes.items() if fact.required]
+    return next((name for name in reversed(required) if "." not in name and name not in others), "name")
+
+
 class Policies:
     """The lifecycle of parts of policies."""
 
@@ -37,26 +59,14 @@ class Policies:
 
     def target(self, type: str, state: State, provider: ProviderConfig) -> tuple[str, str]:
         """Type and path of the object whose policy it is."""
-        parent = iam_parent(type) or ""
-        names, values = self._world.names, self._world.names.values(type, state, provider)
-        if parent == "google_project":
-            return parent, f"projects/{values.get('project', '')}"
-        if parent not in self._world.facts.raw["types"]:
-            return parent, f"{parent}/{'/'.join(sorted(values.values()))}"
-        holes = placeholders(names.path_template(parent))
-        main = self._main(type)
-        value = values.get(main, "").removeprefix("b/")
-        given = {**values, holes[-1]: value} if holes and "/" not in value else values
-        if parent == "google_storage_bucket":
-            return parent, f"b/{value}"
-        return parent, names.refer(parent, value, values) if "/" in value else names.path(parent, given)
+        return target(self._world.names, type, state, provider)
 
     def make(self, type: str, planned: State, provider: ProviderConfig) -> State:
         """Add a part to its policy, or take over one that is there. Raises ApiError."""
         parent, path = self.target(type, planned, provider)
         if parent != "google_project" and not object_references.exists(self._world, parent, path):
             raise self._error(type, "setting", 404, f"Resource not found (resource={path}).", "notFound")
-        self._check_members(type, _members(planned), path)
+        self._check_members(type, members_of(planned), path)
         version = self._modify(type, path, lambda policy: _put(policy, type, planned))
         return self._state(type, planned, path, version, provider)
 
@@ -94,12 +104,6 @@ class Policies:
 
     # -- the parts
 
-    def _main(self, type: str) -> str:
-        """The attribute that names the object: `topic`, `crypto_key_id`, `table_id`."""
-        others = ("role", "member", "members", "location", "region", "project")
-        required = [name for name, fact in self._world.facts.type(type).attributes.items() if fact.required]
-        return next((name for name in reversed(required) if "." not in name and name not in others), "name")
-
     def _fields(self, type: str) -> list[str]:
         if type.endswith("_audit_config"):
             return ["resource", "service"]
@@ -118,7 +122,7 @@ class Policies:
         for part, value in zip(parts, path, strict=False):
             if part.startswith("{") and (name := part.strip("{}")) in own:
                 found[name] = value
-        main = self._main(type)
+        main = _main(self._world.names, type)
         if holes and (main not in found or "/" in resource):
             found[main] = resource
         return found
@@ -177,7 +181,8 @@ class Policies:
         return google_error(type, f"{verb} IAM policy of", code, message, reason)
 
 
-def _members(state: State) -> list[str]:
+def members_of(state: State) -> list[str]:
+    """Who stands in a part of a policy."""
     one, many = state.get("member"), state.get("members")
     return [one] if isinstance(one, str) else [member for member in many or [] if isinstance(member, str)]
 
@@ -205,7 +210,7 @@ def _put(policy: Policy, type: str, state: State) -> Policy:
     binding = next((one for one in policy["bindings"] if _same(one, state)), None)
     others = [one for one in policy["bindings"] if one is not binding]
     kept = [] if type.endswith("_binding") or binding is None else binding["members"]
-    merged = list(dict.fromkeys([*kept, *_members(state)]))
+    merged = list(dict.fromkeys([*kept, *members_of(state)]))
     return {
         **policy,
         "bindings": [*others, {"role": state["role"], "condition": _condition_of(state), "members": merged}],
@@ -218,7 +223,7 @@ def _drop(policy: Policy, type: str, state: State) -> Policy:
         return {**policy, "auditConfigs": kept}
     bindings = []
     for one in policy["bindings"]:
-        gone = set(_members(state)) if _same(one, state) else set()
+        gone = set(members_of(state)) if _same(one, state) else set()
         gone |= set(one["members"]) if _same(one, state) and type.endswith("_binding") else set()
         if kept := [member for member in one["members"] if member not in gone]:
             bindings.append({**one, "members": kept})

@@ -3,7 +3,8 @@
 Terraform starts everything that waits for nothing at the same moment. At Google a network takes twenty seconds, so what
 should have waited for it and does not is refused. The stand-in needs no seconds: all that is being made at one moment
 ends together, when nothing new has arrived for a few milliseconds, and what arrived before cannot see it. So a missing
-`depends_on` fails here, and every time.
+`depends_on` mostly fails here too; what finds it every time is `dependencies.py`, which this stands behind: where the
+configuration is not seen (HCL, a Terraform called by its full path), and for the order of deletions.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ class Change:
 class Waves:
     """What is in the making or in the unmaking, for the requests of one process."""
 
-    def __init__(self, *, quiet_s: float = _QUIET_S) -> None:
+    def __init__(self, *, quiet_s: float = _QUIET_S, longest_s: float = _LONGEST_S) -> None:
         self._quiet_s = quiet_s
+        self._longest_s = longest_s
         self._condition = threading.Condition()
         self._working = 0
         self._last_work = 0.0
@@ -64,7 +66,7 @@ class Waves:
                     self._until_quiet()
 
     def _until_quiet(self) -> None:
-        wave, end = self._wave, time.monotonic() + _LONGEST_S
+        wave, end = self._wave, time.monotonic() + self._longest_s
         while self._wave == wave:
             now = time.monotonic()
             if now > end or (not self._working and now >= self._last_work + self._quiet_s):

@@ -24,7 +24,7 @@ from fonderie.sandbox.protocol.servicer import Provider
 from fonderie.sandbox.provider.schema import Schema
 
 ADDRESSES = ("registry.terraform.io/hashicorp/google", "registry.opentofu.org/hashicorp/google")
-_THREADS = 128  # a request may wait for the end of its wave, and several commands come at once
+_THREADS = 1024  # of several commands at once many may wait, and a command that stops must be heard; made as needed
 _GRACE_S = 5.0
 _OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)]
 

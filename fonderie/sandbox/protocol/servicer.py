@@ -13,6 +13,7 @@ from tf.gen import tfplugin_pb2 as pb
 from tf.gen import tfplugin_pb2_grpc
 
 from fonderie.core.errors import FonderieError
+from fonderie.sandbox.cloud.clock import STOPPED
 from fonderie.sandbox.lifecycle.interface import (
     UNKNOWN,
     ApiError,
@@ -37,6 +38,7 @@ def _answering(call: Call) -> Call:
 
     @functools.wraps(call)
     def answered(self: Provider, request: Any, context: grpc.ServicerContext) -> Any:
+        STOPPED.set(self.stop_of(context))
         try:
             return call(self, request, context)
         except ApiError as refused:
@@ -57,6 +59,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
         self._planner = planner
         self._lifecycle = lifecycle
         self._configured: OrderedDict[str, ProviderConfig] = OrderedDict()
+        self._stops: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
 
     # The provider
@@ -89,17 +92,25 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
         config = wire.decode(request.config.msgpack, self._schema.provider.block) or {}
         with self._lock:
             self._configured[context.peer()] = provider_config(config)
+            self._stops[context.peer()] = threading.Event()
             while len(self._configured) > _REMEMBERED:
-                self._configured.popitem(last=False)
+                self._stops.pop(self._configured.popitem(last=False)[0], None)
         return pb.ConfigureProvider.Response()
 
     def StopProvider(self, request: pb.StopProvider.Request, context: grpc.ServicerContext) -> Any:
-        """Nothing to interrupt: no call takes long."""
+        """End what the calls of this connection wait for."""
+        if (stop := self.stop_of(context)) is not None:
+            stop.set()
         return pb.StopProvider.Response()
 
     def GetFunctions(self, request: pb.GetFunctions.Request, context: grpc.ServicerContext) -> Any:
         """An empty response: this provider has no functions."""
         return pb.GetFunctions.Response()
+
+    def stop_of(self, context: grpc.ServicerContext) -> threading.Event | None:
+        """What is set when the connection's command is stopped; None before the provider is configured."""
+        with self._lock:
+            return self._stops.get(context.peer())
 
     def _config_of(self, context: grpc.ServicerContext) -> ProviderConfig:
         with self._lock:

@@ -1,14 +1,15 @@
+import threading
+
 import pytest
 
 from fonderie.core.errors import BadInputError
+from fonderie.sandbox.cloud.clock import STOPPED, Clock
 from fonderie.sandbox.lifecycle.faults import GAPS_S, Faults, InjectedError, Settings, rates_of, seconds_of
 from fonderie.sandbox.lifecycle.interface import ApiError
 from tests.unit.fonderie.sandbox.google import Google
 
 
 def faults(google: Google, waits: list[float], **settings: object) -> Faults:
-    from fonderie.sandbox.cloud.clock import Clock
-
     clock = Clock(scale=1.0, sleep=waits.append)
     return Faults(google.world.cloud, clock, Settings.model_validate(settings), run=1)
 
@@ -51,6 +52,17 @@ def test_the_same_seed_gives_the_same_faults_in_any_order(fresh: Google) -> None
     assert failing(requests, 7) == failing(requests[::-1], 7)
     assert failing(requests, 7) != failing(requests, 8)
     assert 5 < len(failing(requests, 7)) < 30
+
+
+def test_a_wait_ends_when_terraform_is_stopped() -> None:
+    stopped = threading.Event()
+    stopped.set()
+    token = STOPPED.set(stopped)
+    try:
+        with pytest.raises(ApiError, match="context canceled"):
+            Clock(scale=1.0).wait(1e6)
+    finally:
+        STOPPED.reset(token)
 
 
 def test_latency_is_waited_for_on_every_request(fresh: Google) -> None:

@@ -187,6 +187,13 @@ CASES: list[tuple[str, str, str, Any, str]] = [
     ("foundation", "compute_subnetwork", "ipv6_access_type", "EXTERNAL", "FND_NETWORK"),
     ("foundation", "compute_router_nat", "log_config.enable", False, "FND_NETWORK"),
     ("foundation", "project_service", "disable_on_destroy", True, "FND_PROTECTION"),
+    # what has to be there first
+    ("foundation", "compute_network", "depends_on", GONE, "FND_WAITS"),
+    ("foundation", "compute_subnetwork", "network", "prod-network", "FND_WAITS"),
+    ("foundation", "compute_router_nat", "router", "prod-router", "FND_WAITS"),
+    ("foundation", "compute_firewall", "network", "prod-network", "FND_WAITS"),
+    ("bootstrap", "iam_workload_identity_pool", "depends_on", GONE, "FND_WAITS"),
+    ("bootstrap", "kms_key_ring", "depends_on", GONE, "FND_WAITS"),
     # delivery
     ("delivery", "workflows_workflow", "service_account", GONE, "FND_DEFAULT_ACCOUNT"),
     ("delivery", "workflows_workflow", "deletion_protection", False, "FND_PROTECTION"),
