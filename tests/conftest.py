@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from fonderie.google.schemes import register
+
 
 @pytest.fixture
 def default_sigint() -> Iterator[None]:
@@ -14,3 +16,6 @@ def default_sigint() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+register()  # tests are an entry point like any other: they may open locations at Google

@@ -8,11 +8,11 @@ FROM python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin fonderie
 COPY --from=packages /packages /packages
 WORKDIR /app
-COPY fonderie/__init__.py fonderie/__init__.py
+COPY fonderie/__init__.py fonderie/serve.py fonderie/
 COPY fonderie/core fonderie/core
 COPY fonderie/google fonderie/google
 COPY ml ml
 ENV PATH=/packages/bin:$PATH PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 FONDERIE_HOME=/tmp/fonderie
 USER 10001:10001
 EXPOSE 8080
-ENTRYPOINT ["python", "-m", "ml.serving"]
+ENTRYPOINT ["python", "-m", "fonderie.serve"]

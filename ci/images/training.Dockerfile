@@ -8,7 +8,7 @@ FROM python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin fonderie
 COPY --from=packages /packages /packages
 WORKDIR /app
-COPY fonderie/__init__.py fonderie/__init__.py
+COPY fonderie/__init__.py fonderie/
 COPY fonderie/core fonderie/core
 COPY fonderie/google fonderie/google
 COPY ml ml

@@ -14,6 +14,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from fonderie.core.errors import BadInputError, ExitCode, FonderieError, StepFailedError
+from fonderie.google.schemes import register
 
 PLATFORM = "Platform: deploy, recreate, inspect"
 CHANGES = "Changes: review and apply"
@@ -69,6 +70,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     ) -> None:
         """An ML platform on Google Cloud and its models: deploy, preview and recreate them together."""
 
+    register()
     chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, (panel, line) in COMMANDS.items():
         placed: dict[str, Any] = {"rich_help_panel": panel} if panel else {}

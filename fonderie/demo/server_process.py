@@ -41,7 +41,7 @@ class ServerProcess:
 
 @contextmanager
 def server_process(**variables: str) -> Iterator[ServerProcess]:
-    """Run `python -m ml.serving` with these environment variables; stopped at the end.
+    """Run `python -m fonderie.serve` with these environment variables; stopped at the end.
 
     Raises StepFailedError with what it said when it does not become ready.
     """
@@ -50,7 +50,7 @@ def server_process(**variables: str) -> Iterator[ServerProcess]:
     started = time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:  # not a pipe: one that nobody reads fills up and stops the server
         process = subprocess.Popen(
-            [sys.executable, "-m", "ml.serving"],
+            [sys.executable, "-m", "fonderie.serve"],
             env={**environment, **variables},
             stderr=said,
             cwd=Path(__file__).parents[2],

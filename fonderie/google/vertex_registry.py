@@ -30,9 +30,9 @@ from pydantic import ValidationError
 from fonderie.core.errors import BadDataError, BadInputError, ConflictError
 from fonderie.core.home import home
 from fonderie.google import Access, NotFoundError, google_errors
+from fonderie.google.schemes import VERTEX_FORM
 from ml.registry import moves
 from ml.registry.interface import Alias, Aliases, Version
-from ml.registry.location import VERTEX_FORM
 from ml.registry.record import RECORD_FILE, Candidate, ModelRecord
 
 CANDIDATE_FILE = "candidate.json"

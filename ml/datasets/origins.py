@@ -13,6 +13,7 @@ from ml.datasets.months import Month
 from ml.datasets.schema import Dataset
 from ml.datasets.sources import Source, source
 from ml.features.tables import FeatureSet, build
+from ml.locations import ORIGINS
 from ml.models import ModelConfig
 
 
@@ -63,18 +64,9 @@ class FolderOrigin:
 
 
 def open_origin(address: str = "") -> Origin:
-    """The months at `address`: `bigquery://PROJECT/REGION/DATASET`, a folder, or nothing for `source()`.
-
-    FONDERIE_GOOGLE_ENDPOINT replaces Google's address. Raises BadInputError.
-    """
-    if address.startswith("bigquery://"):
-        from fonderie.google.bigquery.origin import BigQueryOrigin
-
-        return BigQueryOrigin.parse(address)
-    if "://" in address:
-        raise BadInputError(
-            f"unknown data location {address!r}", hint="want a folder, nothing, or bigquery://PROJECT/REGION/DATASET"
-        )
+    """The months at `address`: a folder, nothing for `source()`, or what `ORIGINS` opens. Raises BadInputError."""
+    if opener := ORIGINS.opener(address):
+        return opener(address)
     if not address:
         return FolderOrigin(source())
     if not (Path(address) / Dataset.FLIGHTS).is_dir():

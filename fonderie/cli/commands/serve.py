@@ -17,7 +17,7 @@ def command(
     """Serve predictions of the champions until stopped.
 
     Promotions, rollbacks and canaries are followed while it runs. The same server runs in the container
-    (`python -m ml.serving`), where its environment says what to serve.
+    (`python -m fonderie.serve`), where its environment says what to serve.
 
     ```console
     fonderie serve air_time

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from fonderie.core.files import replacing
+from ml.locations import SINKS
 from ml.serving.server.prediction_log import LogRow, Sink
 
 
@@ -37,9 +38,7 @@ class ParquetSink:
 
 
 def open_sink(location: str) -> Sink:
-    """A folder, or bigquery://project/dataset/table. Raises BadInputError."""
-    if not location.startswith("bigquery://"):
-        return ParquetSink(Path(location))
-    from fonderie.google.metadata import BigQuerySink
-
-    return BigQuerySink(location)
+    """A folder, or what `SINKS` opens. Raises BadInputError."""
+    if opener := SINKS.opener(location):
+        return opener(location)
+    return ParquetSink(Path(location))

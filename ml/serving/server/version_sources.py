@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from fonderie.core.errors import BadInputError
+from ml.locations import VERSIONS
 from ml.serving.canary.canary import Canary
 from ml.serving.scoring.compiled_version import Served, load_version
 
@@ -85,15 +86,13 @@ class UriSource:
             )
 
     def _folder(self, scratch: Path) -> Path:
-        """A local folder as it is, `gs://bucket/prefix` copied into `scratch`."""
-        if self.uri.startswith("gs://"):
-            from fonderie.google.metadata import fetch
-
-            return fetch(self.uri, scratch)
+        """A local folder as it is, what `VERSIONS` opens copied into `scratch`."""
+        if opener := VERSIONS.opener(self.uri):
+            return opener(self.uri, scratch)
         folder = Path(urllib.parse.urlparse(self.uri).path if self.uri.startswith("file://") else self.uri)
         if not self.uri or not folder.is_dir():
             form = "gs://bucket/folder or a path"
-            raise BadInputError(f"{self.uri!r} is no folder", where="AIP_STORAGE_URI", hint=form)
+            raise BadInputError(f"{self.uri!r} is not a folder", where="AIP_STORAGE_URI", hint=form)
         return folder
 
 

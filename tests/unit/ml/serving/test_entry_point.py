@@ -45,7 +45,7 @@ def start(folder: Path | str, **variables: str) -> tuple[subprocess.Popen[str], 
         **variables,
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "ml.serving"], cwd=ROOT, env=environment, text=True, stderr=subprocess.PIPE
+        [sys.executable, "-m", "fonderie.serve"], cwd=ROOT, env=environment, text=True, stderr=subprocess.PIPE
     )
     return process, port
 

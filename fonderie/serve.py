@@ -1,4 +1,4 @@
-"""The container's entry point: `python -m ml.serving`, told everything by its environment (`server.settings`)."""
+"""The container's entry point: `python -m fonderie.serve`, told everything by its environment (`server.settings`)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from fonderie.core.errors import BadInputError, FonderieError
 
 def main() -> int:
     """Serve the version at AIP_STORAGE_URI; an exit code of fonderie/core/errors.py when it must not be served."""
+    from fonderie.google.schemes import register
     from ml.serving.server.app import open_desk, serve
     from ml.serving.server.settings import Settings, variable
     from ml.serving.server.version_sources import RegistrySource, Source, UriSource
 
     try:
+        register()
         settings = Settings.read(os.environ)
         if not settings.storage_uri and not (settings.registry and settings.model):
             raise BadInputError("is not set; it must name the folder of a version", where=variable("storage_uri"))
