@@ -98,7 +98,7 @@ class VertexEndpoint:
         """Deploy the champion on `machines` unless it is, give it the traffic, and take away what is not needed.
 
         A challenger on the endpoint keeps its share; the previous champion stays, without traffic, for a rollback.
-        What was done, in words; nothing when all is as it should be. Raises BadInputError without a champion.
+        What was done, in words; nothing when all is up to date. Raises BadInputError without a champion.
         """
         champion = aliases.at(Alias.CHAMPION)
         if champion is None:
@@ -177,6 +177,6 @@ def _model(model: Any, endpoint: Any) -> Deployed:
         version = int(model.model_version_id)
     except ValueError as error:
         raise ConflictError(
-            f"{model.id} on the endpoint is no version of ours", where=endpoint.name, hint="undeploy it by hand"
+            f"{model.id} on the endpoint is not a version number", where=endpoint.name, hint="undeploy it by hand"
         ) from error
     return Deployed(model.id, version, machines, int(endpoint.traffic_split.get(model.id, 0)))

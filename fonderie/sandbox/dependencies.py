@@ -71,7 +71,7 @@ def missing(documents: Sequence[Document], names: Names, *, creates: Collection[
 
 @dataclass(frozen=True)
 class _Node:
-    """A resource, data source, local value or module call. `type` is empty for what is no managed resource."""
+    """A resource, data source, local value or module call. `type` is empty for all but a managed resource."""
 
     address: str
     body: Any

@@ -133,7 +133,7 @@ def page(environment: str, stacks: Sequence[Stack]) -> str:
     for grant in found:
         by_identity[grant.identity].append(grant)
     rows = max([len(identities), *(len(nodes) for nodes in columns.values())], default=0)
-    templates = Templates(loader=PackageLoader("infra", "templates"), autoescape=True, undefined=StrictUndefined)
+    templates = Templates(loader=PackageLoader("infra.access", ""), autoescape=True, undefined=StrictUndefined)
     return templates.get_template("map.html.j2").render(
         environment=environment,
         columns=columns,

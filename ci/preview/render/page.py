@@ -16,7 +16,7 @@ _SIGNS = {"✅": "✓", "❌": "✗", "⚠️": "⚠"}  # those that every machi
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("ci.preview", "templates"),
+        loader=PackageLoader("ci.preview.render", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -53,7 +53,7 @@ def test_the_commit_is_on_a_branch_of_its_own_and_the_working_copy_is_not_touche
 def test_the_same_promotion_twice_is_refused(repository):
     made = promotion("dev", "staging", repository)
     prepare(made, repository)
-    with pytest.raises(ConflictError, match="there already"):
+    with pytest.raises(ConflictError, match="already exists"):
         prepare(made, repository)
 
 

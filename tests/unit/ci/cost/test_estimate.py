@@ -164,6 +164,6 @@ def test_a_broken_price_list_names_the_key(tmp_path):
     path.write_text("date = 2026-01-01\nhours_a_month = -1\n")
     with pytest.raises(
         BadInputError,
-        match=r"prices\.toml: 11 problems:\n  line 2: hours_a_month = -1: input should be greater than 0\n",
+        match=r"prices\.toml: 10 problems:\n  line 2: hours_a_month = -1: input should be greater than 0\n",
     ):
         load_prices(path)

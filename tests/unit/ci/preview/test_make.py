@@ -13,7 +13,7 @@ from fonderie.core.errors import BadInputError
 APP = """
 import json, os, pathlib
 out = pathlib.Path(os.environ["CDKTF_OUTDIR"])
-here = pathlib.Path(__file__).parent
+here = pathlib.Path(__file__).parent.parent / "infra"
 stacks = {}
 for environment in os.environ["FONDERIE_ENV"].split(","):
     for name, resources in json.loads((here / "stacks.json").read_text()).items():
@@ -113,8 +113,8 @@ def test_a_base_that_does_not_synthesise_says_so_and_shows_the_models(repository
 
 def test_each_side_is_synthesised_by_the_app_that_its_own_cdktf_json_names(repository):
     """Head's app may have another name than base's; `python` is the one that runs us, whatever the PATH has."""
-    repository.write("infra/main.py", "raise SystemExit('the old app')")
-    repository.write("app/other.py", APP.replace(".parent\n", ".parent.parent / 'infra'\n"))
+    repository.write("ci/synth.py", "raise SystemExit('the old app')")
+    repository.write("app/other.py", APP)
     repository.write("cdktf.json", '{"app": "python3 -m app.other"}')
     repository.stacks({**BASE, "data": {"bucket": {"input": "two"}}})
     assert '!   input   "one" → "two"' in render(repository.preview())
@@ -139,5 +139,5 @@ def test_a_revision_that_does_not_exist_is_refused(repository, wrong):
 
 
 def test_an_environment_that_does_not_exist_is_refused(repository):
-    with pytest.raises(BadInputError, match="no environment 'nowhere'"):
+    with pytest.raises(BadInputError, match="unknown environment 'nowhere'"):
         make(Request(("nowhere",), "main", truth=Truth.SANDBOX, policy=False, root=repository.root))
