@@ -26,8 +26,8 @@ class Access:
     """How Google is reached. Without an endpoint at its own addresses, with the credentials of the environment.
 
     `endpoint` (`http://host:port`, every API on it) and `credentials` are for a private gateway, or a stand-in. What
-    is asked over plain http is asked without credentials: a token never goes over an open line. `scope` is the last part of an
-    OAuth scope.
+    is asked over plain http is asked without credentials: a token never goes over an open line. `scope` is the last
+    part of an OAuth scope.
     """
 
     project: str
