@@ -13,8 +13,16 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # Compiled Python is most of the speed of a second run.
 unexport PYTHONDONTWRITEBYTECODE
 
+# PYTHON=... names another Python than the one that is set up: the environment is made anew.
+ifdef PYTHON
+minor = $(shell $(1) -c 'import sys; print(*sys.version_info[:2], sep=".")' 2>/dev/null)
+ifneq ($(filter-out $(call minor,$(BIN)/python),$(call minor,$(PYTHON))),)
+$(if $(wildcard $(BIN)/python),$(info == $(VENV) is of another Python than $(PYTHON): it is made anew)$(shell rm -rf $(VENV)))
+endif
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: screenshots help setup demo test check lint format bench bindings schema lock clean
+.PHONY: screenshots help setup demo test prove check lint format bench bindings schema lock clean
 
 help:  ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +39,9 @@ test:  ## lint, then every test; ends with what it took
 
 check: setup
 	@echo "== tests"; $(BIN)/python -m pytest -n 2 --dist worksteal
+
+prove: setup  ## the long proofs, over every case: make prove ONLY=kill
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --prove --timeout=1800 -k "$(ONLY)"
 
 lint: setup  ## ruff, mypy, import rules, tables, headings and links of the pages
 	@echo "== lint"

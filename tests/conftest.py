@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import pytest
 
 from fonderie.google.schemes import register
+
+Case = TypeVar("Case")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--prove", action="store_true", help="run the tests marked `prove`, and no others, over every case"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--prove`, only what is marked `prove`; without it these run as well, over a sample of their cases."""
+    if config.getoption("--prove"):
+        kept = [item for item in items if item.get_closest_marker("prove")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+@pytest.fixture(scope="session")
+def sample(pytestconfig: pytest.Config) -> Callable[[Sequence[Case], int], Sequence[Case]]:
+    """`sample(cases, step)`: every `step`-th case, and every one under `make prove`."""
+    return lambda cases, step: cases if pytestconfig.getoption("--prove") else cases[::step]
 
 
 @pytest.fixture

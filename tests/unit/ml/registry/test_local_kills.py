@@ -7,7 +7,8 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -72,9 +73,11 @@ def killed_at(step: int, action: Callable[[], object]) -> Callable[[], None]:
     return run
 
 
-def at_every_step(prepare: Callable[[], None], action: Callable[[], object], check: Callable[[], None]) -> int:
-    """Kill `action` at its first, second, ... step until it comes through; `check` after each. How many steps."""
-    for step in range(1, 2000):
+def at_every_step(
+    prepare: Callable[[], None], action: Callable[[], object], check: Callable[[], None], steps: Sequence[int]
+) -> int:
+    """Kill `action` at each of these steps until it comes through; `check` after each. How many steps there are."""
+    for step in steps:
         prepare()
         code = in_child(killed_at(step, action))
         assert code in {KILLED, 0}
@@ -82,6 +85,12 @@ def at_every_step(prepare: Callable[[], None], action: Callable[[], object], che
         if code == 0:
             return step - 1
     raise AssertionError("never came to its end")
+
+
+@pytest.fixture
+def steps(sample: Callable[[Sequence[int], int], Sequence[int]]) -> Sequence[int]:
+    """The steps to be killed at: each, or in `make test` every seventh."""
+    return sample(range(1, 2000), 7)
 
 
 def whole(registry: Registry) -> None:
@@ -96,7 +105,8 @@ def drafts(root: Path) -> list[str]:
     return [path.name for path in root.rglob(".*") if path.name != ".lock"]
 
 
-def test_a_kill_at_any_step_of_register_leaves_a_whole_version_or_none(tmp_path: Path) -> None:
+@pytest.mark.prove
+def test_a_kill_at_any_step_of_register_leaves_a_whole_version_or_none(tmp_path: Path, steps: Sequence[int]) -> None:
     root = tmp_path / "registry"
     registry = open_registry("air_time", str(root))
     candidate = make_candidate(tmp_path / "one", "one")
@@ -111,16 +121,15 @@ def test_a_kill_at_any_step_of_register_leaves_a_whole_version_or_none(tmp_path:
         assert registry.get(1).record.run_id == "run-one"
         assert len(registry.list()) <= 2
 
-    steps = at_every_step(lambda: None, register, check)
-
-    assert steps > 50
+    assert at_every_step(lambda: None, register, check, steps) > 50
     register()
     assert [record.run_id for record in registry.list()] == ["run-one", "run-two"]
     assert registry.aliases().at(Alias.CHALLENGER) == 2
     assert drafts(root) == []
 
 
-def test_a_kill_at_any_step_of_promote_leaves_the_old_champion_or_the_new(tmp_path: Path) -> None:
+@pytest.mark.prove
+def test_a_kill_at_any_step_of_promote_leaves_the_old_champion_or_the_new(tmp_path: Path, steps: Sequence[int]) -> None:
     root = tmp_path / "registry"
     registry = open_registry("air_time", str(root))
     for name in ("one", "two"):
@@ -138,9 +147,8 @@ def test_a_kill_at_any_step_of_promote_leaves_the_old_champion_or_the_new(tmp_pa
         whole(registry)
         assert registry.aliases().current in (before, after)
 
-    steps = at_every_step(prepare, lambda: registry.promote(2, 1, reason="better", who="test", now=NOW), check)
-
-    assert steps > 50
+    promote = partial(registry.promote, 2, 1, reason="better", who="test", now=NOW)
+    assert at_every_step(prepare, promote, check, steps) > 50
     assert registry.aliases().current == after
     registry.rollback(reason="alarm", who="test", now=NOW)
     assert drafts(root) == []
