@@ -13,14 +13,6 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # Compiled Python is most of the speed of a second run.
 unexport PYTHONDONTWRITEBYTECODE
 
-# PYTHON=... names another Python than the one that is set up: the environment is made anew.
-ifdef PYTHON
-minor = $(shell $(1) -c 'import sys; print(*sys.version_info[:2], sep=".")' 2>/dev/null)
-ifneq ($(filter-out $(call minor,$(BIN)/python),$(call minor,$(PYTHON))),)
-$(if $(wildcard $(BIN)/python),$(info == $(VENV) is of another Python than $(PYTHON): it is made anew)$(shell rm -rf $(VENV)))
-endif
-endif
-
 .DEFAULT_GOAL := help
 .PHONY: screenshots help setup demo test prove check lint format bench bindings schema lock clean
 
@@ -77,6 +69,15 @@ lock: $(VENV)/.done  ## lock requirements/*.txt anew from pyproject.toml
 clean:  ## remove everything that was generated or installed
 	rm -rf $(VENV) node_modules imports cdktf.out .fonderie .mypy_cache .ruff_cache .hypothesis .lint-imports .lint-imports.log
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# PYTHON=... names another Python than the one that is set up: the environment is made anew.
+minor = $(shell $(1) -c 'import sys; print(*sys.version_info[:2], sep=".")' 2>/dev/null)
+ifneq ($(and $(PYTHON),$(wildcard $(BIN)/python),$(filter-out $(call minor,$(BIN)/python),$(call minor,$(PYTHON)))),)
+$(VENV)/.done: other-python
+.PHONY: other-python
+other-python:
+	@echo "== $(VENV) is of another Python than $(PYTHON): it is made anew"; rm -rf $(VENV)
+endif
 
 $(VENV)/.done: requirements/bootstrap.txt requirements/all.txt pyproject.toml
 	@python=$$(sh ci/setup.sh) && echo "== Python packages into $(VENV) (about 1 GB; a minute or two the first time)" && \
