@@ -18,6 +18,14 @@ PLANES = 40
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 
+def months_between(first: Month, last: Month) -> list[Month]:
+    """`first` to `last`, both included."""
+    months = [first]
+    while months[-1] < last:
+        months.append(months[-1].next)
+    return months
+
+
 def flights(month: Month, *, per_day: int = 60, seed: int = 0) -> pd.DataFrame:
     """`per_day` flights on every day of the month; about 3 % are cancelled. The same seed gives the same month."""
     rng = np.random.default_rng([seed, month.year, month.month])

@@ -36,7 +36,6 @@ class ContractReport:
     rows: int
     quarantined: int
     reasons: dict[str, int]  # reason -> rows it holds for; one row can have several
-    null_rates: dict[str, float]  # column -> share of nulls among the clean rows
     source: str
     source_hash: str  # changes with the partition's rows
 
@@ -130,7 +129,6 @@ def _check(dataset: Dataset, month: Month | None, path: Path, target: Path, said
         "rows": len(table),
         "quarantined": len(found),
         "reasons": dict(Counter(reason for row in found.values() for reason in row).most_common()),
-        "null_rates": {name: clean[name].null_count / max(len(clean), 1) for name in clean.column_names},
         "quarantine": quarantine.name if quarantine else None,
     }
     write_text(said, json.dumps(summary, indent=1) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -70,13 +70,6 @@ class Month:
         """First day of the month's held-out tail: `fraction` of its days, one at least, but never all of them."""
         held = min(max(round(self.days * fraction), 1), self.days - 1)
         return self.days - held + 1
-
-
-def months_between(first: Month, last: Month) -> Iterator[Month]:
-    """`first` to `last`, both included; nothing when `last` is earlier."""
-    while first <= last:
-        yield first
-        first = first.next
 
 
 class Calendar(Protocol):

@@ -143,23 +143,17 @@ def by_month(table: pa.Table, months: Sequence[Month], paths: Mapping[Month, Pat
 
 def query(config: ModelConfig, files: dict[Dataset, list[Path]], days: tuple[int, int]) -> pa.Table:
     """The model's features of these days, read from Parquet files of clean rows, sorted by departure."""
+    from ml.features.lookups import Tables
+    from ml.features.queries import ORDER, feature_query
+
     with _duckdb() as connection:
         tables = {
-            dataset: connection.read_parquet([str(path) for path in paths])
+            str(dataset): connection.read_parquet([str(path) for path in paths])
             if (paths := files[dataset])
             else connection.create_table(str(dataset), SCHEMAS[dataset].empty_table())
             for dataset in Dataset
         }
-        return _run(config, tables, days)
-
-
-def features_of(config: ModelConfig, tables: Mapping[Dataset, pa.Table]) -> pa.Table:
-    """The model's features of flights in memory, by the same query: for serving and for tests.
-
-    Windows look back as far as the flights given do. Sorted by departure.
-    """
-    with _duckdb() as connection:
-        return _run(config, {name: connection.create_table(str(name), table) for name, table in tables.items()})
+        return feature_query(config, Tables(**tables), days).order_by(ORDER).to_pyarrow()
 
 
 @contextmanager
@@ -177,11 +171,3 @@ def _duckdb() -> Iterator[Any]:
         ) from error
     finally:
         connection.disconnect()
-
-
-def _run(config: ModelConfig, tables: Mapping[Dataset, Any], days: tuple[int, int] | None = None) -> pa.Table:
-    from ml.features.lookups import Tables
-    from ml.features.queries import ORDER, feature_query
-
-    bound = Tables(**{str(name): table for name, table in tables.items()})
-    return feature_query(config, bound, days).order_by(ORDER).to_pyarrow()

@@ -39,10 +39,6 @@ class Histogram:
         """All of its mass, NaN included."""
         return math.fsum(count for _, _, count in self.buckets) + self.nan
 
-    def without_nan(self) -> Histogram:
-        """The same values, NaN left out: for columns whose nulls are judged by their rate instead."""
-        return Histogram(self.buckets)
-
 
 def histogram(values: ArrayLike, buckets: int = BUCKETS) -> Histogram:
     """Equal-width buckets from the least to the largest finite value; a constant column is one point mass."""
@@ -173,16 +169,3 @@ def _binned_shares(side: Floats, edges: Floats) -> Floats:
     nan = np.isnan(side)
     bins = np.bincount(np.searchsorted(edges, side[~nan], side="left"), minlength=len(edges) + 1)
     return np.maximum(_normal([*bins, nan.sum()]), PSI_FLOOR)
-
-
-def kolmogorov_smirnov(reference: ArrayLike, current: ArrayLike) -> float:
-    """Largest distance of the two empirical distribution functions, NaN left out, in [0, 1]. Symmetric."""
-    a, b = (
-        np.sort(side[~np.isnan(side)])
-        for side in (np.asarray(s, dtype=np.float64).ravel() for s in (reference, current))
-    )
-    if not (a.size and b.size):
-        raise BadDataError("a column without values cannot be compared", hint="look at its null rate instead")
-    every = np.concatenate([a, b])
-    cdf_a, cdf_b = (np.searchsorted(side, every, side="right") / side.size for side in (a, b))
-    return float(np.abs(cdf_a - cdf_b).max())

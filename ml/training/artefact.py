@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from fonderie.core.errors import BadDataError, StepFailedError
 from fonderie.core.files import replacing, write_text
-from ml.datasets.parquet import content_hash, read_parquet, write_parquet
+from ml.datasets.parquet import content_hash, write_parquet
 from ml.models import ModelConfig
 from ml.registry import SchemaColumn
 
@@ -113,15 +113,6 @@ def load_model(path: Path, expected_hash: str | None = None) -> Any:
 def prediction_hash(predictions: NDArray[np.float64]) -> str:
     """SHA-256 of predictions to nine decimals: the file of an equal model differs, its predictions do not."""
     return hashlib.sha256(np.round(predictions, 9).astype("<f8").tobytes()).hexdigest()
-
-
-def reproduces(folder: Path, pipeline: Any, features: tuple[str, ...]) -> bool:
-    """Whether the pipeline still answers the folder's probes as it did when it was saved."""
-    from ml.training.fit import frame, predict
-
-    probes = read_parquet(folder / PROBE)
-    answers = predict(pipeline, frame(probes, features))
-    return bool(np.allclose(answers, probes["prediction"].to_numpy(), rtol=0, atol=1e-9))
 
 
 def _write_predicted(config: ModelConfig, pipeline: Any, rows: pa.Table, path: Path) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ml.datasets.months import Month, months_between
+from ml.datasets.months import Month
 from ml.features.tables import build
 from ml.models import ModelConfig, load_model
 from ml.monitoring.champion import champion_version, load_champion
@@ -23,6 +23,7 @@ from pipelines.simulation.loop import plan, simulate
 from pipelines.training.challengers import train_once
 from pipelines.training.gate_step import judge_and_promote
 from tests.benchmarks.rows import Row, seconds
+from tests.flights import months_between
 from tests.unit.ml.monitoring.shifts import SHIFTS
 
 TRIES = 200

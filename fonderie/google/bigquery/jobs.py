@@ -24,7 +24,7 @@ class Limit:
 
 @dataclass
 class Jobs:
-    """Queries in a project and region, with labels that bills show. What they read adds up in `bytes_read`.
+    """Queries in a project and region, with labels that bills show.
 
     Source: BigQuery, "Estimate query costs" (dry run), "Custom cost controls" (maximum bytes billed).
     """
@@ -32,7 +32,6 @@ class Jobs:
     access: Access
     labels: dict[str, str] = field(default_factory=dict)
     give_up_after_s: float = 60.0  # of asking again what Google could not take
-    bytes_read: int = 0
     _client: Any = None
 
     @property
@@ -60,9 +59,7 @@ class Jobs:
         with google_errors(self._place):
             job = self._ask(sql, wanted)
         with google_errors(self._link(job)):
-            answer = job.result().to_arrow(create_bqstorage_client=False)
-        self.bytes_read += int(job.total_bytes_processed or 0)
-        return answer
+            return job.result().to_arrow(create_bqstorage_client=False)
 
     def _ask(self, sql: str, wanted: Any) -> Any:
         from google.cloud.bigquery.retry import DEFAULT_RETRY

@@ -15,23 +15,19 @@ from ml.datasets.rules import contract
 from ml.datasets.schema import SCHEMAS, Dataset
 from ml.features.catalogue import Table
 
-NULLS = "nulls_"
 NONE, BETWEEN = "␀", "␟"  # in the text that a row is hashed as
 HASH_RANGE = 1 << 31  # so that a sum over four thousand million rows is still an INT64
 
 
 def survey_query(table: Table, dataset: Dataset, months: Sequence[Month]) -> Table:
-    """One row a partition: `rows`, `quarantined`, counts by reason, nulls among clean rows by column, `fingerprint`.
+    """One row a partition: `rows`, `quarantined`, counts by reason, `fingerprint`.
 
     The fingerprint is of the rows as a set: exclusive or, and sum, of a hash of each row.
     """
     seen = judged(rows_of(table, months), dataset, months)
-    names = SCHEMAS[dataset].names
-    cells = [seen[name].cast("string").fill_null(NONE) for name in names]
+    cells = [seen[name].cast("string").fill_null(NONE) for name in SCHEMAS[dataset].names]
     seen = seen.mutate(hashed=ibis.literal(BETWEEN).join(cells).hash())
-    clean = ~seen.broken
     counts = {column: seen[column].cast("int64").sum() for column in seen.columns if column.startswith(REASONS)}
-    nulls = {f"{NULLS}{name}": (seen[name].isnull() & clean).cast("int64").sum() for name in names}
     groups = seen.group_by(PARTITION) if PARTITION in seen.columns else seen
     return groups.agg(
         rows=seen.count(),
@@ -39,7 +35,6 @@ def survey_query(table: Table, dataset: Dataset, months: Sequence[Month]) -> Tab
         bits=seen.hashed.bit_xor(),
         total=(seen.hashed % HASH_RANGE).sum(),
         **counts,
-        **nulls,
     )
 
 
@@ -52,14 +47,12 @@ def reports(answer: list[dict[str, Any]], dataset: Dataset, source: str) -> Iter
         said = contract(dataset, month).reasons()
         counts = {reason: int(row[f"{REASONS}{at}"] or 0) for at, reason in enumerate(said)}
         found = sorted(((reason, count) for reason, count in counts.items() if count), key=lambda each: -each[1])
-        clean = max(rows - quarantined, 1)
         yield ContractReport(
             dataset,
             str(month or "all"),
             rows=rows,
             quarantined=quarantined,
             reasons=dict(found),
-            null_rates={name: int(row[f"{NULLS}{name}"] or 0) / clean for name in SCHEMAS[dataset].names},
             source=source,
             source_hash=f"{rows:x}-{int(row['bits'] or 0) % (1 << 64):016x}-{int(row['total'] or 0):x}",
         )

@@ -10,13 +10,13 @@ from fonderie.google import Access
 from fonderie.google.bigquery.loading import load
 from fonderie.google.bigquery.origin import BigQueryOrigin
 from fonderie.google.bigquery.tables import PARTITION
-from ml.datasets.months import Month, months_between
+from ml.datasets.months import Month
 from ml.datasets.schema import SCHEMAS, Dataset
 from ml.datasets.sources import Source
-from tests.flights import write_months
+from tests.flights import months_between, write_months
 from tests.google.server import Google, running
 
-MONTHS = list(months_between(Month(2013, 1), Month(2013, 4)))
+MONTHS = months_between(Month(2013, 1), Month(2013, 4))
 
 
 @pytest.fixture(scope="session")

@@ -272,12 +272,7 @@ def key(report: ContractReport) -> tuple[str, str]:
 
 
 def facts(report: ContractReport) -> tuple[object, ...]:
-    return (
-        report.rows,
-        report.quarantined,
-        report.reasons,
-        {name: round(rate, 9) for name, rate in report.null_rates.items()},
-    )
+    return report.rows, report.quarantined, report.reasons
 
 
 def with_limit(config: ModelConfig, fraction: float) -> ModelConfig:

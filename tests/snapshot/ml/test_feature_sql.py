@@ -19,9 +19,8 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from ml.datasets.months import Month
 from ml.datasets.schema import SCHEMAS, Dataset
 from ml.features.queries import compile_sql
-from ml.features.tables import features_of
 from ml.models import ModelConfig, list_models, load_model
-from tests.unit.ml.datasets.everything import everything, invented_tables
+from tests.unit.ml.datasets.everything import everything, features_of, invented_tables
 
 CONFIGS = [*map(load_model, list_models()), everything()]
 BIGQUERY_TYPES = {"int64": "INT64", "double": "FLOAT64", "string": "STRING"}

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ml.datasets.months import Month, months_between
+from ml.datasets.months import Month
 from ml.models import ModelConfig, load_model
-from tests.flights import write_months
+from tests.flights import months_between, write_months
 
 
 @pytest.fixture(scope="session")
 def invented(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Invented months 2013-01 to 2013-07; a test that changes one takes a copy."""
-    months = list(months_between(Month(2013, 1), Month(2013, 7)))
+    months = months_between(Month(2013, 1), Month(2013, 7))
     return write_months(tmp_path_factory.mktemp("invented"), months, per_day=100)
 
 

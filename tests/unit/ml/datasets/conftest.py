@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ml.datasets.months import Month, months_between
+from ml.datasets.months import Month
 from ml.datasets.sources import Source
-from tests.flights import write_months
+from tests.flights import months_between, write_months
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def invented(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Invented months 2013-01 to 2013-04: nobody changes these."""
-    return write_months(tmp_path_factory.mktemp("invented"), list(months_between(Month(2013, 1), Month(2013, 4))))
+    return write_months(tmp_path_factory.mktemp("invented"), months_between(Month(2013, 1), Month(2013, 4)))
 
 
 @pytest.fixture

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import ibis
 import pandas as pd
 import pyarrow as pa
 
 from ml.datasets.months import Month
 from ml.datasets.schema import SCHEMAS, Dataset
 from ml.features.catalogue import CATALOGUE, FeatureKind
-from ml.features.tables import features_of
+from ml.features.lookups import Tables
+from ml.features.queries import ORDER, feature_query
 from ml.models import ModelConfig, load_model
 from tests import flights as invented
 
@@ -28,6 +32,13 @@ def invented_tables(months: list[Month], *, per_day: int = 25) -> dict[Dataset, 
         Dataset.WEATHER: pd.concat([invented.weather(m) for m in months], ignore_index=True),
         Dataset.PLANES: invented.planes().assign(as_of_year=0),
     }
+
+
+def features_of(config: ModelConfig, tables: Mapping[Dataset, pa.Table]) -> pa.Table:
+    """The features of flights in memory, by the product's query; windows look back as far as the flights do."""
+    connection = ibis.duckdb.connect()
+    bound = {str(name): connection.create_table(str(name), table) for name, table in tables.items()}
+    return feature_query(config, Tables(**bound)).order_by(ORDER).to_pyarrow()
 
 
 def computed(config: ModelConfig, frames: dict[Dataset, pd.DataFrame]) -> pd.DataFrame:

@@ -9,9 +9,9 @@ from ml.datasets.schema import Dataset
 from ml.features.catalogue import CATALOGUE, FeatureKind, feature, feature_definitions
 from ml.features.lookups import HISTORY_DAYS, OBSERVATION_AGE_H, TAXI_ALLOWANCE_MIN
 from ml.features.queries import feature_hash
-from ml.features.tables import day_number, features_of
+from ml.features.tables import day_number
 from ml.models import load_model
-from tests.unit.ml.datasets.everything import computed, everything, invented_tables
+from tests.unit.ml.datasets.everything import computed, everything, features_of, invented_tables
 
 MONTHS = [Month(2013, 1), Month(2013, 2)]
 TABLES = invented_tables(MONTHS)

@@ -15,12 +15,12 @@ import pytest
 
 from fonderie.core.errors import BadDataError, BadInputError, StepFailedError
 from ml.datasets.contracts import check_months
-from ml.datasets.months import Month, months_between
+from ml.datasets.months import Month
 from ml.datasets.packaged import partition
 from ml.datasets.parquet import write_parquet
 from ml.datasets.schema import FLIGHTS, SCHEMAS, Dataset
 from ml.datasets.sources import Source, available_months, source, spans
-from tests.flights import change
+from tests.flights import change, months_between
 
 JULY = Month(2023, 7)
 
@@ -113,7 +113,7 @@ def test_the_packages_are_read_and_never_imported(tmp_path: Path) -> None:
 
 def test_a_folder_of_ones_own_takes_the_place_of_the_packages(folder: Path) -> None:
     assert source().root == folder
-    assert available_months() == list(months_between(Month(2013, 1), Month(2013, 4)))
+    assert available_months() == months_between(Month(2013, 1), Month(2013, 4))
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
