@@ -13,7 +13,7 @@ from ml.datasets.parquet import content_hash, read_parquet
 from ml.evaluation.answers import read_answers
 from ml.evaluation.evaluate import Subject, importance, score
 from ml.evaluation.scores import Evaluation, Role
-from ml.models import ModelConfig, TaskKind
+from ml.models import ModelConfig
 from ml.registry import Registry, Version
 from ml.registry.lineage import Lineage
 from ml.training import artefact
@@ -45,7 +45,7 @@ def judge(
     evaluation = Evaluation(
         month=lineage.month,
         metric=str(config.gate.metric),
-        unit="min" if config.task is TaskKind.REGRESSION else "",
+        unit=config.gate.metric.unit,
         challenger=score(config, subject, rows, ours),
         champion=None
         if champion is None or theirs is None

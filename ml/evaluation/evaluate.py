@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 from ml.evaluation.answers import Answers
 from ml.evaluation.intervals import interval, measure, weights
+from ml.evaluation.metrics import Metric, metrics_of
 from ml.evaluation.scores import Importance, Interval, Role, Score, SliceScore
 from ml.evaluation.slices import slices
-from ml.models import METRICS, Metric, ModelConfig
+from ml.models import ModelConfig
 
 Floats = NDArray[np.float64]
 IMPORTANCE_ROWS = 2000
@@ -35,7 +36,7 @@ def score(config: ModelConfig, subject: Subject, rows: pa.Table, predicted: Floa
     actual = rows["target"].to_numpy()
     metric = config.gate.metric
     drawn = weights(len(rows), config.gate.bootstrap_samples, config.training.seed)
-    others = {str(other): measure(other, actual, predicted) for other in METRICS[config.task] if other is not metric}
+    others = {str(other): measure(other, actual, predicted) for other in metrics_of(config.task) if other is not metric}
     parts = [
         SliceScore(
             dimension=dimension,

@@ -14,8 +14,9 @@ from datetime import date
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ml.evaluation.decision import Check, Decision, Outcome, Verdict, all_hold, check_that, unreadable
-from ml.evaluation.scores import Evaluation, Role, Score, SliceScore, possible, relative_gain
-from ml.models import Gate, Metric
+from ml.evaluation.metrics import Metric
+from ml.evaluation.scores import Evaluation, Role, Score, SliceScore
+from ml.models import Gate
 
 
 class Expected(BaseModel):
@@ -76,7 +77,7 @@ def _identity(challenger: Score, champion: Score | None, rules: Gate, expected: 
     )
     yield check_that(
         "metric",
-        isinstance(rules.metric, Metric) and all(score.name == rules.metric for score in there),
+        isinstance(rules.metric, Metric) and all(score.name == str(rules.metric) for score in there),
         f"a side was not measured by {rules.metric}",
         challenger=challenger.name,
         champion=champion.name if champion else None,
@@ -151,7 +152,7 @@ def _numbers(challenger: Score, champion: Score | None, rules: Gate, expected: E
     if champion is None:
         yield Check(name="gain", challenger=ours, verdict=Verdict.NOT_APPLICABLE, reason="no champion yet")
         return
-    gain = relative_gain(rules.metric, ours, theirs) if isinstance(rules.metric, Metric) else math.nan
+    gain = rules.metric.gain(ours, theirs) if isinstance(rules.metric, Metric) else math.nan
     yield check_that(
         "gain",
         gain >= rules.min_gain and gain > 0,
@@ -193,13 +194,7 @@ def _slice_gain(ours: SliceScore, theirs: SliceScore | None, rules: Gate) -> Che
     """One slice: not worse than the champion there by more than the tolerance."""
     mine, other = _number(ours.metric), _number(theirs.metric if theirs else None)
     # Both perfect is no regression; a champion without error admits no ratio otherwise.
-    gain = (
-        0.0
-        if mine == other
-        else relative_gain(rules.metric, mine, other)
-        if isinstance(rules.metric, Metric)
-        else math.nan
-    )
+    gain = 0.0 if mine == other else rules.metric.gain(mine, other) if isinstance(rules.metric, Metric) else math.nan
     tolerance = rules.slice_tolerance.get(ours.dimension, math.nan)
     return check_that(
         f"slice gain: {ours.name}",
@@ -225,7 +220,7 @@ def _all_of(score: Score) -> list[Score | SliceScore]:
 
 
 def _possible(rules: Gate, side: Score | SliceScore) -> bool:
-    return isinstance(rules.metric, Metric) and side.metric is not None and possible(rules.metric, side.metric)
+    return isinstance(rules.metric, Metric) and side.metric is not None and rules.metric.possible(side.metric)
 
 
 def _no_worse(rules: Gate, value: float, than: float) -> bool:

@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
-
-from ml.models import Metric
-
-
-def possible(metric: Metric, value: float) -> bool:
-    """Whether `value` can be this measure: finite, no negative error, no area outside [0, 1]."""
-    highest = 1.0 if metric.higher_is_better else math.inf
-    return math.isfinite(value) and 0.0 <= value <= highest
-
-
-def relative_gain(metric: Metric, challenger: float, champion: float) -> float:
-    """Improvement as a share of the champion's value: 0.02 is two per cent better, -0.02 two per cent worse.
-
-    NaN when the champion's value is zero: there is no ratio then.
-    """
-    if champion == 0:
-        return math.nan
-    better = challenger - champion if metric.higher_is_better else champion - challenger
-    return better / champion
 
 
 class Role(StrEnum):

@@ -11,7 +11,7 @@ import pandas as pd
 from ml.datasets.months import Month
 from ml.models import ModelConfig
 from ml.monitoring.drift import Floats
-from ml.monitoring.model_error import MonthError, as_error, month_error
+from ml.monitoring.model_error import MonthError, month_error
 from ml.monitoring.quality import quality_findings, schema_findings, volume_finding
 from ml.monitoring.shapes import shapes
 from ml.monitoring.shift import Predict, feature_findings, importances, prediction_finding
@@ -72,7 +72,7 @@ def monitor_month(config: ModelConfig, champion: Champion, month: Month, current
         "rows": len(current),
         "labelled_rows": int(np.isfinite(target).sum()),
         "metric": str(config.gate.metric),
-        "gate_error": as_error(config.gate.metric, champion.gate_metric),
+        "gate_error": config.gate.metric.error(champion.gate_metric),
     }
     if blocked:
         return MonthVerdict.model_validate({**known, "findings": blocked})
@@ -105,7 +105,7 @@ def _findings(
 
 def error_finding(config: ModelConfig, gate_metric: float, error: MonthError | None, labelled: bool) -> Finding:
     """An alarm when the whole interval lies above the gate's error and the increase the model allows."""
-    usual = as_error(config.gate.metric, gate_metric)
+    usual = config.gate.metric.error(gate_metric)
     limit = usual * (1 + config.drift.error_increase)
     if error is None:
         reason = "the labels are of one class only" if labelled else "no labels yet"

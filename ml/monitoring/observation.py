@@ -9,7 +9,6 @@ from ml.datasets.months import Month
 from ml.features.catalogue import CATALOGUE
 from ml.models import ModelConfig
 from ml.monitoring.champion import champion_version, load_champion
-from ml.monitoring.model_error import as_error
 from ml.monitoring.monitor import Champion, monitor_month
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
 from ml.registry import Registry
@@ -49,5 +48,5 @@ def unreadable(config: ModelConfig, champion: Champion, month: Month, reason: st
         labelled_rows=0,
         findings=(finding,),
         metric=str(config.gate.metric),
-        gate_error=as_error(config.gate.metric, champion.gate_metric),
+        gate_error=config.gate.metric.error(champion.gate_metric),
     )

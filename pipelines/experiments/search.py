@@ -19,8 +19,9 @@ from fonderie.core.files import write_text
 from fonderie.core.toml import checked
 from ml.datasets.months import Month
 from ml.evaluation.decision import Decision
+from ml.evaluation.metrics import Metric
 from ml.evaluation.scores import Evaluation, Score
-from ml.models import Metric, ModelConfig
+from ml.models import ModelConfig
 from ml.models.config.model import Hyperparameters
 from pipelines.compile import code_version
 from pipelines.engines import Run, RunState

@@ -26,7 +26,7 @@ from fonderie.core.home import home
 from ml.datasets.months import Month
 from ml.datasets.sources import source, spans
 from ml.evaluation.decision import Outcome
-from ml.models import ModelConfig, TaskKind
+from ml.models import ModelConfig
 from ml.monitoring.champion import champion_version, load_champion
 from ml.monitoring.history import History, read_record
 from ml.monitoring.monitor import Champion
@@ -124,7 +124,7 @@ class _Loop:
         return Simulation(
             model=self.config.name,
             metric=self.config.gate.metric,
-            unit="min" if self.config.task is TaskKind.REGRESSION else "",
+            unit=self.config.gate.metric.unit,
             first_months=tuple(map(str, self.first)),
             months=tuple(outcomes),
             folder=self.folder,

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ml.models import Metric
-from ml.monitoring.model_error import as_error
+from ml.evaluation.metrics import Metric
 
 
 class Strategies(BaseModel):
@@ -75,7 +74,7 @@ class Simulation(BaseModel):
         ours = self.mean().triggered
         if ours is None or not other:
             return None
-        return as_error(self.metric, ours) / as_error(self.metric, other) - 1
+        return self.metric.error(ours) / self.metric.error(other) - 1
 
 
 def _mean(values: list[float | None]) -> float:

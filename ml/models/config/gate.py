@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from ml.evaluation.metrics import Metric
 from ml.models.config.section import Fraction, Positive, Section
-
-
-class Metric(StrEnum):
-    """What a model is judged by. `mae` and `rmse` in the target's unit; the others without one."""
-
-    MAE = "mae"
-    RMSE = "rmse"
-    ROC_AUC = "roc_auc"
-    LOG_LOSS = "log_loss"
-
-    @property
-    def higher_is_better(self) -> bool:
-        """True for scores, false for errors."""
-        return self is Metric.ROC_AUC
-
-    def better(self, value: float, other: float) -> bool:
-        """Is `value` strictly better than `other`?"""
-        return value > other if self.higher_is_better else value < other
 
 
 class Gate(Section):

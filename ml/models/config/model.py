@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from fonderie.core.toml import near
+from ml.evaluation.metrics import TaskKind, metrics_of
 from ml.features.catalogue import CATALOGUE, LABELS, FeatureKind
 from ml.models.config.compute import TASKS, Task
 from ml.models.config.drift import Drift
-from ml.models.config.gate import Gate, Metric
+from ml.models.config.gate import Gate
 from ml.models.config.section import Fraction, Months, Section
 from ml.models.config.serving import Serving
-
-
-class TaskKind(StrEnum):
-    """What is predicted: a number, or a probability."""
-
-    REGRESSION = "regression"
-    CLASSIFICATION = "classification"
-
-
-METRICS = {
-    TaskKind.REGRESSION: (Metric.MAE, Metric.RMSE),
-    TaskKind.CLASSIFICATION: (Metric.ROC_AUC, Metric.LOG_LOSS),
-}
 
 
 class Target(Section):
@@ -125,14 +112,13 @@ class ModelConfig(Section):
         if (self.target.threshold is not None) != (self.task is TaskKind.CLASSIFICATION):
             needs = "needs a" if self.task is TaskKind.CLASSIFICATION else "has no"
             raise ValueError(f"target.threshold: {self.task} {needs} threshold")
-        if self.gate.metric not in METRICS[self.task]:
-            raise ValueError(
-                f"gate.metric: {self.gate.metric} does not apply to {self.task}; {', '.join(METRICS[self.task])} do"
-            )
+        if self.gate.metric.task is not self.task:
+            known = ", ".join(map(str, metrics_of(self.task)))
+            raise ValueError(f"gate.metric: {self.gate.metric} does not apply to {self.task}; {known} do")
         for name in self.gate.slices:
             if name not in CATALOGUE or CATALOGUE[name].kind is not FeatureKind.CATEGORICAL:
-                known = [n for n, feature in CATALOGUE.items() if feature.kind is FeatureKind.CATEGORICAL]
-                raise ValueError(f"gate.slice_tolerance: {name!r} is not a categorical feature; {near(name, known)}")
+                names = [n for n, feature in CATALOGUE.items() if feature.kind is FeatureKind.CATEGORICAL]
+                raise ValueError(f"gate.slice_tolerance: {name!r} is not a categorical feature; {near(name, names)}")
         for name in self.drift.seasonal_features:
             if name not in self.features.names:
                 raise ValueError(f"drift.seasonal_features: {name!r} is not a feature of this model")

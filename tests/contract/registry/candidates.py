@@ -8,14 +8,15 @@ from pathlib import Path
 
 from ml.evaluation.decision import Decision
 from ml.evaluation.gate import Expected, decide
+from ml.evaluation.metrics import MAE
 from ml.evaluation.scores import Role, Score, SliceScore
-from ml.models import Gate, Metric
+from ml.models import Gate
 from ml.registry import Candidate, SchemaColumn
 
 NOW = datetime(2013, 5, 1, 12, 0, tzinfo=UTC)
 FILES = ("model.skops", "probe.parquet", "reference.parquet")
 RULES = Gate(
-    metric=Metric.MAE,
+    metric=MAE,
     floor=15.0,
     ceiling=2.0,
     min_gain=0.01,

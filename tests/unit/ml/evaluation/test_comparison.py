@@ -120,12 +120,12 @@ def test_a_challenger_the_gate_kept_out_is_no_candidate(case: Case, registry: Re
     kept = decision.model_copy(update={"outcome": Outcome.KEEP})
     made.decision.write_text(kept.model_dump_json())
 
-    with pytest.raises(RefusedError, match="did not let"):
+    with pytest.raises(RefusedError, match="did not accept this challenger"):
         candidate_of(case.config, ORIGIN, made)
 
     another = decision.model_copy(update={"challenger_hash": "0" * 64})
     made.decision.write_text(another.model_dump_json())
-    with pytest.raises(RefusedError, match="did not let"):
+    with pytest.raises(RefusedError, match="did not accept this challenger"):
         candidate_of(case.config, ORIGIN, made)
 
 

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from ml.evaluation.decision import REQUIRED, Check, Decision, Outcome, Verdict, unreadable
 from ml.evaluation.gate import Expected, decide, decide_evaluation
+from ml.evaluation.metrics import MAE, METRICS, ROC_AUC
 from ml.evaluation.scores import Evaluation, Role, Score, SliceScore
-from ml.models import Gate, Metric
+from ml.models import Gate
 
 RULES = Gate(
-    metric=Metric.MAE,
+    metric=MAE,
     floor=15.0,
     ceiling=2.0,
     min_gain=0.01,
@@ -26,7 +27,7 @@ RULES = Gate(
     min_slice_rows=100,
     slice_tolerance={"origin": 0.05, "carrier": 0.15},
 )
-AUC_RULES = RULES.model_copy(update={"metric": Metric.ROC_AUC, "floor": 0.55, "ceiling": 0.95})
+AUC_RULES = RULES.model_copy(update={"metric": ROC_AUC, "floor": 0.55, "ceiling": 0.95})
 EXPECTED = Expected(holdout_hash="rows", champion_hash="old")
 
 
@@ -319,7 +320,7 @@ def test_whatever_the_numbers_a_promotion_is_finite_believable_and_better(
 
 @given(level=st.floats(2.0, 15.0), share=st.floats(0.011, 0.5), sees=st.sampled_from(["mae", "rmse", "log_loss"]))
 def test_what_is_promoted_one_way_is_kept_the_other_way(level: float, share: float, sees: str) -> None:
-    rules = RULES.model_copy(update={"metric": Metric(sees), "floor": 1e9, "ceiling": 0.0, "slice_tolerance": {}})
+    rules = RULES.model_copy(update={"metric": METRICS[sees], "floor": 1e9, "ceiling": 0.0, "slice_tolerance": {}})
     better: Callable[[Role], Score] = lambda role: score(role, level * (1 - share), name=sees, slices=())  # noqa: E731
     worse: Callable[[Role], Score] = lambda role: score(role, level, name=sees, slices=())  # noqa: E731
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from ml.datasets.months import Month
-from ml.models import Metric, ModelConfig
+from ml.evaluation.metrics import LOG_LOSS, MAE, ROC_AUC
+from ml.models import ModelConfig
 from ml.monitoring.model_error import month_error
 from ml.monitoring.monitor import Champion, error_finding, monitor_month
 from ml.monitoring.trigger import Action, TrainingEvent, TrainingOutcome, decide
@@ -82,7 +83,7 @@ def test_a_rising_error_alarms_only_when_its_whole_interval_does(config: ModelCo
     target = rng.normal(100, 1, day.size)
     for error, alarm in ((7.0, False), (8.0, False), (8.1, False), (9.0, True)):
         predicted = target + error * rng.choice([-1, 1], day.size) * rng.gamma(20, 1 / 20, 30)[day]
-        measured = month_error(Metric.MAE, target, predicted, day, 1)
+        measured = month_error(MAE, target, predicted, day, 1)
         finding = error_finding(config, 7.0, measured, labelled=True)
         assert (finding.severity is Severity.ALARM) is alarm, finding.reason
 
@@ -92,8 +93,8 @@ def test_the_interval_is_wider_when_whole_days_are_off() -> None:
     rng = np.random.default_rng(6)
     day = np.repeat(np.arange(30), 200)
     loss = rng.gamma(2, 3, 30)[day]
-    by_day = month_error(Metric.MAE, np.zeros(day.size), loss, day, 1)
-    by_row = month_error(Metric.MAE, np.zeros(day.size), loss, np.arange(day.size), 1)
+    by_day = month_error(MAE, np.zeros(day.size), loss, day, 1)
+    by_row = month_error(MAE, np.zeros(day.size), loss, np.arange(day.size), 1)
     assert by_day is not None
     assert by_row is not None
     assert by_day.high - by_day.low > 5 * (by_row.high - by_row.low)
@@ -106,8 +107,8 @@ def test_the_area_under_the_curve_by_bins_is_that_of_scikit_learn() -> None:
     target = (rng.random(5000) < 0.2).astype(float)
     scores = np.clip(0.2 + 0.1 * target + rng.normal(0, 0.1, 5000), 0.01, 0.99)
     day = rng.integers(0, 30, 5000)
-    area = month_error(Metric.ROC_AUC, target, scores, day, 1)
-    loss = month_error(Metric.LOG_LOSS, target, scores, day, 1)
+    area = month_error(ROC_AUC, target, scores, day, 1)
+    loss = month_error(LOG_LOSS, target, scores, day, 1)
     assert area is not None
     assert loss is not None
     assert area.value == pytest.approx(1 - roc_auc_score(target, scores), abs=5e-4)
@@ -116,7 +117,7 @@ def test_the_area_under_the_curve_by_bins_is_that_of_scikit_learn() -> None:
 
 
 def test_a_few_days_are_not_enough_for_an_alarm(config: ModelConfig) -> None:
-    measured = month_error(Metric.MAE, np.zeros(400), np.full(400, 99.0), np.repeat(np.arange(4), 100), 1)
+    measured = month_error(MAE, np.zeros(400), np.full(400, 99.0), np.repeat(np.arange(4), 100), 1)
     assert error_finding(config, 7.0, measured, labelled=True).severity is Severity.INFO
 
 
@@ -133,7 +134,7 @@ def test_without_labels_the_inputs_are_still_watched(
 
 def test_labels_of_one_class_only_are_said(march: pd.DataFrame) -> None:
     ones = np.ones(100)
-    assert month_error(Metric.ROC_AUC, ones, ones / 2, np.arange(100), 1) is None
+    assert month_error(ROC_AUC, ones, ones / 2, np.arange(100), 1) is None
 
 
 @pytest.mark.parametrize(
