@@ -26,7 +26,7 @@ PACKAGES = ("fonderie", "infra", "ml", "pipelines", "ci")
 CHANGES = (
     (f"infra/environments/{ENVIRONMENT}.toml", "control_plane = ", 'control_plane = "172.16.9.0/28"'),
     (f"infra/environments/{ENVIRONMENT}.toml", "max_nodes = ", "max_nodes = 12"),
-    ("ml/models/air_time.toml", "min_gain = ", "min_gain = 0.02"),
+    ("ml/models/late_arrival.toml", "min_gain = ", "min_gain = 0.02"),
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.monitoring.drift import Floats, Histogram, counts_of, histogram, psi
+from ml.monitoring.drift import Floats, Histogram, counts_of, histogram
 
 GRID_SIZE = 600
 """A numeric column with no more distinct values than this is on a grid: degrees, hours, seats, rounded readings."""
@@ -39,6 +39,16 @@ class NumericSide:
     def buckets(self) -> Histogram:
         """As TFDV would keep it, nulls apart."""
         return histogram(self.known)
+
+    @property
+    def size(self) -> int:
+        """Number of finite values."""
+        return self.known.size
+
+    @property
+    def rows(self) -> int:
+        """All of them, nulls too."""
+        return self.values.size
 
     @property
     def null_rate(self) -> float:
@@ -77,9 +87,14 @@ class CategorySide:
         return sum(self.counts.values())
 
     @property
+    def rows(self) -> int:
+        """All of them, nulls too."""
+        return self.size + self.nulls
+
+    @property
     def null_rate(self) -> float:
         """Share of nulls; 1 for a column without rows."""
-        return self.nulls / (self.size + self.nulls) if self.size + self.nulls else 1.0
+        return self.nulls / self.rows if self.rows else 1.0
 
 
 def numeric(column: Any) -> NumericSide:
@@ -90,11 +105,6 @@ def numeric(column: Any) -> NumericSide:
 def category(column: Any) -> CategorySide:
     """A categorical column from a pandas series; nulls are counted and left out."""
     return CategorySide(*counts_of(column.tolist()))
-
-
-def stability(reference: NumericSide, current: NumericSide) -> float:
-    """PSI of the finite values."""
-    return psi(reference.known, current.known)
 
 
 def unseen_share(reference: NumericSide, current: NumericSide) -> tuple[float, int]:

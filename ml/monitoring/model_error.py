@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml.evaluation.metrics import Metric, TaskKind
 from ml.monitoring.drift import Floats
-from ml.monitoring.limits import FALSE_ALARMS
+from ml.monitoring.measures import FALSE_ALARMS
 
 SAMPLES = 1000
 MIN_DAYS = 5

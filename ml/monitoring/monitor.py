@@ -11,10 +11,11 @@ import pandas as pd
 from ml.datasets.months import Month
 from ml.models import ModelConfig
 from ml.monitoring.drift import Floats
+from ml.monitoring.measures import ERROR_INCREASE
 from ml.monitoring.model_error import MonthError, month_error
 from ml.monitoring.quality import quality_findings, schema_findings, volume_finding
 from ml.monitoring.shapes import shapes
-from ml.monitoring.shift import Predict, feature_findings, importances, prediction_finding
+from ml.monitoring.shift import Predict, feature_findings, importances, prediction_findings
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
 
 
@@ -99,14 +100,14 @@ def _findings(
     yield from feature_findings(
         config, champion.reference, current, champion.importance, season_known=champion.knows_season(month)
     )
-    yield prediction_finding(config, champion.reference["prediction"].to_numpy(dtype=np.float64), predictions)
+    yield from prediction_findings(config, champion.reference["prediction"].to_numpy(dtype=np.float64), predictions)
     yield error_finding(config, champion.gate_metric, error, labelled)
 
 
 def error_finding(config: ModelConfig, gate_metric: float, error: MonthError | None, labelled: bool) -> Finding:
     """An alarm when the whole interval lies above the gate's error and the increase the model allows."""
     usual = config.gate.metric.error(gate_metric)
-    limit = usual * (1 + config.drift.error_increase)
+    limit = usual * (1 + config.drift.threshold(ERROR_INCREASE))
     if error is None:
         reason = "the labels are of one class only" if labelled else "no labels yet"
         severity = Severity.WARNING if labelled else Severity.INFO
@@ -117,7 +118,7 @@ def error_finding(config: ModelConfig, gate_metric: float, error: MonthError | N
     return Finding(
         kind=Kind.ERROR,
         subject=str(config.gate.metric),
-        measure="error",
+        measure=ERROR_INCREASE.name,
         value=error.value if error else None,
         limit=limit,
         severity=severity,

@@ -13,7 +13,15 @@ import pandas as pd
 
 from ml.models import ModelConfig
 from ml.monitoring.columns import CategorySide, NumericSide, category, numeric, spike, unseen_share
-from ml.monitoring.limits import FALSE_ALARMS, ROWS_AN_HOUR, share_noise, unseen_noise
+from ml.monitoring.measures import (
+    CATEGORY_DISTANCE,
+    FALSE_ALARMS,
+    ROWS_AN_HOUR,
+    Subject,
+    measures_of,
+    share_noise,
+    unseen_noise,
+)
 from ml.monitoring.verdict import Finding, Kind, Severity
 
 UNSEEN_VALUES = 0.5  # most of what was measured lies where the reference has nothing: another unit or precision
@@ -71,9 +79,7 @@ def volume_finding(rows: int, expected: float) -> Finding:
 def _numeric(
     config: ModelConfig, name: str, reference: NumericSide, current: NumericSide, tests: int
 ) -> Iterator[Finding]:
-    yield _nulls(
-        config, name, reference.null_rate, current.null_rate, (reference.values.size, current.values.size), tests
-    )
+    yield from _measured(config, name, reference, current, tests)
     yield _finding(
         name, "infinite", current.infinite_rate, reference.infinite_rate + INFINITE, "of the values are infinite"
     )
@@ -81,7 +87,7 @@ def _numeric(
         return
     yield _constant(name, reference, current, tests)
     value, grown = spike(reference, current)
-    usual = SPIKE_SEASONAL if name in config.drift.seasonal_features else config.drift.category_linf
+    usual = SPIKE_SEASONAL if name in config.drift.seasonal_features else config.drift.threshold(CATEGORY_DISTANCE)
     noise = share_noise(0.5, reference.known.size, current.known.size, tests)
     yield _finding(name, "spike", grown, max(usual, noise), f"more of the rows say {value:g} than before")
     share, rows = unseen_share(reference, current)
@@ -94,8 +100,7 @@ def _numeric(
 def _categorical(
     config: ModelConfig, name: str, reference: CategorySide, current: CategorySide, tests: int
 ) -> Iterator[Finding]:
-    sizes = (reference.size + reference.nulls, current.size + current.nulls)
-    yield _nulls(config, name, reference.null_rate, current.null_rate, sizes, tests)
+    yield from _measured(config, name, reference, current, tests)
     if not (reference.size and current.size):
         return
     new = {key: count for key, count in current.counts.items() if key not in reference.counts}
@@ -107,11 +112,16 @@ def _categorical(
     yield _finding(name, "unseen_categories", sum(new.values()) / current.size, max(usual, noise), reason)
 
 
-def _nulls(config: ModelConfig, name: str, before: float, after: float, sizes: tuple[int, int], tests: int) -> Finding:
-    limit = max(config.drift.null_rate_change, share_noise((before + after) / 2, *sizes, tests))
-    return _finding(
-        name, "null_rate", abs(after - before), limit, f"more or fewer nulls: {after:.1%}, before {before:.1%}"
-    )
+def _measured(
+    config: ModelConfig,
+    name: str,
+    reference: NumericSide | CategorySide,
+    current: NumericSide | CategorySide,
+    tests: int,
+) -> Iterator[Finding]:
+    for measure, compare in measures_of(Subject.COLUMN):
+        seen = compare(reference, current, tests)
+        yield _finding(name, measure.name, seen.value, max(config.drift.threshold(measure), seen.noise), seen.detail)
 
 
 def _constant(name: str, reference: NumericSide, current: NumericSide, tests: int) -> Finding:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from ml.models import ModelConfig
-from ml.monitoring.columns import NumericSide, category, numeric, stability
-from ml.monitoring.drift import BUCKETS, Floats, jensen_shannon, jensen_shannon_categories, l_infinity
-from ml.monitoring.limits import divergence_noise, psi_noise, share_noise
+from ml.monitoring.columns import CategorySide, NumericSide, category, numeric
+from ml.monitoring.drift import Floats
+from ml.monitoring.measures import Subject, measures_of
 from ml.monitoring.verdict import Finding, Kind, Severity
 
 Predict = Callable[[pd.DataFrame], Floats]
 """A model: rows of features in, one prediction a row out."""
-
-STABLE_PSI = 0.1
-"""Customary: below it a distribution counts as stable. Jensen-Shannon over TFDV's buckets jumps when one extreme value
-moves their boundaries (a single large aircraft); the quantile bins of PSI do not, so an alarm needs both."""
 
 WEIGHT_LIMITS = (0.5, 2.0)
 """No feature is wholly silent or all that counts: importance was measured on the reference, and says nothing of values
@@ -59,79 +56,71 @@ def feature_findings(
     *,
     season_known: bool,
 ) -> Iterator[Finding]:
-    """One finding a feature that has values on both sides.
+    """One finding a measure, for each feature that has values on both sides.
 
     A feature declared seasonal is excused only in a season that the champion was trained on: one that has seen winters
     only does not know what July means.
     """
     weight = weights(importance)
     excused = config.drift.seasonal_features if season_known else ()
-    tests = len(config.features.names) + 1
     for name in config.features.numeric:
-        before, after = numeric(reference[name]), numeric(current[name])
-        if before.known.size and after.known.size:
-            limit = config.drift.feature_js / weight[name]
-            yield _numeric(Kind.FEATURE, name, before, after, limit, tests, name in excused)
+        sides = numeric(reference[name]), numeric(current[name])
+        yield from _compared(config, Subject.NUMERIC, name, *sides, weight=weight[name], seasonal=name in excused)
     for name in config.features.categorical:
-        sides = category(reference[name]), category(current[name])
-        if sides[0].size and sides[1].size:
-            noise = share_noise(0.5, sides[0].size, sides[1].size, tests * len(sides[0].counts))
-            distance = l_infinity(sides[0].counts, sides[1].counts)
-            divergence = jensen_shannon_categories(sides[0].counts, sides[1].counts)
-            yield _finding(
-                Kind.FEATURE,
-                name,
-                "l_infinity",
-                distance,
-                min(max(config.drift.category_linf / weight[name], noise), 1.0),
-                seasonal=name in excused,
-                stable=False,
-                also=f"Jensen-Shannon {divergence:.3f}",
-            )
+        groups = category(reference[name]), category(current[name])
+        yield from _compared(config, Subject.CATEGORICAL, name, *groups, weight=weight[name], seasonal=name in excused)
 
 
-def prediction_finding(config: ModelConfig, reference: Floats, current: Floats) -> Finding:
+def prediction_findings(config: ModelConfig, reference: Floats, current: Floats) -> Iterator[Finding]:
     """Drift of what the champion says, labels or not."""
-    tests = len(config.features.names) + 1
     sides = NumericSide(np.asarray(reference)), NumericSide(np.asarray(current))
-    return _numeric(Kind.PREDICTION, "prediction", *sides, config.drift.prediction_js, tests, seasonal=False)
+    yield from _compared(config, Subject.PREDICTION, "prediction", *sides)
 
 
-def _numeric(
-    kind: Kind, name: str, reference: NumericSide, current: NumericSide, limit: float, tests: int, seasonal: bool
-) -> Finding:
-    sizes = reference.known.size, current.known.size
-    moved = stability(reference, current)
-    return _finding(
-        kind,
-        name,
-        "jensen_shannon",
-        jensen_shannon(reference.buckets, current.buckets),
-        min(max(limit, divergence_noise(*sizes, 2 * BUCKETS, tests)), 1.0),
-        seasonal=seasonal,
-        stable=moved < max(STABLE_PSI, psi_noise(*sizes, BUCKETS, tests)),
-        also=f"PSI {moved:.2f}",
-    )
+Side = TypeVar("Side", NumericSide, CategorySide)
 
 
-def _finding(
-    kind: Kind, name: str, measure: str, value: float, limit: float, *, seasonal: bool, stable: bool, also: str
-) -> Finding:
-    """An alarm when `value` reaches `limit`, unless the feature is seasonal or its quantiles are stable."""
-    over = value >= limit
-    why = (
-        " (declared seasonal)"
-        if over and seasonal
-        else " (one extreme value, the quantiles are stable)"
-        if over and stable
-        else ""
-    )
-    return Finding(
-        kind=kind,
-        subject=name,
-        measure=measure,
-        value=value,
-        limit=limit,
-        severity=Severity.ALARM if over and not seasonal and not stable else Severity.INFO,
-        reason=f"{measure} {value:.3f}, limit {limit:.3f}, {also}{why}",
-    )
+def _compared(
+    config: ModelConfig,
+    subject: Subject,
+    name: str,
+    reference: Side,
+    current: Side,
+    *,
+    weight: float = 1.0,
+    seasonal: bool = False,
+) -> Iterator[Finding]:
+    """An alarm when a value reaches its limit, unless the feature is seasonal or its quantiles are stable."""
+    if subject is not Subject.PREDICTION and not (reference.size and current.size):
+        return
+    for measure, compare in measures_of(subject):
+        seen = compare(reference, current, _comparisons(config))
+        limit = min(max(config.drift.threshold(measure) / weight, seen.noise), measure.most)
+        over = seen.value >= limit
+        why = (
+            " (declared seasonal)"
+            if over and seasonal
+            else " (one extreme value, the quantiles are stable)"
+            if over and seen.stable
+            else ""
+        )
+        detail = f", {seen.detail}" if seen.detail else ""
+        yield Finding(
+            kind=Kind.PREDICTION if subject is Subject.PREDICTION else Kind.FEATURE,
+            subject=name,
+            measure=measure.name,
+            value=seen.value,
+            limit=limit,
+            severity=Severity.ALARM if over and not seasonal and not seen.stable else Severity.INFO,
+            reason=f"{measure.name} {seen.value:.3f}, limit {limit:.3f}{detail}{why}",
+        )
+
+
+def _comparisons(config: ModelConfig) -> int:
+    """How many comparisons of distributions a month is put through."""
+    columns = {
+        Subject.NUMERIC: len(config.features.numeric),
+        Subject.CATEGORICAL: len(config.features.categorical),
+        Subject.PREDICTION: 1,
+    }
+    return sum(count * len(measures_of(subject)) for subject, count in columns.items())

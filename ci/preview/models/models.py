@@ -9,12 +9,13 @@ from typing import Any
 from ci.preview.masking.printable import printable
 from ci.preview.masking.secrets import Masker
 from ci.preview.masking.values import Reader, shown
-from ci.preview.models.facts import fact_change
+from ci.preview.models.facts import ABSENT, fact_change
 from ci.preview.models.pipelines import configurations, image_changes, pairs, pipeline_changes
 from ci.preview.models.schedules import schedule_changes
 from ci.preview.models.settings import Setting, in_file, in_pipelines, told_once
 from ci.preview.report import ModelChange
 from fonderie.terraform.plan import StackPlan
+from ml.monitoring.measures import MEASURES
 
 # The first key of a model file that fits gives the words; `{}` is the rest of the path.
 _WORDS = (
@@ -28,9 +29,7 @@ _WORDS = (
     ("gate.metric", "gate: the metric that decides"),
     ("gate.", "gate: {}"),
     ("drift.cooldown_days", "days without a retraining after one"),
-    ("drift.feature_js", "drift threshold of a feature"),
-    ("drift.category_linf", "drift threshold of a category"),
-    ("drift.prediction_js", "drift threshold of the predictions"),
+    *((f"drift.{measure.key}", measure.words) for measure in MEASURES),
     ("drift.", "drift: {}"),
     ("monitoring.", "monitoring: {}"),
     ("schedules.", "schedule: {}"),
@@ -81,8 +80,10 @@ def _come_or_gone(name: str, old: dict[str, Any] | None, new: dict[str, Any] | N
 def _row(name: str, setting: Setting, reader: Reader) -> ModelChange:
     row = fact_change(printable(name), setting.path, setting.before, setting.after, reader, setting.where)
     before, after = (
-        f"{text} (default)" if default else text
-        for text, default in zip((row.before, row.after), setting.defaults, strict=True)
+        f"{text} (default)" if default and value is not ABSENT else text
+        for text, default, value in zip(
+            (row.before, row.after), setting.defaults, (setting.before, setting.after), strict=True
+        )
     )
     return row.model_copy(update={"what": printable(words(setting.path)), "before": before, "after": after})
 

@@ -11,15 +11,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from ci.preview.masking.values import same
 from ci.preview.models.facts import ABSENT, different, flat
+from ml.models import ModelConfig
 
 Place = tuple[str, str]  # environment, pipeline
 
 
 @dataclass
 class Setting:
-    """One setting that differs, and the compiled pipelines in which it does. `defaults`: sides not in the file."""
+    """One setting that differs, and the compiled pipelines in which it does. `defaults`: sides the file leaves out."""
 
     path: str
     before: object
@@ -36,17 +39,38 @@ class Setting:
             carried.setdefault(pipelines, []).append(environment)
         return "; ".join(f"{', '.join(environments)}: {pipelines}" for pipelines, environments in carried.items())
 
+    def agrees(self, other: Setting) -> bool:
+        """Whether compiled values are the file's; what the file leaves out has its default, whatever that was."""
+        sides = zip(self.defaults, (self.before, self.after), (other.before, other.after), strict=True)
+        return self.path == other.path and all(default or same(mine, theirs) for default, mine, theirs in sides)
+
     def take_defaults(self, other: Setting) -> None:
         """Fill what the file leaves out with what is compiled."""
-        before, after = self.before is ABSENT, self.after is ABSENT
-        self.defaults = (before and other.before is not ABSENT, after and other.after is not ABSENT)
+        before, after = self.defaults
         self.before = other.before if before else self.before
         self.after = other.after if after else self.after
 
 
 def in_file(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Setting]:
-    """What differs between two versions of a model's file."""
-    return [Setting(*found) for found in different(flat(old), flat(new))]
+    """What differs between two versions of a model's file, with today's defaults for what they leave out.
+
+    Two files of which one is not valid are compared by what they state.
+    """
+    stated = flat(old), flat(new)
+    resolved = _resolved(old), _resolved(new)
+    before, after = (flat(side) for side in resolved if side is not None) if None not in resolved else stated
+    return [
+        Setting(path, was, becomes, (path not in stated[0], path not in stated[1]))
+        for path, was, becomes in different(before, after)
+    ]
+
+
+def _resolved(file: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The model with every default, as its pipelines are compiled with it; None when the file is not valid."""
+    try:
+        return ModelConfig.model_validate_json(json.dumps(file, default=str)).model_dump(mode="json")
+    except (ValidationError, RecursionError):
+        return None
 
 
 def in_pipelines(compiled: Iterable[tuple[Place, Mapping[str, Any], Mapping[str, Any]]]) -> list[Setting]:
@@ -68,17 +92,8 @@ def told_once(file: list[Setting], carried: list[Setting]) -> list[Setting]:
     left = list(carried)
     for setting in file:
         for other in carried:
-            if (
-                other.path == setting.path
-                and _agree(setting.before, other.before)
-                and _agree(setting.after, other.after)
-            ):
+            if setting.agrees(other):
                 setting.places |= other.places
                 left = [one for one in left if one is not other]
                 setting.take_defaults(other)
     return sorted([*file, *left], key=lambda setting: setting.path)
-
-
-def _agree(in_file: object, compiled: object) -> bool:
-    """Whether a compiled value is the file's; what the file leaves out has its default."""
-    return in_file is ABSENT or same(in_file, compiled)

@@ -11,17 +11,23 @@ from ml.models.config.section import Fraction, Positive, Section
 
 
 class Gate(Section):
-    """The conditions of a promotion; all of them must hold, and an unknown one holds never."""
+    """The conditions of a promotion; all of them must hold, and an unknown one holds never.
+
+    What depends on the task or the data has no default: the metric and its two bounds.
+    """
 
     metric: Metric = Field(description="what decides; the others are reported")
     floor: float = Field(description="no worse than this, absolutely")
     ceiling: float = Field(description="better than this is too good to be true: a leaked label")
-    min_gain: Fraction = Field(description="better than the champion by this share of the champion's value")
-    slice_tolerance: dict[str, Annotated[float, Field(ge=0)]] = Field(
-        description="categorical feature -> how much worse one of its slices may be, as a share of the champion's value"
+    min_gain: Fraction = Field(
+        default=0.01, description="better than the champion by this share of the champion's value"
     )
-    min_rows: Positive = Field(description="rows held out, at least")
-    min_slice_rows: Positive = Field(description="smaller slices are pooled, so that every row is judged")
+    slice_tolerance: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default={"origin": 0.05, "carrier": 0.15, "hour_band": 0.10},
+        description="categorical feature -> how much worse one of its slices may be, a share of the champion's value",
+    )
+    min_rows: Positive = Field(default=2000, description="rows held out, at least")
+    min_slice_rows: Positive = Field(default=200, description="smaller slices are pooled, so that every row is judged")
     bootstrap_samples: Positive = Field(default=200, description="for the confidence intervals")
 
     @property

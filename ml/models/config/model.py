@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from fonderie.core.toml import near
 from ml.evaluation.metrics import TaskKind, metrics_of
 from ml.features.catalogue import CATALOGUE, LABELS, FeatureKind
-from ml.models.config.compute import TASKS, Task
+from ml.models.config.compute import TASKS, Task, with_defaults
 from ml.models.config.drift import Drift
 from ml.models.config.gate import Gate
 from ml.models.config.section import Fraction, Months, Section
@@ -62,10 +62,12 @@ def _check_feature(name: str, kind: FeatureKind) -> None:
 class Data(Section):
     """What is read, and how bad it may be."""
 
-    max_quarantined_fraction: Fraction = Field(description="of a month's rows; above it the run stops")
-    holdout_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(description="of the month's days, at its end")
+    max_quarantined_fraction: Fraction = Field(default=0.02, description="of a month's rows; above it the run stops")
+    holdout_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.3, description="of the month's days, at its end"
+    )
     max_bytes_billed: Annotated[int, Field(ge=1, lt=2**63)] = Field(
-        description="of a query on BigQuery; above it the run is refused"
+        default=20_000_000_000, description="of a query on BigQuery; above it the run is refused"
     )
 
 
@@ -83,29 +85,36 @@ class Hyperparameters(Section):
 class Training(Section):
     """What a version is made from."""
 
-    window_months: Months = Field(description="the month itself and those before it, as far as there is data")
-    seed: Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy takes
+    window_months: Months = Field(
+        default=12, description="the month itself and those before it, as far as there is data"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 7  # what NumPy takes
     hyperparameters: Hyperparameters = Hyperparameters()
 
 
 class ModelConfig(Section):
-    """Everything that makes one model different from another."""
+    """Everything that makes one model different from another. What a file does not state has the default."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
     description: str
     task: TaskKind
     target: Target
     features: Features
-    data: Data
-    training: Training
+    data: Data = Data()
+    training: Training = Training()
     gate: Gate
-    drift: Drift
+    drift: Drift = Drift()
     serving: Serving
-    compute: dict[str, Task] = Field(default_factory=lambda: {"default": Task()})
+    compute: Annotated[dict[str, Task], BeforeValidator(with_defaults)] = Field(default={}, validate_default=True)
 
     def task_compute(self, task: str) -> Task:
         """The `[compute.<task>]` section, or the default one."""
         return self.compute.get(task) or self.compute.get("default") or Task()
+
+    @model_validator(mode="after")
+    def _seasons_are_of_this_model(self) -> Self:
+        object.__setattr__(self, "drift", self.drift.of_features(self.features.names))
+        return self
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

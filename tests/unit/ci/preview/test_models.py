@@ -55,6 +55,38 @@ def test_a_model_file_that_is_not_toml_is_a_failure_and_the_others_are_shown():
     assert [item.model for item in made.models] == ["b"]
 
 
+VALID = """
+name = "m"
+description = "minutes"
+task = "regression"
+[target]
+column = "air_time"
+[features]
+numeric = ["distance", "temp"]
+[gate]
+metric = "mae"
+floor = 15.0
+ceiling = 2.0
+[serving]
+max_disagreement = 5.0
+"""
+
+
+def test_a_default_that_a_file_no_longer_states_is_no_change():
+    assert said({"m": VALID.replace("[gate]", "[gate]\nmin_rows = 2000")}, {"m": VALID}) == []
+
+
+def test_a_setting_that_goes_back_to_its_default_or_leaves_it_says_both_values():
+    stated = VALID.replace("[gate]", "[gate]\nmin_rows = 300")
+    assert said({"m": stated}, {"m": VALID}) == [("m", "gate: min rows", "300", "2000 (default)")]
+    assert said({"m": VALID}, {"m": stated}) == [("m", "gate: min rows", "2000 (default)", "300")]
+
+
+def test_what_follows_from_another_setting_is_told_too():
+    changes = said({"m": VALID}, {"m": VALID.replace(', "temp"', "")})
+    assert ("m", "drift: seasonal features", 'removed: "temp" (default)', "— (default)") in changes
+
+
 def spec(image="training@sha256:" + "a" * 64, rate=0.1, cached=True, pipeline="training", **parameters):
     given = {"rate": rate, **parameters}
     return json.dumps(

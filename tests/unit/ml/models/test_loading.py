@@ -11,14 +11,16 @@ import pytest
 
 from fonderie.core.errors import BadInputError
 from fonderie.core.toml import parse_toml
-from ml.models import list_models, load_model, models_folder
+from ml.models import ModelConfig, Task, list_models, load_model, models_folder
 from ml.models.config.schema import schema_text
+
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Writes air_time.toml with one piece of text replaced, and says what loading it says."""
-    original = (models_folder() / "air_time.toml").read_text()
+    """Writes air_time.toml, every key stated, with one piece of text replaced, and says what loading it says."""
+    original = (ROOT / "tests/data/models/air_time.toml").read_text()
     monkeypatch.setenv("FONDERIE_MODELS", str(tmp_path))
 
     def load(old: str, new: str) -> BadInputError:
@@ -30,6 +32,31 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         return error.value
 
     return load
+
+
+@pytest.mark.parametrize("name", ["air_time", "late_arrival"])
+def test_the_defaults_resolve_to_what_the_files_stated_before_they_had_any(name: str) -> None:
+    resolved = (ROOT / f"tests/data/models/{name}.json").read_text()
+    assert load_model(name).model_dump_json(indent=1) + "\n" == resolved
+    assert ModelConfig.model_validate_json(resolved) == load_model(name)
+
+
+def test_a_file_that_states_every_default_is_the_same_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = load_model("air_time")
+    (tmp_path / "air_time.toml").write_text((ROOT / "tests/data/models/air_time.toml").read_text())
+    monkeypatch.setenv("FONDERIE_MODELS", str(tmp_path))
+    assert load_model("air_time") == usual
+
+
+def test_a_section_states_only_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (models_folder() / "air_time.toml").read_text().replace('"visib",', "")
+    (tmp_path / "air_time.toml").write_text(text + '[compute.train]\nretries = 5\n[compute.gate]\ncpu = "1"\n')
+    monkeypatch.setenv("FONDERIE_MODELS", str(tmp_path))
+    config = load_model("air_time")
+    assert (config.task_compute("train").retries, config.task_compute("train").memory) == (5, "16Gi")
+    assert config.task_compute("gate") == Task(cpu="1")
+    assert config.task_compute("features") == Task()
+    assert "visib" not in config.drift.seasonal_features
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -99,9 +126,9 @@ def test_a_wrong_key_or_value_is_named_with_its_reason(broken, old: str, new: st
 
 
 def test_all_problems_of_a_file_are_told_at_once(broken) -> None:
-    error = broken("seed = 7", "sede = 7")
-    assert "training.seed: missing" in error.what
-    assert "training.sede: unknown key" in error.what
+    error = broken("floor = 15.0", "flor = 15.0")
+    assert "gate.floor: missing" in error.what
+    assert "gate.flor: unknown key" in error.what
 
 
 def test_naming_models_and_features_imports_no_data_library() -> None:

@@ -285,7 +285,7 @@ def test_the_pipeline_runs_on_kubeflow_s_local_runner(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (models_folder() / "air_time.toml").read_text()
-    (tmp_path / "air_time.toml").write_text(text.replace("min_new_rows = 5000", "min_new_rows = 500"))
+    (tmp_path / "air_time.toml").write_text(text + "\n[drift]\nmin_new_rows = 500\n")
     monkeypatch.setenv("FONDERIE_MODELS", str(tmp_path))
     done = turn("air_time", Month(2013, 4), history=str(tmp_path / "history"))
     assert done.run.state is RunState.SUCCEEDED
