@@ -25,12 +25,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import ValidationError
-
 from fonderie.core.errors import BadDataError, BadInputError, ConflictError
 from fonderie.core.home import home
 from fonderie.google import Access, NotFoundError, google_errors
 from fonderie.google.schemes import VERTEX_FORM
+from ml.records import parse_record
 from ml.registry import moves
 from ml.registry.interface import Alias, Aliases, Version
 from ml.registry.record import RECORD_FILE, Candidate, ModelRecord
@@ -94,13 +93,12 @@ class VertexRegistry:
 
     def get(self, reference: int | str) -> Version:
         """Fetch a version's files once into the cache and compare their SHA-256. Raises BadInputError, BadDataError."""
-        number = self._number(reference)
+        number = moves.version_number(self._model, reference, self.aliases)
         with google_errors(self.resource):
             records = self.list()
             record = next((one for one in records if one.version == number), None)
             if record is None:
-                there = ", ".join(one.label for one in records) or "none"
-                raise BadInputError(f"{self._model} has no version {reference}", hint=f"there are: {there}")
+                raise moves.unknown_version(self._model, reference, (record.label for record in records))
             return Version(record, self._fetched(record))
 
     def promote(
@@ -142,18 +140,6 @@ class VertexRegistry:
         with google_errors(f"gs://{self._bucket_name}"):
             return self._aliases()[0]
 
-    def _number(self, reference: int | str) -> int:
-        if isinstance(reference, int):
-            return reference
-        if match := re.fullmatch(r"v?([0-9]+)", reference):
-            return int(match[1])
-        if reference not in set(Alias):
-            raise BadInputError(f"invalid version {reference!r}", hint=f"a number, or {', '.join(Alias)}")
-        number = self.aliases().at(Alias(reference))
-        if number is None:
-            raise BadInputError(f"{self._model} has no {reference}", hint="fonderie run training makes one")
-        return number
-
     def _prefix(self, candidate: Candidate) -> str:
         return f"{self._model}/{candidate.run_id}-{candidate.model_hash[:12]}"
 
@@ -191,13 +177,15 @@ class VertexRegistry:
     def _record(self, version: Any) -> ModelRecord:
         prefix = version.artifact_uri.removeprefix(f"gs://{self._bucket_name}/")
         place = f"{version.artifact_uri}/{CANDIDATE_FILE}"
+        what, hint = "not the candidate of a version", "restore the object"
         try:
             document = json.loads(self._bucket.blob(f"{prefix}/{CANDIDATE_FILE}").download_as_bytes())
-            return ModelRecord(
-                **document["candidate"], version=int(version.version_id), registered_at=document["registered_at"]
-            )
-        except (ValueError, KeyError, ValidationError) as error:
-            raise BadDataError("not the candidate of a version", where=place, hint="restore the object") from error
+            values = {**document["candidate"], "registered_at": document["registered_at"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadDataError(what, where=place, hint=hint) from error
+        return parse_record(
+            ModelRecord, {**values, "version": int(version.version_id)}, what=what, where=place, hint=hint
+        )
 
     def _fetched(self, record: ModelRecord) -> Path:
         """The version's files on this machine: fetched into a draft folder, checked, moved into place."""
@@ -225,11 +213,8 @@ class VertexRegistry:
             return Aliases(), 0
         generation = int(blob.generation)
         data = blob.download_as_bytes()  # of that generation: the bucket keeps versions
-        try:
-            return Aliases.model_validate_json(data), generation
-        except ValidationError as error:
-            where = f"gs://{self._bucket_name}/{blob.name}"
-            raise BadDataError("not the aliases of a registry", where=where, hint="restore the object") from error
+        what, where = "not the aliases of a registry", f"gs://{self._bucket_name}/{blob.name}"
+        return parse_record(Aliases, data, what=what, where=where, hint="restore the object"), generation
 
     def _move(self, change: Callable[[Aliases], Aliases]) -> Aliases:
         """Compare and swap: `change` is asked again whenever another process was first, and may then refuse."""

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from ml.records import Record
+
 
 class Outcome(StrEnum):
     """The gate's answer."""
@@ -38,10 +40,8 @@ class Check(BaseModel):
     reason: str = ""
 
 
-class Decision(BaseModel):
+class Decision(Record):
     """The gate's record. It cannot say `promote` unless every required check is there and none failed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     outcome: Outcome
     reasons: tuple[str, ...]

@@ -13,18 +13,15 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ValidationError
 
 from fonderie.core.errors import BadDataError, ConflictError
 from fonderie.core.files import write_text
 from fonderie.core.home import home
 from ml.monitoring.trigger import TrainingEvent, TrainingOutcome, TriggerDecision
 from ml.monitoring.verdict import MonthVerdict
-
-Record = TypeVar("Record", bound=BaseModel)
+from ml.records import Kind, Record, parse_record
 
 
 class History:
@@ -78,23 +75,23 @@ class History:
 
     def record_decision(self, decision: TriggerDecision) -> Path:
         """Write the decision under a hash of its content; the path of its file."""
-        content = hashlib.sha256(decision.model_dump_json().encode()).hexdigest()[:12]
+        content = hashlib.sha256(decision.model_dump_json(exclude={"format_version"}).encode()).hexdigest()[:12]
         return _write(self.folder / "decisions" / f"{decision.month or 'none'}-{content}.json", decision)
 
 
-def _write(path: Path, record: BaseModel) -> Path:
+def _write(path: Path, record: Record) -> Path:
     write_text(path, record.model_dump_json(indent=1) + "\n")
     return path
 
 
-def read_record(path: Path, kind: type[Record]) -> Record:
+def read_record(path: Path, kind: type[Kind]) -> Kind:
     """A record from its file. Raises BadDataError."""
+    what, hint = f"not a record of {kind.__name__}", "delete the file and run the month again"
     try:
-        return kind.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        hint = "delete the file and run the month again"
-        raise BadDataError(f"not a record of {kind.__name__}", where=path, hint=hint) from error
+        return parse_record(kind, path.read_bytes(), what=what, where=path, hint=hint)
+    except OSError as error:
+        raise BadDataError(what, where=path, hint=hint) from error
 
 
-def _read_all(folder: Path, kind: type[Record]) -> list[Record]:
+def _read_all(folder: Path, kind: type[Kind]) -> list[Kind]:
     return [read_record(path, kind) for path in sorted(folder.glob("[!.]*.json"))]

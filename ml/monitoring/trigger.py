@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ml.datasets.months import Month
 from ml.models import Drift
 from ml.monitoring.verdict import Kind, MonthVerdict, Severity
+from ml.records import Record
 
 
 class Action(StrEnum):
@@ -34,10 +35,8 @@ class TrainingOutcome(StrEnum):
     FAILED = "failed"  # answers nothing: the month may be tried again
 
 
-class TrainingEvent(BaseModel):
+class TrainingEvent(Record):
     """A training that was triggered."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     month: str = Field(description="latest month of its data")
     day: date = Field(description="when it was decided")
@@ -55,10 +54,8 @@ class Rule(BaseModel):
     holds: bool
 
 
-class TriggerDecision(BaseModel):
+class TriggerDecision(Record):
     """One decision of the trigger: the action, and every rule with its value and limit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     action: Action
     month: str | None = Field(description="the latest window; None without any")

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ml.records import Record
+
 
 class Kind(StrEnum):
     """What a finding compares."""
@@ -60,10 +62,8 @@ class Shape(BaseModel):
     others: int = Field(default=0, description="categories that are not among the names")
 
 
-class MonthVerdict(BaseModel):
+class MonthVerdict(Record):
     """What monitoring one month under one champion found."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", protected_namespaces=())
 
     model: str
     month: str

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ml.records import Record
 from ml.registry.record import Candidate, ModelRecord
 
 
@@ -47,10 +48,8 @@ class AliasMove(BaseModel):
     reason: str
 
 
-class Aliases(BaseModel):
+class Aliases(Record):
     """Where the aliases point, and every move that brought them there, oldest first: one file, replaced in one step."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     current: dict[Alias, int] = Field(default_factory=dict)
     moves: tuple[AliasMove, ...] = ()

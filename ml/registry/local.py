@@ -13,10 +13,10 @@ from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from fonderie.core.errors import BadDataError, BadInputError, ConflictError, StepFailedError
 from fonderie.core.files import write_text
+from ml.records import parse_record
 from ml.registry import moves
 from ml.registry.interface import Alias, Aliases, Version
 from ml.registry.record import RECORD_FILE, Candidate, ModelRecord
@@ -53,11 +53,10 @@ class LocalRegistry:
 
     def get(self, reference: int | str) -> Version:
         """Read one version's record. Raises BadInputError (unknown version) and BadDataError (damaged record)."""
-        number = self._number(reference)
+        number = moves.version_number(self._model, reference, self.aliases)
         folder = self._folder / f"v{number:03d}"
         if not folder.is_dir():
-            there = ", ".join(path.name for path in self._version_folders()) or "none"
-            raise BadInputError(f"{self._model} has no version {reference}", hint=f"there are: {there}")
+            raise moves.unknown_version(self._model, reference, (path.name for path in self._version_folders()))
         return Version(_read_record(folder), folder)
 
     def promote(
@@ -88,22 +87,10 @@ class LocalRegistry:
     def aliases(self) -> Aliases:
         """Read `aliases.json`; empty before the first move. Raises BadDataError."""
         path = self._folder / "aliases.json"
-        try:
-            return Aliases.model_validate_json(path.read_bytes()) if path.exists() else Aliases()
-        except ValidationError as error:
-            raise BadDataError("not the aliases of a registry", where=path, hint="restore the file") from error
-
-    def _number(self, reference: int | str) -> int:
-        if isinstance(reference, int):
-            return reference
-        if match := re.fullmatch(r"v?([0-9]+)", reference):
-            return int(match[1])
-        if reference not in set(Alias):
-            raise BadInputError(f"invalid version {reference!r}", hint=f"a number, or {', '.join(Alias)}")
-        number = self.aliases().at(Alias(reference))
-        if number is None:
-            raise BadInputError(f"{self._model} has no {reference}", hint="fonderie run training makes one")
-        return number
+        if not path.exists():
+            return Aliases()
+        what = "not the aliases of a registry"
+        return parse_record(Aliases, path.read_bytes(), what=what, where=path, hint="restore the file")
 
     def _version_folders(self) -> Sequence[Path]:
         found = [path for path in self._folder.glob("v*") if re.fullmatch(r"v[0-9]{3,}", path.name)]
@@ -176,10 +163,11 @@ def _copy(source: Path, target: Path, expected: str) -> None:
 
 def _read_record(folder: Path) -> ModelRecord:
     path = folder / RECORD_FILE
+    what, hint = "not the record of a version", "restore the folder"
     try:
-        return ModelRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise BadDataError("not the record of a version", where=path, hint="restore the folder") from error
+        return parse_record(ModelRecord, path.read_bytes(), what=what, where=path, hint=hint)
+    except OSError as error:
+        raise BadDataError(what, where=path, hint=hint) from error
 
 
 def _sync(folder: Path) -> None:

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from fonderie.core.errors import BadInputError, ConflictError, RefusedError
 from ml.registry.interface import Alias, Aliases, AliasMove
+
+
+def version_number(model: str, reference: int | str, aliases: Callable[[], Aliases]) -> int:
+    """Of a reference: 3, "3", "v003" or an alias. Raises BadInputError."""
+    if isinstance(reference, int):
+        return reference
+    if match := re.fullmatch(r"v?([0-9]+)", reference):
+        return int(match[1])
+    if reference not in set(Alias):
+        raise BadInputError(f"invalid version {reference!r}", hint=f"a number, or {', '.join(Alias)}")
+    number = aliases().at(Alias(reference))
+    if number is None:
+        raise BadInputError(f"{model} has no {reference}", hint="fonderie run training makes one")
+    return number
+
+
+def unknown_version(model: str, reference: int | str, labels: Iterable[str]) -> BadInputError:
+    """There is no such version; `labels` are those there are."""
+    return BadInputError(f"{model} has no version {reference}", hint=f"there are: {', '.join(labels) or 'none'}")
 
 
 def challenged(aliases: Aliases, version: int, *, who: str, now: datetime) -> Aliases:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ml.evaluation.decision import Decision
 from ml.evaluation.scores import Score
+from ml.records import Record
 
 RECORD_FILE = "model_record.json"
 
@@ -21,10 +22,8 @@ class SchemaColumn(BaseModel):
     kind: str  # "numeric" (float64) or "categorical" (string)
 
 
-class Candidate(BaseModel):
+class Candidate(Record):
     """A trained model that asks for a version. `files` names every file of its folder with its SHA-256."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", protected_namespaces=())
 
     model: str
     run_id: str
