@@ -1,4 +1,4 @@
-"""What a model answers, read from the serving files beside it: what is judged is what will serve.
+"""What a model answers, read from the serving files beside it: what is measured is what will serve.
 
 They answer as the scikit-learn pipeline does to 1e-9 (checked when they were compiled and each time they are read), and
 reading them imports neither scikit-learn nor pandas nor skops: two seconds of a task.

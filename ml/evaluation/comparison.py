@@ -21,7 +21,7 @@ from ml.training import artefact
 SAMPLE_ROWS = 4000
 
 
-def judge(
+def compare(
     config: ModelConfig, registry: Registry, challenger: Path, holdout: Path, lineage: Lineage
 ) -> tuple[Evaluation, pa.Table]:
     """The Evaluation, and a sample of rows with `actual`, `challenger`, `champion` (null without one).

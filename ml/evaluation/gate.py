@@ -29,7 +29,7 @@ class Expected(BaseModel):
 
 
 def decide(challenger: Score | None, champion: Score | None, rules: Gate, expected: Expected) -> Decision:
-    """Judge `challenger` against `champion` (None: no model serves yet, so only the absolute checks apply)."""
+    """Decide on `challenger` beside `champion` (None: no model serves yet, so only the absolute checks apply)."""
     if challenger is None:
         return unreadable("the challenger was not scored")
     checks = [Check(name="readable", verdict=Verdict.PASSED)]

@@ -1,4 +1,4 @@
-"""Which rows a challenger learns from and which it is judged on: the month's last days are never trained on."""
+"""Which rows a challenger learns from and which it is measured on: the month's last days are never trained on."""
 
 from __future__ import annotations
 

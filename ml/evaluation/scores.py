@@ -1,4 +1,4 @@
-"""What a model scored on held-out rows: the record that evaluation writes, the gate judges and the registry keeps."""
+"""What a model scored on held-out rows: what evaluation writes, the gate reads and the registry keeps."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SliceScore(BaseModel):
 
 
 class Score(BaseModel):
-    """One model on one holdout. Numbers may be missing or NaN: to judge that is the gate's work."""
+    """One model on one holdout. Numbers may be missing or NaN: to decide on that is the gate's work."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 

@@ -1,4 +1,4 @@
-"""Slices of held-out rows: every row is in exactly one slice of each dimension, and no slice is too small to judge."""
+"""Slices of held-out rows: every row is in exactly one slice of each dimension, and none is too small to compare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watched model, from the registry: its pipeline, its reference, and what its gate measured."""
+"""The champion, from the registry: its pipeline, its reference, and what its gate measured."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def load_champion(config: ModelConfig, version: Version) -> tuple[ModelConfig, C
     if record.metrics.metric is None:
         raise BadDataError("its gate recorded no measurement", where=f"{record.model} {record.label}")
     pipeline = artefact.load_model(version.model_path, record.model_hash)
-    watched = as_trained(config, record)
-    names = list(watched.features.names)
+    trained = as_trained(config, record)
+    names = list(trained.features.names)
     champion = champion_of(
-        watched,
+        trained,
         record.version,
         lambda rows: predict(pipeline, rows[names]),
         read_parquet(version.folder / record.reference_file).to_pandas(),
@@ -46,7 +46,7 @@ def load_champion(config: ModelConfig, version: Version) -> tuple[ModelConfig, C
         months=map(Month.parse, record.training_months),
         training_rows=record.training_rows,
     )
-    return watched, champion
+    return trained, champion
 
 
 def as_trained(config: ModelConfig, record: ModelRecord) -> ModelConfig:

@@ -21,7 +21,7 @@ from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
 
 @dataclass(frozen=True)
 class Champion:
-    """The watched model and what it was made from: what a month is compared with."""
+    """The monitored model and what it was made from: what a month is compared with."""
 
     version: int
     predict: Predict

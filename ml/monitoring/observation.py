@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from ml.datasets.origins import Origin
 
 
-def watch(config: ModelConfig, registry: Registry, month: Month, origin: Origin | None = None) -> MonthVerdict:
+def observe(config: ModelConfig, registry: Registry, month: Month, origin: Origin | None = None) -> MonthVerdict:
     """Monitor one month. Raises BadInputError without a champion, BadDataError if it is damaged."""
-    watched, champion = load_champion(config, champion_version(registry))
-    return watch_month(watched, champion, month, origin)
+    trained, champion = load_champion(config, champion_version(registry))
+    return observe_month(trained, champion, month, origin)
 
 
-def watch_month(config: ModelConfig, champion: Champion, month: Month, origin: Origin | None = None) -> MonthVerdict:
+def observe_month(config: ModelConfig, champion: Champion, month: Month, origin: Origin | None = None) -> MonthVerdict:
     """The same with a champion at hand. A month that cannot be read gives a verdict that says so."""
     from ml.datasets.origins import open_origin
 

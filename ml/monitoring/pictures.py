@@ -45,7 +45,7 @@ def share_of_limit(finding: Finding) -> float:
 
 
 def _months(seen: MonthVerdict, history: Sequence[MonthVerdict]) -> list[MonthVerdict]:
-    """One verdict a month up to this one: under the champion of this page where it watched, else the latest."""
+    """One verdict a month up to this one: under the champion of this page where it was monitored, else the latest."""
     chosen: dict[str, MonthVerdict] = {}
     for each in sorted(history, key=lambda verdict: (verdict.version == seen.version, verdict.version)):
         if each.month < seen.month:

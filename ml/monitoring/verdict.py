@@ -67,7 +67,7 @@ class MonthVerdict(Record):
 
     model: str
     month: str
-    version: int = Field(description="the champion that was watched")
+    version: int = Field(description="the champion that was monitored")
     rows: int = Field(ge=0, description="usable rows of the month")
     labelled_rows: int = Field(ge=0)
     findings: tuple[Finding, ...] = ()

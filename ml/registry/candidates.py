@@ -11,11 +11,11 @@ from ml.evaluation.decision import Decision, Outcome
 from ml.evaluation.scores import Evaluation
 from ml.models import ModelConfig
 from ml.registry import Candidate, Registry
-from ml.registry.lineage import Lineage, Made, Origin
+from ml.registry.lineage import Lineage, Made, RunOrigin
 from ml.training.artefact import FIT, Fit
 
 
-def candidate_of(config: ModelConfig, origin: Origin, made: Made) -> tuple[Candidate, int | None]:
+def candidate_of(config: ModelConfig, origin: RunOrigin, made: Made) -> tuple[Candidate, int | None]:
     """The candidate, and the version it was compared with. Raises RefusedError unless the gate said `promote`."""
     fit = Fit.model_validate_json((made.challenger / FIT).read_text())
     lineage = Lineage.model_validate_json(made.lineage.read_text())

@@ -19,7 +19,7 @@ class Partitions(BaseModel):
     data: str = ""  # where they come from (ml.datasets.origins.open_origin)
 
 
-class Contract(BaseModel):
+class ContractCounts(BaseModel):
     """What the contract said of one partition: counts for the report, files for whoever looks further."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,7 +38,7 @@ class Contracts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    partitions: tuple[Contract, ...]
+    partitions: tuple[ContractCounts, ...]
 
 
 class Lineage(BaseModel):
@@ -71,7 +71,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Origin:
+class RunOrigin:
     """Who made it: a run, from a commit, by code of this version."""
 
     run_id: str

@@ -17,12 +17,12 @@ from pipelines.training.steps import latest_month, read_config
 def monitor(config: str, month: str, data: str, registry: str, history: str, out: str) -> None:
     """Write the MonthVerdict of `month` (the latest there is if empty) under the champion, and remember it."""
     from ml.datasets.origins import open_origin
-    from ml.monitoring.observation import watch
+    from ml.monitoring.observation import observe
     from ml.registry import open_registry
 
     model, origin = read_config(config), open_origin(data)
     wanted = Month.parse(month) if month else latest_month(origin)
-    verdict = watch(model, open_registry(model.name, registry), wanted, origin)
+    verdict = observe(model, open_registry(model.name, registry), wanted, origin)
     History.of(model.name, history).record_verdict(verdict)
     write_text(Path(out), verdict.model_dump_json(indent=1) + "\n")
 

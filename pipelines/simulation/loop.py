@@ -30,7 +30,7 @@ from ml.models import ModelConfig
 from ml.monitoring.champion import champion_version, load_champion
 from ml.monitoring.history import History, read_record
 from ml.monitoring.monitor import Champion
-from ml.monitoring.observation import watch_month
+from ml.monitoring.observation import observe_month
 from ml.monitoring.trigger import Action, TrainingEvent, TrainingOutcome, TriggerDecision, decide
 from ml.monitoring.verdict import MonthVerdict
 from ml.registry import open_registry
@@ -164,7 +164,7 @@ class _Loop:
         version = champion_version(open_registry(self.config.name, self.registry))
         if self._champion is None or self._champion[1].version != version.record.version:
             self._champion = load_champion(self.config, version)
-        verdict = watch_month(*self._champion, month)
+        verdict = observe_month(*self._champion, month)
         self.history.record_verdict(verdict)
         return verdict
 

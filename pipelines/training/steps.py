@@ -13,7 +13,7 @@ from fonderie.core.errors import BadDataError
 from fonderie.core.files import write_text
 from ml.datasets.months import Calendar, Month
 from ml.models import ModelConfig
-from ml.registry.lineage import Contract, Contracts, Lineage, Made, Origin, Partitions, RunFiles
+from ml.registry.lineage import ContractCounts, Contracts, Lineage, Made, Partitions, RunFiles, RunOrigin
 
 LATEST = "latest"  # a schedule can't name a month
 EVALUATION, PREDICTIONS = "evaluation.json", "predictions.parquet"
@@ -51,7 +51,7 @@ def validate(config: str, partitions: str, out: str) -> None:
     origin = open_origin(data)
     reports = origin.check(model, with_history(months, origin))
     found = tuple(
-        Contract(
+        ContractCounts(
             dataset=str(report.dataset),
             partition=report.partition,
             rows=report.rows,
@@ -118,12 +118,12 @@ def train(config: str, training: str, challenger_out: str) -> None:
 def evaluate(config: str, registry: str, challenger: str, holdout: str, lineage: str, out: str) -> None:
     """Write the Evaluation of challenger and champion, and a sample of their predictions."""
     from ml.datasets.parquet import write_parquet
-    from ml.evaluation.comparison import judge
+    from ml.evaluation.comparison import compare
     from ml.registry import open_registry
 
     model = read_config(config)
     versions = open_registry(model.name, registry)
-    made, sample = judge(model, versions, Path(challenger), Path(holdout), _lineage(lineage))
+    made, sample = compare(model, versions, Path(challenger), Path(holdout), _lineage(lineage))
     write_parquet(sample, Path(out) / PREDICTIONS)
     write_text(Path(out) / EVALUATION, made.model_dump_json(indent=1))
 
@@ -150,12 +150,12 @@ def made(challenger: str, lineage: str, evaluation: str, decision: str) -> Made:
     return Made(Path(challenger), Path(lineage), Path(evaluation) / EVALUATION, Path(decision))
 
 
-def origin(run_id: str, commit: str, code_version: str) -> Origin:
+def origin(run_id: str, commit: str, code_version: str) -> RunOrigin:
     """The run, commit and code version that a version of the model is made by."""
-    return Origin(run_id, commit, code_version)
+    return RunOrigin(run_id, commit, code_version)
 
 
-def promote(config: str, registry: str, by: Origin, files: Made) -> str:
+def promote(config: str, registry: str, by: RunOrigin, files: Made) -> str:
     """Register the challenger and make it champion in place of the one it was compared with; its label.
 
     Raises ConflictError when another champion was promoted in between: there is a new challenger then, and no more.

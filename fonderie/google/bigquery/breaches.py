@@ -14,10 +14,10 @@ from ml.datasets.schema import Dataset
 from ml.features.catalogue import Column, Table
 
 REASONS = "breaks_"
-"""Columns `breaks_0`, `breaks_1`, ... of `judged`: in the order of `Contract.reasons()`."""
+"""Columns `breaks_0`, `breaks_1`, ... of `with_reasons`: in the order of `Contract.reasons()`."""
 
 
-def judged(rows: Table, dataset: Dataset, months: Sequence[Month]) -> Table:
+def with_reasons(rows: Table, dataset: Dataset, months: Sequence[Month]) -> Table:
     """`rows` with a boolean column for each reason of the contract, and `broken`, whether any of them holds."""
     breaks = _breaches(rows, dataset, months)
     rows = rows.mutate(**{f"{REASONS}{at}": broken for at, broken in enumerate(breaks)})

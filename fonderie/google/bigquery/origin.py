@@ -15,7 +15,7 @@ import pyarrow as pa
 from fonderie.core.errors import BadInputError
 from fonderie.core.home import home
 from fonderie.google import Access
-from fonderie.google.bigquery.breaches import judged
+from fonderie.google.bigquery.breaches import with_reasons
 from fonderie.google.bigquery.jobs import Jobs, Limit
 from fonderie.google.bigquery.survey import reports, survey_query
 from fonderie.google.bigquery.tables import rows_of, table_of
@@ -127,7 +127,7 @@ class BigQueryOrigin:
         return feature_query(config, tables, (day_number(months[0].first_day), day_number(months[-1].last_day)))
 
     def _clean(self, dataset: Dataset, months: Sequence[Month]) -> Any:
-        rows = judged(rows_of(table_of(self.project, self.dataset, dataset), months), dataset, months)
+        rows = with_reasons(rows_of(table_of(self.project, self.dataset, dataset), months), dataset, months)
         return rows.filter(~rows.broken).select(*SCHEMAS[dataset].names)
 
     def _ask(self, config: ModelConfig, months: Sequence[Month]) -> pa.Table:

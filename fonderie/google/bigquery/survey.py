@@ -7,7 +7,7 @@ from typing import Any
 
 import ibis
 
-from fonderie.google.bigquery.breaches import REASONS, judged
+from fonderie.google.bigquery.breaches import REASONS, with_reasons
 from fonderie.google.bigquery.tables import PARTITION, rows_of
 from ml.datasets.contracts import ContractReport
 from ml.datasets.months import Month
@@ -24,7 +24,7 @@ def survey_query(table: Table, dataset: Dataset, months: Sequence[Month]) -> Tab
 
     The fingerprint is of the rows as a set: exclusive or, and sum, of a hash of each row.
     """
-    seen = judged(rows_of(table, months), dataset, months)
+    seen = with_reasons(rows_of(table, months), dataset, months)
     cells = [seen[name].cast("string").fill_null(NONE) for name in SCHEMAS[dataset].names]
     seen = seen.mutate(hashed=ibis.literal(BETWEEN).join(cells).hash())
     counts = {column: seen[column].cast("int64").sum() for column in seen.columns if column.startswith(REASONS)}

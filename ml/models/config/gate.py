@@ -27,7 +27,7 @@ class Gate(Section):
         description="categorical feature -> how much worse one of its slices may be, a share of the champion's value",
     )
     min_rows: Positive = Field(default=2000, description="rows held out, at least")
-    min_slice_rows: Positive = Field(default=200, description="smaller slices are pooled, so that every row is judged")
+    min_slice_rows: Positive = Field(default=200, description="smaller slices are pooled, so that every row counts")
     bootstrap_samples: Positive = Field(default=200, description="for the confidence intervals")
 
     @property

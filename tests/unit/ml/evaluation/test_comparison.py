@@ -9,7 +9,7 @@ import pytest
 from fonderie.core.errors import ConflictError, RefusedError
 from ml.datasets.months import Month
 from ml.datasets.parquet import content_hash, write_parquet
-from ml.evaluation.comparison import judge
+from ml.evaluation.comparison import compare
 from ml.evaluation.decision import Decision, Outcome
 from ml.evaluation.gate import Expected, decide
 from ml.evaluation.holdout import split
@@ -17,7 +17,7 @@ from ml.features.tables import build
 from ml.models import ModelConfig, load_model
 from ml.registry import Registry, open_registry
 from ml.registry.candidates import candidate_of, register_and_promote
-from ml.registry.lineage import Lineage, Made, Origin
+from ml.registry.lineage import Lineage, Made, RunOrigin
 from ml.training import artefact
 from ml.training.fit import fit
 from tests.small_model import small_place
@@ -54,7 +54,7 @@ class Case:
 
     def made(self, folder: Path, registry: Registry) -> tuple[Made, Decision]:
         """Evaluation and decision of this challenger, as files under `folder`."""
-        evaluation, _ = judge(self.config, registry, self.challenger, self.holdout, self.lineage)
+        evaluation, _ = compare(self.config, registry, self.challenger, self.holdout, self.lineage)
         known = registry.get("champion").record.model_hash if registry.aliases().champion else None
         expected = Expected(holdout_hash=self.lineage.holdout_hash, champion_hash=known)
         decision = decide(evaluation.challenger, evaluation.champion, self.config.gate, expected)
@@ -77,7 +77,7 @@ def registry(tmp_path: Path) -> Registry:
     return open_registry("small", str(tmp_path / "registry"))
 
 
-ORIGIN = Origin("run-1", "commit", "code")
+ORIGIN = RunOrigin("run-1", "commit", "code")
 
 
 def test_the_first_challenger_is_promoted_and_then_judged_against_itself(
@@ -140,7 +140,7 @@ def test_a_champion_that_cannot_be_scored_is_said(
     path = registry.get(1).folder / name
     path.unlink() if how == "gone" else path.write_bytes(path.read_bytes()[:-10])
 
-    evaluation, sample = judge(case.config, registry, case.challenger, case.holdout, case.lineage)
+    evaluation, sample = compare(case.config, registry, case.challenger, case.holdout, case.lineage)
 
     assert evaluation.champion is None
     assert name in str(evaluation.champion_problem)

@@ -21,7 +21,7 @@ from ml.datasets.months import Month
 from ml.models import ModelConfig, models_folder
 from ml.monitoring.champion import champion_version
 from ml.monitoring.history import History
-from ml.monitoring.observation import watch
+from ml.monitoring.observation import observe
 from ml.monitoring.retraining_request import RetrainRequest
 from ml.monitoring.trigger import TrainingEvent, TrainingOutcome, TriggerDecision
 from ml.monitoring.verdict import MonthVerdict
@@ -274,7 +274,7 @@ def test_after_a_rollback_the_restored_version_is_watched(quick: ModelConfig, tm
     versions = open_registry("air_time", registry)
     assert versions.aliases().champion == 2
     for version in (2, 1):
-        assert watch(quick, versions, Month(2013, 5)).version == version
+        assert observe(quick, versions, Month(2013, 5)).version == version
         if version == 2:
             versions.rollback(reason="alarm", who="on-call", now=now)
     assert versions.aliases().moves[-1].reason == "alarm"
