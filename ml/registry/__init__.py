@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from fonderie.core.home import home
+from ml.locations import REGISTRIES
 from ml.registry.interface import Alias, Aliases, AliasMove, Registry, Version
-from ml.registry.location import open_registry
+from ml.registry.local import LocalRegistry
 from ml.registry.record import Candidate, ModelRecord, SchemaColumn
 
 __all__ = [
@@ -17,3 +21,13 @@ __all__ = [
     "Version",
     "open_registry",
 ]
+
+
+def open_registry(model: str, location: str = "") -> Registry:
+    """The versions of `model` at `location`.
+
+    A location is a folder, nothing for the one under `.fonderie`, or what `REGISTRIES` opens. Raises BadInputError.
+    """
+    if opener := REGISTRIES.opener(location):
+        return opener(location, model)
+    return LocalRegistry(Path(location) if location else home() / "registry", model)

@@ -8,7 +8,7 @@ from pathlib import Path
 from fonderie.core.files import write_text
 from ml.datasets.months import Month
 from ml.monitoring.history import History, read_record
-from ml.monitoring.retraining_request import RetrainRequest
+from ml.monitoring.messages import RetrainRequest, lines
 from ml.monitoring.trigger import TrainingEvent, TrainingOutcome, TriggerDecision, decide
 from ml.monitoring.verdict import MonthVerdict
 from pipelines.training.steps import latest_month, read_config
@@ -32,7 +32,6 @@ def judge(config: str, history: str, verdict: str, out: str) -> str:
 
     As of the day after the month, so that a replay decides as the original did; a month that is not over yet waits.
     """
-    from ml.monitoring.signals import lines
 
     model, seen = read_config(config), read_record(Path(verdict), MonthVerdict)
     known = History.of(model.name, history)

@@ -16,8 +16,7 @@ import yaml
 from google.oauth2.credentials import Credentials
 
 from fonderie.google import Access
-from ml.monitoring.retraining_request import RetrainRequest
-from ml.monitoring.signals import DRIFT_ALARM, lines
+from ml.monitoring.messages import DRIFT_ALARM, RetrainRequest, lines
 from ml.monitoring.trigger import Action, TriggerDecision
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
 from pipelines.compile import compiled

@@ -21,8 +21,8 @@ from ml.datasets.months import Month
 from ml.models import ModelConfig, models_folder
 from ml.monitoring.champion import champion_version
 from ml.monitoring.history import History
+from ml.monitoring.messages import RetrainRequest
 from ml.monitoring.observation import observe
-from ml.monitoring.retraining_request import RetrainRequest
 from ml.monitoring.trigger import TrainingEvent, TrainingOutcome, TriggerDecision
 from ml.monitoring.verdict import MonthVerdict
 from ml.registry import open_registry
