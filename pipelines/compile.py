@@ -80,7 +80,7 @@ def code_version() -> str:
 
 def _sources() -> Iterator[Path]:
     """Python files and what they read beside them; the models' files are arguments, not code."""
-    kept = {".py", ".jinja", ".css", ".sql"}
+    kept = {".py", ".j2", ".css", ".sql"}
     for package in PACKAGES:
         yield from sorted(path for path in (ROOT / package).rglob("*") if path.suffix in kept)
 

@@ -16,9 +16,9 @@ from fonderie.core.errors import BadInputError
 from fonderie.core.files import write_text
 from fonderie.core.git import git
 from fonderie.core.home import home
+from fonderie.core.page import Section
 from fonderie.demo.cloud import ENVIRONMENT
 from fonderie.demo.runner import Stage
-from ml.reports.page import Section
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("fonderie", "infra", "ml", "pipelines", "ci")

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from fonderie.cli.tables import show_table
 from fonderie.core.errors import StepFailedError
+from fonderie.core.page import Section, table
 from fonderie.demo.cloud import ENVIRONMENT, DemoCloud
 from fonderie.demo.runner import Stage
-from ml.reports.page import Section, table
 
 ROOT = Path(__file__).parents[2]
 CREATED = re.compile(r"([\w.\-\[\]\"]+): Creation complete")

@@ -12,9 +12,9 @@ from ci.lifecycle.recreate.destroys import by_stack
 from ci.lifecycle.recreate.journal import Journal
 from ci.lifecycle.recreate.operator_actions import hands_for
 from ci.lifecycle.recreate.run import Recreate
+from fonderie.core.page import Section, table
 from fonderie.demo.cloud import ENVIRONMENT, DemoCloud
 from fonderie.demo.runner import Stage
-from ml.reports.page import Section, table
 
 
 def recreate_environment(stage: Stage) -> str:

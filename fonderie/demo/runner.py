@@ -17,8 +17,8 @@ from rich.console import Console
 from fonderie.core.errors import ConflictError
 from fonderie.core.files import write_text
 from fonderie.core.home import home
+from fonderie.core.page import Section, page, paragraph, table
 from fonderie.demo.background import Done, Work
-from ml.reports.page import Section, page, paragraph, table
 
 if TYPE_CHECKING:
     from ci.preview.report import Preview

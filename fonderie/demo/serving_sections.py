@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from fonderie.core.page import Cell, Section, facts, paragraph, table, verdict
 from fonderie.demo.rehearsal import Demonstration
 from ml.reports.charts import Bar, bars
-from ml.reports.page import Cell, Section, facts, paragraph, table, verdict
 from ml.serving.canary.canary import Canary, Status
 from ml.serving.canary.step import Step
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from jinja2 import Environment as Templates
-from jinja2 import PackageLoader, StrictUndefined
-
+from fonderie.core.page import render
 from fonderie.core.resource_types import resource_type
 from infra.access.access_table import GRANT, Grant, Level, display_identity, grants, name_of, short_name
 from infra.synthesised import Resource, Stack
@@ -133,8 +132,9 @@ def page(environment: str, stacks: Sequence[Stack]) -> str:
     for grant in found:
         by_identity[grant.identity].append(grant)
     rows = max([len(identities), *(len(nodes) for nodes in columns.values())], default=0)
-    templates = Templates(loader=PackageLoader("infra.access", ""), autoescape=True, undefined=StrictUndefined)
-    return templates.get_template("map.html.j2").render(
+    return render(
+        Path(__file__).with_name("map.html.j2"),
+        title=f"{environment}: who may do what",
         environment=environment,
         columns=columns,
         identities=list(identities.values()),

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fonderie.core.page import Section, facts, page, paragraph, table
 from ml.evaluation.scores import Score, SliceScore
 from ml.features.catalogue import CATALOGUE
 from ml.models import ModelConfig
 from ml.monitoring.verdict import MonthVerdict
 from ml.registry import Aliases, ModelRecord
 from ml.reports.charts import Bar, bars
-from ml.reports.page import Section, facts, page, paragraph, table
 
 Row = tuple[str, ...]
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from fonderie.core.page import Cell, Section, facts, page, paragraph, table, verdict
 from ml.monitoring.pictures import MEASURED, features_section, share_of_limit
 from ml.monitoring.trigger import Action, TriggerDecision
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
 from ml.reports.charts import Bar, Line, bars, lines
-from ml.reports.page import Cell, Section, facts, page, paragraph, table, verdict
 
 SIGNS = {Severity.INFO: True, Severity.WARNING: True, Severity.ALARM: False, Severity.BLOCKED: False}
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from fonderie.core.page import Section, paragraph, verdict
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity, Shape
-from ml.reports.page import Section, paragraph, verdict
 from ml.reports.small_charts import distributions, shares, trend
 
 MOST_MONTHS = 24

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
+from fonderie.core.page import Cell, Section, facts, number, page, paragraph, table, verdict
 from ml.datasets.parquet import read_parquet
 from ml.evaluation.decision import Check, Decision, Outcome, Verdict
 from ml.evaluation.scores import Evaluation
@@ -14,7 +15,6 @@ from ml.models import ModelConfig, TaskKind
 from ml.registry import Registry
 from ml.registry.lineage import Contracts, Lineage, RunFiles
 from ml.reports.charts import Bar, Line, bars, heat, lines
-from ml.reports.page import Cell, Section, facts, number, page, paragraph, table, verdict
 
 
 def run_page(config: ModelConfig, registry: Registry, *, run_id: str, version: str, files: RunFiles) -> str:

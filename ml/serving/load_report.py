@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from fonderie.core.page import Section, facts, verdict
 from ml.reports.charts import Bar, bars
-from ml.reports.page import Section, facts, verdict
 from ml.serving.load import Load, Plan, histogram_ms
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fonderie.core.page import Cell, Section, page, paragraph, table
 from ml.models import ModelConfig
-from ml.reports.page import Cell, Section, page, paragraph, table
 from ml.reports.parallel import Axis, parallel
 from pipelines.experiments.search import Tried
 

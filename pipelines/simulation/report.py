@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fonderie.core.page import Cell, Section, page, paragraph, table
 from ml.reports.charts import Line, lines
-from ml.reports.page import Cell, Section, page, paragraph, table
 from pipelines.simulation.records import MonthOutcome, Simulation
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from fonderie.core.errors import BadInputError
+from fonderie.core.page import Cell, Section, page, table, verdict
 from ml.evaluation.decision import Outcome
 from ml.models import ModelConfig
 from ml.registry import open_registry
 from ml.reports.charts import Line, lines
-from ml.reports.page import Cell, Section, page, table, verdict
 from ml.reports.training_run import run_sections, versions_section
 from pipelines.engines import RunState
 from pipelines.engines.local import LocalEngine

@@ -34,9 +34,9 @@ def command(
     from fonderie.core.errors import ExitCode
     from fonderie.core.files import write_text
     from fonderie.core.home import home
+    from fonderie.core.page import page
     from ml.models import load_model
     from ml.registry import open_registry
-    from ml.reports.page import page
     from ml.serving.load import Plan, bodies_of, run
     from ml.serving.load_report import section
     from ml.serving.scoring.probes import probe_instances

@@ -9,12 +9,12 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from fonderie.core.errors import StepFailedError
+from fonderie.core.page import page
 from fonderie.demo.rehearsal import demonstrate
 from fonderie.demo.server_process import server_process
 from fonderie.demo.serving_sections import sections
 from ml.models import load_model
 from ml.registry import open_registry
-from ml.reports.page import page
 from ml.serving.canary.canary import Status
 from tests.unit.ml.serving.versions import add_version
 

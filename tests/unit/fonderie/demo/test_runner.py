@@ -9,9 +9,9 @@ from markupsafe import Markup
 from rich.console import Console
 
 from fonderie.core.errors import ConflictError, StepFailedError
+from fonderie.core.page import Section
 from fonderie.demo.background import Done
 from fonderie.demo.runner import Stage, Step, anew, play
-from ml.reports.page import Section
 
 
 def done(result: object, seconds: float) -> Future[Done[object]]:

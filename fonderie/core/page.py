@@ -1,4 +1,7 @@
-"""One HTML page from sections: style and pictures inside, nothing fetched, readable in light and dark and on paper."""
+"""One HTML page, from sections or a template: style and pictures inside, nothing fetched, in light, dark and on paper.
+
+Every page of the project is made here, so that all look alike: `templates/style.css` is the only style sheet.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -29,16 +37,13 @@ class Section:
 
 def page(title: str, sections: Sequence[Section], *, lead: str = "", made_at: datetime | None = None) -> str:
     """The whole document. `lead` is one plain sentence under the title."""
-    return (
-        _templates()
-        .get_template("page.html.jinja")
-        .render(
-            title=title,
-            lead=lead,
-            sections=sections,
-            made_at=f"{made_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if made_at else "",
-        )
-    )
+    at = f"{made_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if made_at else ""
+    return render(_TEMPLATES / "sections.html.j2", title=title, lead=lead, sections=sections, made_at=at)
+
+
+def render(template: Path, /, **values: object) -> str:
+    """A template of a page, which extends `page.html.j2`; what it prints of `values` is escaped."""
+    return _environment(template.parent).get_template(template.name).render(values)
 
 
 Cell = str | int | float | None | Markup
@@ -77,19 +82,22 @@ def number(value: Cell, digits: int = 3) -> str:
 
 
 def _macro(name: str, **values: object) -> Markup:
-    return Markup(getattr(_templates().get_template("parts.html.jinja").module, name)(**values))
+    return Markup(getattr(_environment(_TEMPLATES).get_template("parts.html.j2").module, name)(**values))
 
 
 @cache
-def _templates() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+def _environment(folder: Path) -> Environment:
+    """Of the templates in a folder, and of the ones here that they extend."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader([folder, _TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["number"] = number
-    made.tests["numeric"] = lambda value: isinstance(value, int | float)
-    made.tests["word"] = lambda value: isinstance(value, str) and " " not in value.strip()
-    return made
+    environment.filters["number"] = number
+    environment.tests["numeric"] = lambda value: isinstance(value, int | float)
+    environment.tests["word"] = lambda value: isinstance(value, str) and " " not in value.strip()
+    return environment
