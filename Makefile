@@ -63,7 +63,7 @@ lock: $(VENV)/.done  ## lock requirements/*.txt anew from pyproject.toml
 	export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
 	$$compile requirements/bootstrap.in -o requirements/bootstrap.txt; \
 	$$compile pyproject.toml --group dev -o requirements/all.txt; \
-	$$compile --group training -c requirements/all.txt -o requirements/training.txt; \
+	$$compile --group pipelines -c requirements/all.txt -o requirements/pipelines.txt; \
 	$$compile --group serving -c requirements/all.txt -o requirements/serving.txt
 
 clean:  ## remove everything that was generated or installed

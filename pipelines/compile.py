@@ -22,7 +22,7 @@ from ml.models import ModelConfig, load_model
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("fonderie/core", "fonderie/google", "ml", "pipelines")
-"""What the training image holds, as ci/images/training.Dockerfile copies it."""
+"""What the pipelines image holds, as ci/images/pipelines.Dockerfile copies it."""
 
 PIPELINES = {
     "training": "pipelines.training.pipeline",

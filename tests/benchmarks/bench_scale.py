@@ -114,7 +114,7 @@ def _commands() -> Iterator[Row]:
 
 def _submission() -> Row:
     """To the stand-in that the tests check requests with; the client library is imported before."""
-    image = "europe-west1-docker.pkg.dev/acme/images/training@sha256:" + "b" * 64
+    image = "europe-west1-docker.pkg.dev/acme/images/pipelines@sha256:" + "b" * 64
     spec = compiled(MODEL, "training", image)
     with running() as google:
         access = Access("acme", "europe-west1", endpoint=google.address)

@@ -16,7 +16,7 @@ from pipelines.engines.kubeflow import KubeflowEngine, KubeflowSettings, platfor
 from tests.google.discovery import RejectedError
 from tests.kubeflow import Kubeflow, running, task
 
-IMAGE = "europe-west1-docker.pkg.dev/acme/images/training@sha256:" + "b" * 64
+IMAGE = "europe-west1-docker.pkg.dev/acme/images/pipelines@sha256:" + "b" * 64
 RUN_ID = "training-air-time-2013-04"
 RUN = {"month": "2013-04", "run_id": RUN_ID, "registry": "", "commit": "c0ffee"}
 

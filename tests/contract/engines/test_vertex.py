@@ -26,7 +26,7 @@ from tests.google.discovery import RejectedError
 from tests.google.jobs import task
 from tests.google.server import Google, running
 
-IMAGE = "europe-west1-docker.pkg.dev/acme/images/training@sha256:" + "b" * 64
+IMAGE = "europe-west1-docker.pkg.dev/acme/images/pipelines@sha256:" + "b" * 64
 RUN = {"month": "2013-04", "run_id": "training-air-time-2013-04-abc", "registry": "", "commit": "c0ffee"}
 RUN_ID = RUN["run_id"]
 
@@ -247,7 +247,7 @@ def test_schedules_that_may_not_be_read_are_refused_in_words(engine: VertexEngin
 
 
 def test_an_image_without_digest_is_refused_before_anything_is_sent(engine: VertexEngine, google: Google) -> None:
-    loose = compiled("air_time", "training", "europe-west1-docker.pkg.dev/acme/images/training:latest")
+    loose = compiled("air_time", "training", "europe-west1-docker.pkg.dev/acme/images/pipelines:latest")
 
     with pytest.raises(BadInputError, match="not pinned by digest"):
         engine.submit(loose, RUN_ID, RUN)

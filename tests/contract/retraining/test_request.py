@@ -29,7 +29,7 @@ INFRA = Path("infra")
 WORKFLOW = yaml.safe_load((INFRA / "workflows" / "retrain.yaml").read_text().replace("${not(", "${not ("))
 # In Workflows `not` is a function and an operator; in Python's grammar, which the interpreter borrows, only the latter.
 
-IMAGE = "europe-west1-docker.pkg.dev/p/images/training@sha256:" + "b" * 64
+IMAGE = "europe-west1-docker.pkg.dev/p/images/pipelines@sha256:" + "b" * 64
 TEMPLATE = "air_time/training/abc.json"
 ENV = {
     "PROJECT": "p",

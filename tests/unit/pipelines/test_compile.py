@@ -17,7 +17,7 @@ from ml.models import load_model
 from ml.models.config.compute import TASKS
 from pipelines.compile import PIPELINES, ROOT, CompiledSpec, compile_config, compiled
 
-IMAGE = "europe-docker.pkg.dev/p/r/training@sha256:" + "0" * 64
+IMAGE = "europe-docker.pkg.dev/p/r/pipelines@sha256:" + "0" * 64
 
 
 @pytest.fixture(autouse=True)

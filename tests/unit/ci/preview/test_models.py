@@ -208,7 +208,7 @@ def test_a_scheduled_request_that_is_marked_as_secret_is_not_read():
 
 
 def test_an_image_whose_digest_moves_is_said_once():
-    old, new = (f"europe-docker.pkg.dev/acme/images/training:v1@sha256:{digit * 64}" for digit in "ab")
+    old, new = (f"europe-docker.pkg.dev/acme/images/pipelines:v1@sha256:{digit * 64}" for digit in "ab")
     entries = [
         change(
             f"google_workflows_workflow.{name}",

@@ -60,7 +60,7 @@ def test_what_looks_like_a_secret_is_hidden_wherever_it_stands(secret, where):
         "https://www.googleapis.com/compute/v1/projects/acme-prod/global/networks/prod-network",
         "roles/iam.serviceAccountTokenCreator",
         "serviceAccount:serving@acme-prod.iam.gserviceaccount.com",
-        "europe-west1-docker.pkg.dev/acme/prod/training@sha256:" + "9f" * 32,
+        "europe-west1-docker.pkg.dev/acme/prod/pipelines@sha256:" + "9f" * 32,
         "google_project_service.secretmanager",
         "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOP",
     ],

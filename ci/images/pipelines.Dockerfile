@@ -1,7 +1,7 @@
 # The image that pipelines run in: `ml` and its components, no cloud credentials inside.
 # python:3.11-slim-bookworm, by digest; packages by the hashes of the lock.
 FROM python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b AS packages
-COPY requirements/training.txt /requirements.txt
+COPY requirements/pipelines.txt /requirements.txt
 RUN python -m venv /packages && /packages/bin/pip install --no-cache-dir --require-hashes --no-deps --requirement /requirements.txt
 
 FROM python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
