@@ -42,7 +42,7 @@ def scripts(path):
 
 def test_each_is_there_for_both_hosts():
     assert [path.stem for path in BUILDS] == [path.stem for path in WORKFLOWS] == NAMES
-    assert [path.stem for path in IMAGES] == ["serving", "training"]
+    assert [path.stem for path in IMAGES] == ["pipelines", "serving"]
 
 
 def test_the_triggers_name_files_that_are_there():

@@ -4,7 +4,9 @@ import hashlib
 import json
 import re
 import string
+from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
@@ -101,62 +103,54 @@ def test_a_comment_is_whole_short_without_secrets_and_lists_every_destroy(drawn,
 
 @settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(
-    number=st.integers(1, 2_000),
+    number=st.integers(1, 3_000),
     length=st.integers(4, 60),
     kinds=st.lists(TYPES, min_size=1, max_size=4, unique=True),
     stacks=st.integers(1, 6),
 )
-def test_thousands_of_destroys_are_each_listed_by_name(number, length, kinds, stacks):
-    def name(index):
-        return (f"thing_{index:04}_" + "of_the_whole_house" * 5)[: max(length, 10)]
+def test_of_thousands_of_destroys_the_page_names_all_and_the_comment_counts_all(number, length, kinds, stacks):
+    def address(index):
+        name = f"thing_{index:04}_" + "of_the_whole_house" * 5
+        return f"{kinds[index % len(kinds)]}.{name[: max(length, 10)]}_{index}"
 
     plans = [
         read_plan(
-            plan_json(*(_destroy(f"{kinds[i % len(kinds)]}.{name(i)}") for i in range(number) if i % stacks == stack)),
+            plan_json(*(_destroy(address(i)) for i in range(number) if i % stacks == stack)),
             environment="prod",
             stack=f"prod-{stack}",
         )
         for stack in range(stacks)
     ]
-    written = render(assemble(Material(tuple(plans))))
+    made = assemble(Material(tuple(plans)))
+    every = {address(i) for i in range(number)}
+    assert every - set(re.findall(r"[\w.]+", page(made))) == set()
+    _counts_are_right(render(made), every, {loss.address for loss in made.losses if loss.stateful})
+
+
+def _counts_are_right(written, every, stateful):
+    """The title counts all; those listed and those counted as left out are all; a stateful one is left out last."""
     assert len(written) < 60_000
-    shown = expanded(written)
-    assert [i for i in range(number) if name(i) not in shown] == []
+    section = written.split("#### ⚠️ Destroyed or replaced")[1].split("####")[0].split("<details>")[0]
+    assert section.startswith(f" ({len(every):,})\n")
+    shown = every & set(re.findall(r"[\w.]+", section))
+    left = re.search(
+        r"\*\*`([\d,]+) more do not fit into a comment(?:, ([\d,]+) of them stateful)?`\*\*: (.*);", section
+    )
+    numbers = [int(found.replace(",", "")) if found else 0 for found in left.groups()[:2]] if left else [0, 0]
+    assert len(shown) + numbers[0] == len(every)
+    assert len(stateful - shown) == numbers[1]
+    if left:
+        by_type = {name: int(count.replace(",", "")) for count, name in re.findall(r"([\d,]+) `(\w+)`", left[3])}
+        assert by_type == Counter(address.split(".")[0] for address in every - shown)
+        assert "the full list is in the page (`fonderie preview --html`)" in section
+    assert not (stateful - shown and shown - stateful)
+    for heading, block in re.findall(r" · ([\d,]+) destroyed[^\n]*:\n\n```diff\n(.*?)```", section, flags=re.DOTALL):
+        assert int(heading.replace(",", "")) == block.count("\n")
 
 
 def _destroy(address):
     inner = {"actions": ["delete"], "before": {"labels": {"a": "x" * 40}}, "after": None}
     return {"address": address, "type": address.split(".")[0], "change": inner}
-
-
-def expanded(text):
-    """Every name of a comment, braces expanded as a shell does."""
-    names = set()
-    for word in re.findall(r"[A-Za-z_][\w.{},\-\[\]\"]*", text):
-        names |= {part for full in _expand(word) for part in (full, full.split(".")[-1])}
-    return names
-
-
-def _expand(word):
-    found = [""]
-    index = 0
-    while index < len(word):
-        if word[index] != "{":
-            found = [start + word[index] for start in found]
-            index += 1
-            continue
-        depth, end, parts, begin = 0, index, [], index + 1
-        while end < len(word):
-            depth += (word[end] == "{") - (word[end] == "}")
-            if depth == 0 or (depth == 1 and word[end] == ","):
-                parts.append(word[begin:end])
-                begin = end + 1
-            if depth == 0:
-                break
-            end += 1
-        found = [start + rest for start in found for part in parts for rest in _expand(part)]
-        index = end + 1
-    return found
 
 
 @settings(max_examples=30, deadline=None)
@@ -193,11 +187,13 @@ def test_what_is_foreign_stays_in_code(texts):
     assert len(written) <= LIMIT + 10
 
 
-def test_two_thousand_names_with_nothing_in_common_are_each_told_apart():
-    names = [hashlib.sha256(str(i).encode()).hexdigest()[:50] for i in range(2_000)]
-    entries = [_destroy(f"terraform_data.a{name}") for name in names]
-    written = render(assemble(Material((read_plan(plan_json(*entries), environment="prod", stack="prod-data"),))))
-    assert len(written) < 60_000
-    marks = {hashlib.sha256(f"a{name}".encode()).hexdigest()[:8] for name in names}
-    shown = expanded(written.replace("…", "_"))
-    assert len({mark for mark in marks if any(f"_{mark}_" in name for name in shown)}) == 2_000
+@pytest.mark.parametrize("kinds", [("terraform_data",), ("google_storage_bucket", "terraform_data")], ids=len)
+def test_five_thousand_names_with_nothing_in_common_are_counted_and_the_stateful_listed_first(kinds):
+    every = {f"{kinds[i % len(kinds)]}.a{hashlib.sha256(str(i).encode()).hexdigest()[:50]}" for i in range(5_000)}
+    read = read_plan(plan_json(*map(_destroy, sorted(every))), environment="prod", stack="prod-data")
+    made = assemble(Material((read,)))
+    assert every - set(re.findall(r"[\w.]+", page(made))) == set()
+    assert "more do not fit into a comment" in render(made)
+    _counts_are_right(
+        render(made), every, {address for address in every if address.startswith("google_storage_bucket.")}
+    )
