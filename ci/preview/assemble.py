@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from ci.cost.estimate import estimate
 from ci.cost.prices import Prices, load_prices
 from ci.preview.infrastructure.access import access_changes
-from ci.preview.infrastructure.attributes import attribute_changes
+from ci.preview.infrastructure.attributes import attribute_changes, changed_outside
 from ci.preview.infrastructure.dependents import Families
 from ci.preview.infrastructure.destroys import Attributes, losses, reason, shown_address
-from ci.preview.infrastructure.external_changes import changed_outside
 from ci.preview.masking.printable import folded, printable
 from ci.preview.masking.secrets import Masker
 from ci.preview.masking.values import UNKNOWN, Reader

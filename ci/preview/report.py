@@ -11,6 +11,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from fonderie.terraform.plan import Action
+from infra.policy.findings import Finding
 
 
 class Frozen(BaseModel):
@@ -88,16 +89,6 @@ class ModelChange(Frozen):
     before: str
     after: str
     where: str = ""
-
-
-class Finding(Frozen):
-    """A policy finding."""
-
-    check: str
-    title: str
-    stack: str
-    resource: str
-    hint: str = ""
 
 
 class PolicyResult(Frozen):

@@ -1,64 +1,113 @@
-"""Policy findings of base and head, set against each other: what is new, what was there, which waivers have run out."""
+"""Policy on base and head, each by its working copy's checks and waivers: what is new, what no waiver covers now."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
 
+from pydantic import ValidationError
+
+from ci.preview.build.synthesis import Synthesised
 from ci.preview.masking.printable import folded, printable
 from ci.preview.masking.secrets import Masker
-from ci.preview.report import Finding, Frozen, PolicyResult
+from ci.preview.report import PolicyResult
+from fonderie.core.files import write_text
+from fonderie.core.home import home
+from infra.policy.findings import Finding, Verdict, WaiverProblem
+
+_TIMEOUT_S = 300
+_CALL = (
+    "import importlib, sys; module, _, function = sys.argv.pop(1).partition(':'); "
+    "sys.exit(getattr(importlib.import_module(module), function)())"
+)
 
 
-class Waiver(Frozen):
-    """A finding somebody has accepted, until a day."""
-
-    check: str
-    stack: str
-    resource: str
-    reason: str
-    expires: datetime.date
-
-
-class Scan(Frozen):
-    """What a policy scan of one revision found; waived findings are in `findings` too."""
-
-    findings: tuple[Finding, ...] = ()
-    waivers: tuple[Waiver, ...] = ()
-    unavailable: str = ""
+def scan(source: Path, made: Synthesised, environments: tuple[str, ...]) -> Verdict | str:
+    """What policy says of `made`, or why it says nothing; the same content is scanned once."""
+    digest = hashlib.sha256("".join(made.digest(name) for name in environments).encode())
+    policy = source / "infra" / "policy"
+    for path in sorted([*policy.rglob("*.py"), *policy.rglob("*.toml")]):
+        digest.update(path.read_bytes())
+    kept = home() / "cache" / "preview" / "policy" / f"{digest.hexdigest()[:32]}.json"
+    try:
+        if not kept.is_file():
+            write_text(kept, _run(source, made.folder, environments))
+        return Verdict.model_validate_json(kept.read_text(encoding="utf-8"))
+    except (OSError, ValueError, ValidationError, subprocess.TimeoutExpired) as error:
+        return str(error).split("\n")[0]
 
 
-def compare(base: Scan, head: Scan, today: datetime.date, masker: Masker) -> PolicyResult:
-    """Head's findings against base's, as of `today`."""
-    if head.unavailable:
-        return PolicyResult(unavailable=_clean(head.unavailable, masker))
-    valid = {_waived(waiver) for waiver in head.waivers if waiver.expires >= today}
-    over = {_waived(waiver) for waiver in head.waivers if waiver.expires < today}
-    before = {_key(finding) for finding in base.findings}
-    now = {_key(finding) for finding in head.findings}
-    open_ones = [finding for finding in _sorted(head.findings) if _key(finding) not in valid]
-    until = [waiver.expires for waiver in head.waivers if _waived(waiver) in now & valid]
+def _run(source: Path, outdir: Path, environments: tuple[str, ...]) -> str:
+    chosen = [part for name in environments for part in ("--env", name)]
+    done = subprocess.run(
+        [sys.executable, "-c", _CALL, _entry_point(source), "policy", "--out", str(outdir), "--json", *chosen],
+        cwd=source,
+        env={**os.environ, "PYTHONPATH": str(source.absolute()), "FONDERIE_HOME": str(home())},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_TIMEOUT_S,
+    )
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError as error:
+        message = (done.stderr.strip() or "it printed nothing").split("\n")[-1]
+        raise ValueError(f"the policy scan failed: {message}") from error
+    if "error" in answer:
+        raise ValueError(f"the policy scan failed: {answer.get('what')}")
+    return done.stdout
+
+
+def _entry_point(source: Path) -> str:
+    """`module:function` of a working copy's own `fonderie`: that of an older base may be another than ours."""
+    project = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
+    entry = project.get("scripts", {}).get("fonderie")
+    if not isinstance(entry, str):
+        raise ValueError("the policy scan failed: pyproject.toml has no [project.scripts] fonderie")
+    return entry
+
+
+def compare(base: Verdict | str, head: Verdict | str, today: datetime.date, masker: Masker) -> PolicyResult:
+    """Head's findings against base's, as of `today`; a text says why there is no verdict."""
+    if isinstance(head, str):
+        return PolicyResult(unavailable=_clean(head, masker))
+    before = set() if isinstance(base, str) else {finding.key for finding in _all(base)}
+    valid = [waived for waived in head.waived if waived.waiver.expires >= today]
+    ended = set(_ended(head, today))
+    uncovered = {*head.failed, *(waived.finding for waived in head.waived if waived not in valid)}
+    findings = sorted(uncovered, key=lambda finding: (finding.check, finding.stack, finding.path, finding.detail))
     return PolicyResult(
-        new=tuple(_cleaned(f, masker) for f in open_ones if _key(f) not in before and _key(f) not in over),
-        expired=tuple(_cleaned(finding, masker) for finding in open_ones if _key(finding) in over),
-        old=sum(_key(finding) in before and _key(finding) not in over for finding in open_ones),
-        mended=len(before - now),
-        waived=len(now & valid),
-        waived_until=min(until).isoformat() if until else "",
-        unavailable=_clean(f"base: {base.unavailable}", masker) if base.unavailable else "",
+        new=tuple(_cleaned(f, masker) for f in findings if f.key not in before and f not in ended),
+        expired=tuple(_cleaned(finding, masker) for finding in findings if finding in ended),
+        old=sum(finding.key in before and finding not in ended for finding in findings),
+        mended=len(before - {finding.key for finding in _all(head)}),
+        waived=len({waived.finding.key for waived in valid}),
+        waived_until=min(waived.waiver.expires for waived in valid).isoformat() if valid else "",
+        unavailable=_clean(f"base: {base}", masker) if isinstance(base, str) else "",
     )
 
 
-def _key(finding: Finding) -> tuple[str, str, str]:
-    return finding.check, finding.stack, finding.resource
+def _all(verdict: Verdict) -> Iterator[Finding]:
+    yield from verdict.failed
+    yield from (waived.finding for waived in verdict.waived)
 
 
-def _waived(waiver: Waiver) -> tuple[str, str, str]:
-    return waiver.check, waiver.stack, waiver.resource
-
-
-def _sorted(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(set(findings), key=lambda finding: (*_key(finding), finding.title))
+def _ended(verdict: Verdict, today: datetime.date) -> Iterator[Finding]:
+    """The findings whose waiver has run out, when it was scanned or since."""
+    yield from (waived.finding for waived in verdict.waived if waived.waiver.expires < today)
+    for waiver, problem in verdict.problems:
+        if problem is WaiverProblem.EXPIRED:
+            for finding in verdict.failed:
+                if finding.check == waiver.check and fnmatchcase(finding.path, waiver.path):
+                    yield finding
 
 
 def _clean(text: str, masker: Masker) -> str:
@@ -66,4 +115,5 @@ def _clean(text: str, masker: Masker) -> str:
 
 
 def _cleaned(finding: Finding, masker: Masker) -> Finding:
-    return Finding(**{name: _clean(value, masker) for name, value in finding.model_dump().items()})
+    texts = {name: _clean(value, masker) for name, value in finding if isinstance(value, str)}
+    return finding.model_copy(update=texts)

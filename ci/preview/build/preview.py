@@ -16,8 +16,7 @@ from ci.preview.assemble import Failed, Material, assemble
 from ci.preview.build import revisions
 from ci.preview.build.base import deployed, in_sandbox
 from ci.preview.build.plans import Plans, plan_environment
-from ci.preview.build.policy import Scan, compare
-from ci.preview.build.scan import scan
+from ci.preview.build.policy import compare, scan
 from ci.preview.build.synthesis import Synthesised, synthesise, synthesised_once
 from ci.preview.fingerprint import PlanRecord, record
 from ci.preview.masking.printable import printable
@@ -159,10 +158,7 @@ def _policy(sides: tuple[Side, Side], names: tuple[str, ...], request: Request) 
     if not request.policy:
         return PolicyResult(unavailable="left out by --no-policy")
     base, head = (
-        Scan(unavailable=side.problem or "not synthesised")
-        if side.made is None
-        else scan(side.source, side.made, names)
-        for side in sides
+        scan(side.source, side.made, names) if side.made else side.problem or "not synthesised" for side in sides
     )
     return compare(base, head, request.today or datetime.datetime.now(datetime.UTC).date(), Masker())
 

@@ -1,15 +1,19 @@
-"""Revisions of the repository: their commits, and their files laid out in a folder of their own."""
+"""Revisions of the repository: their commits, and their files laid out in a folder of their own.
+
+A checkout in continuous integration often has one commit and no other branch: what a shallow clone lacks is fetched. In
+a whole one, what is not there is for the person to fetch.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tarfile
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from ci.preview.build import fetch
 from fonderie.core.errors import BadInputError, FonderieError, StepFailedError
 from fonderie.core.git import git, line
 from fonderie.core.home import home
@@ -17,6 +21,8 @@ from infra.settings import environment_names
 
 ROOT = Path(__file__).parents[3]
 _FETCH_IT = "git fetch, or name another"
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_STEPS = ("--deepen=50", "--deepen=500", "--unshallow")
 
 
 def commit(revision: str, root: Path = ROOT) -> str:
@@ -26,10 +32,10 @@ def commit(revision: str, root: Path = ROOT) -> str:
     try:
         return _here(revision, root)
     except StepFailedError as error:
-        if not fetch.is_shallow(root):
+        if not _is_shallow(root):
             raise BadInputError(f"no revision {revision!r} here", where=root, hint=_FETCH_IT) from error
     try:
-        return _here(fetch.fetch(revision, root), root)
+        return _here(_fetch(revision, root), root)
     except FonderieError as error:
         raise BadInputError(
             f"no revision {revision!r} in this shallow clone, and fetching it failed: {error.what}",
@@ -40,6 +46,45 @@ def commit(revision: str, root: Path = ROOT) -> str:
 
 def _here(revision: str, root: Path) -> str:
     return line(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+
+
+def _is_shallow(root: Path) -> bool:
+    """Whether the clone lacks history."""
+    return line(root, "rev-parse", "--is-shallow-repository") == "true"
+
+
+def _fetch(revision: str, root: Path) -> str:
+    """Fetch one commit or one branch of the remote (`origin/main`, `main`), without its history; its name here.
+
+    Raises StepFailedError when the remote does not give it, BadInputError without a remote.
+    """
+    remote = _remote(root)
+    if _COMMIT.fullmatch(revision):
+        git(root, "fetch", "--quiet", "--no-tags", "--depth=1", remote, revision)
+        return revision
+    branch = revision.removeprefix(f"{remote}/")
+    here = f"refs/remotes/{remote}/{branch}"
+    git(root, "fetch", "--quiet", "--no-tags", "--depth=1", remote, f"+refs/heads/{branch}:{here}")
+    return here
+
+
+def _common_ancestor(one: str, other: str, root: Path) -> str:
+    """Where two commits parted; a shallow clone is deepened until that is there. Raises BadInputError without one."""
+    steps = list(_STEPS)
+    while True:
+        try:
+            return line(root, "merge-base", one, other)
+        except StepFailedError as error:
+            if not _is_shallow(root) or not steps:
+                raise BadInputError(f"{one[:9]} and {other[:9]} have no common commit", where=root) from error
+        git(root, "fetch", "--quiet", "--no-tags", steps.pop(0), _remote(root))
+
+
+def _remote(root: Path) -> str:
+    names = line(root, "remote").split()
+    if not names:
+        raise BadInputError("this shallow clone has no remote to fetch from", where=root)
+    return "origin" if "origin" in names else names[0]
 
 
 def tree(revision: str, root: Path = ROOT) -> str:
@@ -55,7 +100,7 @@ def default_base(head: str, root: Path = ROOT) -> str:
             there = commit(main, root)
         except BadInputError:
             continue
-        return fetch.common_ancestor(there, here, root)
+        return _common_ancestor(there, here, root)
     raise BadInputError("there is no main branch to compare with", where=root, hint="name the base: --base REVISION")
 
 

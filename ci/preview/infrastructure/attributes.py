@@ -7,10 +7,11 @@ import json
 from collections.abc import Iterator
 from itertools import islice
 
+from ci.preview.fingerprint import VOLATILE
 from ci.preview.masking.printable import WHOLE, apart
 from ci.preview.masking.values import NULL, UNKNOWN, Leaf, Reader, Tree, empty, same, shown
-from ci.preview.report import AttributeChange
-from fonderie.terraform.plan import Action, ResourceChange
+from ci.preview.report import AttributeChange, Change
+from fonderie.terraform.plan import Action, ResourceChange, StackPlan
 
 MOST = 60  # attributes of one resource; the rest is counted
 MOST_LINES = 24  # of the difference of two texts
@@ -33,6 +34,27 @@ def attribute_changes(change: ResourceChange, reader: Reader) -> tuple[list[Attr
     found = list(islice(_walk(change, reader), 20 * MOST))
     found.sort(key=lambda item: (not item.forces, item.after == UNKNOWN.text))
     return found[:MOST], len(found) - min(len(found), MOST)
+
+
+def changed_outside(plan: StackPlan, reader: Reader) -> list[Change]:
+    """What of a plan's drift a person did; what the provider counts up by itself is left out."""
+    found = []
+    for change in plan.drifted:
+        attributes, more = attribute_changes(change, reader)
+        told = [item for item in attributes if item.path.split(".")[0].split("[")[0] not in VOLATILE]
+        if told or change.action is Action.DESTROY:
+            note = "is gone from the cloud" if change.action is Action.DESTROY else ""
+            found.append(
+                Change(
+                    address=reader.address(change.address),
+                    type=change.type,
+                    action=change.action,
+                    note=note,
+                    attributes=tuple(told),
+                    more_attributes=more,
+                )
+            )
+    return sorted(found, key=lambda change: change.address)
 
 
 def _walk(change: ResourceChange, reader: Reader) -> Iterator[AttributeChange]:

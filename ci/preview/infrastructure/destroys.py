@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ci.preview.infrastructure.dependents import Cause, Families, Key, Place, names
-from ci.preview.infrastructure.stateful import abandoned, protection
 from ci.preview.masking.values import Reader
 from ci.preview.report import AttributeChange, Loss
 from fonderie.core.resource_types import resource_type
@@ -102,7 +101,7 @@ def _loss(
 ) -> Loss:
     plan, change = place
     lost = resource_type(change.type).lost
-    silent = [] if abandoned(change) else [one for one in below if not one.change.action.loses]
+    silent = [] if _abandoned(change) else [one for one in below if not one.change.action.loses]
     unplanned = sorted({_from(plan, one, reader) for one in silent})
     needing = {_shown(other, reader) for other in index.dependents(plan, change)}
     dependents = sorted(needing - {_from(plan, one, reader) for one in below})
@@ -120,8 +119,29 @@ def _loss(
         more_unplanned=max(0, len(unplanned) - MOST_DEPENDENTS),
         dependents=tuple(dependents[:MOST_DEPENDENTS]),
         more_dependents=max(0, len(dependents) - MOST_DEPENDENTS),
-        protected=protection(change),
+        protected=_protection(change),
     )
+
+
+def _abandoned(change: ResourceChange) -> bool:
+    """Whether its destroy leaves it in the cloud."""
+    return isinstance(change.before, dict) and change.before.get("deletion_policy") == "ABANDON"
+
+
+def _protection(change: ResourceChange) -> str:
+    """The protection in state that will refuse the destroy, or nothing. Source: the provider's documentation."""
+    before = change.before if isinstance(change.before, dict) else {}
+    if _abandoned(change):
+        return "left in the cloud (deletion_policy ABANDON)"
+    for name in ("deletion_protection", "deletion_protection_enabled"):
+        if before.get(name) is True:
+            return f"{name} refuses it until it is off in state"
+    if before.get("deletion_policy") == "PREVENT":
+        return "deletion_policy PREVENT refuses it until it is changed in state"
+    kind = resource_type(change.type)
+    if kind.contents and not before.get(kind.takes_along):
+        return f"fails while it holds {kind.contents} ({kind.takes_along} is off)"
+    return ""
 
 
 def _shown(name: str, reader: Reader) -> str:

@@ -13,7 +13,8 @@ from ci.preview.render.destroys import destroys
 from ci.preview.render.details import details_of
 from ci.preview.render.markdown import bold, code, fence, table, words
 from ci.preview.render.wording import counted, dollars, outside_words, verdict
-from ci.preview.report import CostLine, Finding, Grant, ModelChange, Preview, StackPreview, Truth
+from ci.preview.report import CostLine, Grant, ModelChange, Preview, StackPreview, Truth
+from infra.policy.findings import Finding
 
 LIMIT = 59_500
 MARKER = "<!-- fonderie:preview -->"
@@ -158,8 +159,8 @@ def _policy(preview: Preview, room: int) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    hint = f" · {words(finding.hint)}" if finding.hint else ""
-    return f"**{words(finding.check)}** {words(finding.title)} · {code(f'{finding.stack}/{finding.resource}')}{hint}"
+    detail = f" · {words(finding.detail)}" if finding.detail else ""
+    return f"**{words(finding.check)}** {words(finding.what)} · {code(f'{finding.stack}/{finding.path}')}{detail}"
 
 
 def _cost(preview: Preview, room: int) -> str:

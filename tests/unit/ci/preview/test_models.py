@@ -219,7 +219,7 @@ def test_an_image_whose_digest_moves_is_said_once():
         for name in ("a", "b")
     ]
     found = [(item.model, item.what, item.before, item.after) for item in preview(*entries).models]
-    assert found == [("training", "container image", f"sha256:{'a' * 12}…", f"sha256:{'b' * 12}…")]
+    assert found == [("pipelines", "container image", f"sha256:{'a' * 12}…", f"sha256:{'b' * 12}…")]
 
 
 def test_a_schedule_that_moves_is_said_in_words():
