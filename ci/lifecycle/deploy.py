@@ -39,7 +39,7 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedStack:
     """The plan of one stack: Terraform's plan JSON, and the plan file when one was to be kept."""
 
     stack: str
@@ -153,7 +153,7 @@ class Deployer:
         keep_in: Path | None = None,
         refresh: bool = True,
         destroy: bool = False,
-    ) -> list[Planned]:
+    ) -> list[PlannedStack]:
         """Plan every stack, all at once; in the order of `stacks`. `keep_in` keeps the plan files (they hold secrets).
 
         Raises StepFailedError for the first stack whose plan fails.
@@ -163,10 +163,10 @@ class Deployer:
             folder = keep_in or Path(temporary)
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-            def plan(stack: Stack) -> Planned:
+            def plan(stack: Stack) -> PlannedStack:
                 run, file = self.terraform(stack), (folder / f"{stack.name}.tfplan").absolute()
                 changes = run.plan(file, *arguments)
-                return Planned(stack.name, changes, run.show(file), file if keep_in else None)
+                return PlannedStack(stack.name, changes, run.show(file), file if keep_in else None)
 
             return side_by_side(plan, stacks)
 

@@ -18,7 +18,7 @@ from ci.preview.masking.values import UNKNOWN, Reader
 from ci.preview.models.models import model_changes
 from ci.preview.report import (
     AttributeChange,
-    Change,
+    ChangePreview,
     CostLine,
     CostResult,
     Grant,
@@ -126,9 +126,9 @@ def _stack(plan: StackPlan, families: Families, reader: Reader) -> tuple[StackPr
     return stack, attributes
 
 
-def _change(change: ResourceChange, found: list[AttributeChange], more: int, why: str, reader: Reader) -> Change:
+def _change(change: ResourceChange, found: list[AttributeChange], more: int, why: str, reader: Reader) -> ChangePreview:
     later = [item for item in found if item.after == UNKNOWN.text and not item.forces and not item.lines]
-    return Change(
+    return ChangePreview(
         address=shown_address(change, reader),
         type=reader.plain(change.type),
         action=change.action,

@@ -30,7 +30,7 @@ class AttributeChange(Frozen):
     forces: bool = False
 
 
-class Change(Frozen):
+class ChangePreview(Frozen):
     """One resource that changes: its action, the reason, and its attributes before and after."""
 
     address: str
@@ -128,9 +128,9 @@ class StackPreview(Frozen):
 
     environment: str
     name: str
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ChangePreview, ...] = ()
     outputs: tuple[AttributeChange, ...] = ()
-    outside: tuple[Change, ...] = ()
+    outside: tuple[ChangePreview, ...] = ()
     failure: str = ""
     serial: int | None = None
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ci.lifecycle.doctor.finding import Finding, unseen, well, wrong
+from ci.lifecycle.doctor.finding import Diagnosis, unseen, well, wrong
 from fonderie.core.errors import FonderieError
 from fonderie.google import NotFoundError, RestClient
 from infra import names
@@ -30,7 +30,7 @@ class Patient:
         return self.env.project_id
 
 
-Check = Callable[[Patient, RestClient], Iterator[Finding]]
+Check = Callable[[Patient, RestClient], Iterator[Diagnosis]]
 
 
 def patient(env: Environment, stacks: Iterable[Stack]) -> Patient:
@@ -42,7 +42,7 @@ def patient(env: Environment, stacks: Iterable[Stack]) -> Patient:
     return Patient(env, tuple(sorted(apis)), tuple(sorted(agents)))
 
 
-def project(who: Patient, google: RestClient) -> Iterator[Finding]:
+def project(who: Patient, google: RestClient) -> Iterator[Diagnosis]:
     """The project is there, active, and has the number that the settings say."""
     seen = google.get("cloudresourcemanager", f"v3/projects/{who.project}")
     number = seen["name"].rpartition("/")[2]
@@ -55,7 +55,7 @@ def project(who: Patient, google: RestClient) -> Iterator[Finding]:
         yield well("project", f"{who.project}, number {number}")
 
 
-def billing(who: Patient, google: RestClient) -> Iterator[Finding]:
+def billing(who: Patient, google: RestClient) -> Iterator[Diagnosis]:
     """The project is paid for."""
     seen = google.get("cloudbilling", f"v1/projects/{who.project}/billingInfo")
     if seen.get("billingEnabled"):
@@ -65,7 +65,7 @@ def billing(who: Patient, google: RestClient) -> Iterator[Finding]:
         yield wrong("billing", "no billing account is linked", mend)
 
 
-def apis(who: Patient, google: RestClient) -> Iterator[Finding]:
+def apis(who: Patient, google: RestClient) -> Iterator[Diagnosis]:
     """Every API that the stacks enable is enabled; before the first deployment it is the bootstrap that does it."""
     services = google.pages(
         "serviceusage", f"v1/projects/{who.project}/services", "services", {"filter": "state:ENABLED"}
@@ -78,7 +78,7 @@ def apis(who: Patient, google: RestClient) -> Iterator[Finding]:
         yield well("APIs", f"{len(who.apis)} on")
 
 
-def agents(who: Patient, google: RestClient) -> Iterator[Finding]:
+def agents(who: Patient, google: RestClient) -> Iterator[Diagnosis]:
     """Service agents that are granted something exist: a grant to one that does not is refused by Google."""
     policy = google.post("cloudresourcemanager", f"v3/projects/{who.project}:getIamPolicy", {}, idempotent=True)
     members = {member for binding in policy.get("bindings", []) for member in binding.get("members", [])}
@@ -96,7 +96,7 @@ def agents(who: Patient, google: RestClient) -> Iterator[Finding]:
         yield well("service agents", f"{len(who.agents)} known to the project")
 
 
-def organisation(who: Patient, google: RestClient) -> Iterator[Finding]:
+def organisation(who: Patient, google: RestClient) -> Iterator[Diagnosis]:
     """No organisation policy forbids the region."""
     place = f"v2/projects/{who.project}/policies/gcp.resourceLocations:getEffectivePolicy"
     try:
@@ -120,7 +120,7 @@ def organisation(who: Patient, google: RestClient) -> Iterator[Finding]:
         yield well("organisation", f"{who.env.region} is allowed")
 
 
-def quotas(who: Patient, google: RestClient) -> Iterator[Finding]:
+def quotas(who: Patient, google: RestClient) -> Iterator[Diagnosis]:
     """The region has room for the node pools at their largest."""
     if not who.env.features.cluster:
         return
@@ -142,7 +142,7 @@ def _cores(machine_type: str) -> int:
     return int(match[1]) if match else 2
 
 
-def state_bucket(who: Patient, google: RestClient) -> Iterator[Finding]:
+def state_bucket(who: Patient, google: RestClient) -> Iterator[Diagnosis]:
     """The bucket of Terraform's state is there and keeps versions."""
     bucket = names.bucket(who.env, names.Bucket.STATE)
     mend = f"fonderie bootstrap --env {who.env.name}"
@@ -162,7 +162,7 @@ IMAGE = re.compile(
 )
 
 
-def images(who: Patient, google: RestClient) -> Iterator[Finding]:
+def images(who: Patient, google: RestClient) -> Iterator[Diagnosis]:
     """The images that the settings name by digest are in the registry."""
     for use, image in (("pipelines", who.env.images.pipelines), ("serving", who.env.images.serving)):
         match = IMAGE.fullmatch(str(image))
@@ -180,7 +180,7 @@ def images(who: Patient, google: RestClient) -> Iterator[Finding]:
             yield well(f"image of {use}", match["digest"][:19])
 
 
-def git(who: Patient, google: RestClient) -> Iterator[Finding]:
+def git(who: Patient, google: RestClient) -> Iterator[Diagnosis]:
     """A person has authorised the Git host, once: no API can do it."""
     if not who.env.git.connected:
         yield unseen("git connection", "the settings say git.connected = false: there are no triggers")
@@ -200,7 +200,7 @@ def git(who: Patient, google: RestClient) -> Iterator[Finding]:
 CHECKS: tuple[Check, ...] = (project, billing, apis, agents, organisation, quotas, state_bucket, images, git)
 
 
-def examine(who: Patient, google: RestClient | None, *, why_not: str = "") -> Iterator[Finding]:
+def examine(who: Patient, google: RestClient | None, *, why_not: str = "") -> Iterator[Diagnosis]:
     """Every check in turn. Without `google`, or where Google refuses one, it is unseen and the others go on."""
     for check in CHECKS:
         name = check.__name__.replace("_", " ")

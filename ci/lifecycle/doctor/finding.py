@@ -15,7 +15,7 @@ class State(StrEnum):
     UNSEEN = "unseen"
 
 
-class Finding(BaseModel):
+class Diagnosis(BaseModel):
     """One check: what was seen and, if it is wrong, the command or the page that fixes it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,16 +26,16 @@ class Finding(BaseModel):
     mend: str = ""
 
 
-def well(check: str, seen: str) -> Finding:
+def well(check: str, seen: str) -> Diagnosis:
     """A check that passes; `seen` says what was read."""
-    return Finding(check=check, state=State.WELL, seen=seen)
+    return Diagnosis(check=check, state=State.WELL, seen=seen)
 
 
-def wrong(check: str, seen: str, mend: str) -> Finding:
+def wrong(check: str, seen: str, mend: str) -> Diagnosis:
     """A check that fails; `mend` is the command or the page that fixes it."""
-    return Finding(check=check, state=State.WRONG, seen=seen, mend=mend)
+    return Diagnosis(check=check, state=State.WRONG, seen=seen, mend=mend)
 
 
-def unseen(check: str, why: str, mend: str = "") -> Finding:
+def unseen(check: str, why: str, mend: str = "") -> Diagnosis:
     """A check that could not be made; `why` is the reason, `mend` what would make it possible."""
-    return Finding(check=check, state=State.UNSEEN, seen=why, mend=mend)
+    return Diagnosis(check=check, state=State.UNSEEN, seen=why, mend=mend)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ci.lifecycle.deploy import Planned
+from ci.lifecycle.deploy import PlannedStack
 from ci.lifecycle.recreate.operator_actions import Hands
 from fonderie.core.errors import StepFailedError
 from fonderie.core.resource_types import resource_types
@@ -30,7 +30,7 @@ class Survivor:
     id: str
 
 
-def survivors(planned: Planned, project: str) -> Iterator[Survivor]:
+def survivors(planned: PlannedStack, project: str) -> Iterator[Survivor]:
     """What a plan creates of the types that outlive a destroy, parents first."""
     for type, form in import_ids().items():
         for change in planned.plan.get("resource_changes", []):

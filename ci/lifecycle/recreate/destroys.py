@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ci.lifecycle.deploy import Planned
+from ci.lifecycle.deploy import PlannedStack
 from fonderie.core.resource_types import resource_type
 
 
@@ -21,7 +21,7 @@ class Loss:
     holds: str
 
 
-def losses(plans: Iterable[Planned]) -> list[Loss]:
+def losses(plans: Iterable[PlannedStack]) -> list[Loss]:
     """Everything that destroy plans delete: first what holds something."""
     found = []
     for planned in plans:

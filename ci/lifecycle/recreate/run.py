@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ci.lifecycle.deploy import Deployer, Planned, Stack
+from ci.lifecycle.deploy import Deployer, PlannedStack, Stack
 from ci.lifecycle.recreate.adopt import adopt, import_ids, survivors
 from ci.lifecycle.recreate.destroys import Loss, losses
 from ci.lifecycle.recreate.journal import Journal
@@ -62,7 +62,7 @@ class Recreate:
         self._losing = losses(self.deployer.plan_all(self.mortal, destroy=True))
         return self._losing
 
-    def run(self, journal: Journal) -> list[Planned]:
+    def run(self, journal: Journal) -> list[PlannedStack]:
         """Do what the journal does not say is done, after `will_lose`; the empty plans at the end.
 
         Raises FonderieError, with the step in the journal.
@@ -120,7 +120,7 @@ class Recreate:
         self.deployer.deploy([stack])
         self._put_secrets_back(stack)
 
-    def _verify(self, journal: Journal) -> list[Planned]:
+    def _verify(self, journal: Journal) -> list[PlannedStack]:
         self.tell("plan: must be empty")
         journal.failed = "plan"
         plans = self.deployer.plan_all(self.stacks)
@@ -190,7 +190,7 @@ def _types(stack: Stack) -> set[str]:
     return set(_config(stack).get("resource", {}))
 
 
-def _changed(planned: Planned) -> list[str]:
+def _changed(planned: PlannedStack) -> list[str]:
     return [
         change["address"]
         for change in planned.plan.get("resource_changes", [])

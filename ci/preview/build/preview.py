@@ -105,7 +105,7 @@ def _sides(base: Path, head: Path, names: tuple[str, ...], work: Path, truth: Tr
 
 
 @dataclass(frozen=True)
-class Planned:
+class EnvironmentPlans:
     """An environment's plans, and the record of them when they are complete."""
 
     plans: Plans
@@ -114,10 +114,10 @@ class Planned:
     problem: str = ""
 
 
-def _planned(name: str, base: Side, head: Side, truth: Truth, work: Path, progress: Progress) -> Planned:
+def _planned(name: str, base: Side, head: Side, truth: Truth, work: Path, progress: Progress) -> EnvironmentPlans:
     progress(f"planning {name}")
     if head.made is None or (base.made is None and truth is Truth.SANDBOX):
-        return Planned(Plans(()), None, truth)
+        return EnvironmentPlans(Plans(()), None, truth)
     stacks = head.made.of(name)
     gone = sorted({one.name for one in base.made.of(name)} - {one.name for one in stacks}) if base.made else []
     problem = f"{', '.join(gone)}: in base and not in head. Nothing destroys what it holds." if gone else ""
@@ -126,7 +126,7 @@ def _planned(name: str, base: Side, head: Side, truth: Truth, work: Path, progre
     else:
         plans = plan_environment(name, stacks, os.environ)
     found = record(name, plans.plans, "") if not plans.failed else None
-    return Planned(plans, found, truth, problem)
+    return EnvironmentPlans(plans, found, truth, problem)
 
 
 def _kept_here(made: Synthesised, environment: str) -> bool:
@@ -164,7 +164,12 @@ def _policy(sides: tuple[Side, Side], names: tuple[str, ...], request: Request) 
 
 
 def _assembled(
-    request: Request, sides: tuple[Side, Side], planned: list[Planned], policy: PolicyResult, truth: Truth, base: str
+    request: Request,
+    sides: tuple[Side, Side],
+    planned: list[EnvironmentPlans],
+    policy: PolicyResult,
+    truth: Truth,
+    base: str,
 ) -> Preview:
     head = revisions.short(revisions.commit(request.head or "HEAD", request.root))
     records = [one.record for one in planned if one.record]

@@ -10,7 +10,7 @@ from itertools import islice
 from ci.preview.fingerprint import VOLATILE
 from ci.preview.masking.printable import WHOLE, apart
 from ci.preview.masking.values import NULL, UNKNOWN, Leaf, Reader, Tree, empty, same, shown
-from ci.preview.report import AttributeChange, Change
+from ci.preview.report import AttributeChange, ChangePreview
 from fonderie.terraform.plan import Action, ResourceChange, StackPlan
 
 MOST = 60  # attributes of one resource; the rest is counted
@@ -36,7 +36,7 @@ def attribute_changes(change: ResourceChange, reader: Reader) -> tuple[list[Attr
     return found[:MOST], len(found) - min(len(found), MOST)
 
 
-def changed_outside(plan: StackPlan, reader: Reader) -> list[Change]:
+def changed_outside(plan: StackPlan, reader: Reader) -> list[ChangePreview]:
     """What of a plan's drift a person did; what the provider counts up by itself is left out."""
     found = []
     for change in plan.drifted:
@@ -45,7 +45,7 @@ def changed_outside(plan: StackPlan, reader: Reader) -> list[Change]:
         if told or change.action is Action.DESTROY:
             note = "is gone from the cloud" if change.action is Action.DESTROY else ""
             found.append(
-                Change(
+                ChangePreview(
                     address=reader.address(change.address),
                     type=change.type,
                     action=change.action,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ci.preview.render import wording
 from ci.preview.render.destroys import alike
-from ci.preview.report import Change, Preview, Truth
+from ci.preview.report import ChangePreview, Preview, Truth
 from fonderie.core.page import render
 
 _SIGNS = {"✅": "✓", "❌": "✗", "⚠️": "⚠"}  # those that every machine has a letter for
@@ -27,7 +27,7 @@ def page(preview: Preview) -> str:
     return render(template, title=f"Preview: {line}", sign=_SIGNS[sign], preview=preview, diff=_diff, **_WORDS)
 
 
-def _diff(change: Change) -> list[tuple[str, str]]:
+def _diff(change: ChangePreview) -> list[tuple[str, str]]:
     """A change's lines, each with the class that colours it."""
     colours = {"+": "add", "-": "del", "!": "chg"}
     return [(colours.get(line[:1], "same"), line) for line in wording.change_lines(change)]

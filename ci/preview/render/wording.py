@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ci.preview.report import AttributeChange, Change, CostResult, PolicyResult, Preview
+from ci.preview.report import AttributeChange, ChangePreview, CostResult, PolicyResult, Preview
 from fonderie.terraform.plan import Action
 
 SIGNS = {
@@ -84,7 +84,7 @@ def _line(preview: Preview, first: str = "", *, with_cost: bool = True) -> str:
     return " · ".join(parts)
 
 
-def heading(change: Change) -> str:
+def heading(change: ChangePreview) -> str:
     """The first line of a change in the details."""
     note = "; ".join(part for part in (change.why, change.note) if part)
     return f"{change.address}  {change.action}{f' ({note})' if note else ''}"
@@ -102,7 +102,7 @@ def attribute_lines(item: AttributeChange) -> list[str]:
     return [f"!   {item.path}   {item.before} → {item.after}{forces}"]
 
 
-def outside_words(change: Change) -> str:
+def outside_words(change: ChangePreview) -> str:
     """What somebody did to a resource by hand: `size 10 → 20 and 2 more`, `is gone from the cloud`."""
     told = [f"{item.path} {item.before or 'not set'} → {item.after or 'not set'}" for item in change.attributes]
     more = f" and {len(told) - 3} more" if len(told) > 3 else ""
@@ -114,7 +114,7 @@ def _text_line(line: str) -> str:
     return f"{line[:1] if line[:1] in '+-' else ' '}       {line[1:]}"
 
 
-def change_lines(change: Change) -> list[str]:
+def change_lines(change: ChangePreview) -> list[str]:
     """A change in the details."""
     lines = [f"{SIGNS.get(change.action, ' ')} {heading(change)}"]
     for item in change.attributes:

@@ -12,7 +12,7 @@ import typer
 from fonderie.core.errors import ExitCode
 
 if TYPE_CHECKING:
-    from ci.lifecycle.doctor.finding import Finding
+    from ci.lifecycle.doctor.finding import Diagnosis
     from fonderie.google import RestClient
     from infra.settings import Environment
 
@@ -67,7 +67,7 @@ def _client(env: Environment) -> tuple[RestClient | None, str]:
     return RestClient(access, patience_s=5), account
 
 
-def _print(findings: list[Finding]) -> None:
+def _print(findings: list[Diagnosis]) -> None:
     from rich.table import Table
 
     from fonderie.cli.tables import show_table

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from ci.lifecycle.doctor.checks import CHECKS, LOGIN, Patient, examine
-from ci.lifecycle.doctor.finding import Finding, State
+from ci.lifecycle.doctor.finding import Diagnosis, State
 from infra.settings import load_environment
 from tests.google.session import Answers, client
 
@@ -52,7 +52,7 @@ def healthy() -> dict[str, Any]:
     }
 
 
-def look(who: Patient, answers: dict[str, Any]) -> dict[str, Finding]:
+def look(who: Patient, answers: dict[str, Any]) -> dict[str, Diagnosis]:
     found = examine(who, client(Answers(answers)))
     return {finding.check: finding for finding in found}
 
