@@ -52,7 +52,7 @@ class Repository:
         (self.root / file).write_text(text)
 
     def stacks(self, stacks):
-        self.write("ci/stacks.json", json.dumps(stacks))
+        self.write("infra/stacks.json", json.dumps(stacks))
 
     def commit(self):
         self.git("add", "-A")
