@@ -14,10 +14,10 @@ from fonderie.core.errors import BadInputError
 from infra import main as app
 from infra import names
 from infra.settings import Backend, Environment
-from infra.workloads import CompiledPipeline, Feature, Model, PipelineName, Workloads
+from infra.workloads import CompiledPipeline, FeatureColumn, Model, PipelineName, Workloads
 from ml.features.catalogue import feature_definitions
 from ml.models import ModelConfig, list_models, load_model
-from pipelines.compile import PIPELINES, compiled
+from pipelines.compile import PIPELINES, compile_pipeline
 
 LATEST = "latest"
 
@@ -33,7 +33,7 @@ def load_workloads(env: Environment) -> Workloads:
     A spec that is missing or stale is compiled; one that is up to date costs nothing. Raises BadInputError for what is
     wrong in a model's file or in a pipeline's parameters.
     """
-    features = tuple(Feature(each.name, each.dtype, each.description) for each in feature_definitions())
+    features = tuple(FeatureColumn(each.name, each.dtype, each.description) for each in feature_definitions())
     return Workloads(features, tuple(_model(env, load_model(name)) for name in list_models()))
 
 
@@ -43,7 +43,7 @@ def _model(env: Environment, config: ModelConfig) -> Model:
 
 
 def _pipeline(env: Environment, model: str, name: PipelineName) -> CompiledPipeline:
-    compiled_spec = compiled(model, name, env.images.pipelines)
+    compiled_spec = compile_pipeline(model, name, env.images.pipelines)
     text = compiled_spec.path.read_text(encoding="utf-8")
     return CompiledPipeline(model, name, text, compiled_spec.sha256, parameters(env, model, name, json.loads(text)))
 

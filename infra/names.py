@@ -1,4 +1,4 @@
-"""Every name, e-mail and resource path, computed from settings: `names.bucket(env, names.Bucket.MODELS)`.
+"""Every name, e-mail and resource path, computed from settings: `names.bucket(env, names.BucketName.MODELS)`.
 
 Stacks meet here and nowhere else: Google's names are deterministic, so a stack can name what another stack creates
 without reading its state, and can be planned before the other exists. Names begin with the environment, so a reader of
@@ -24,7 +24,7 @@ ENTITY_COLUMN = "flight_id"
 POOL_LABEL = "fonderie.dev/pool"  # on nodes, and the key of the pipelines pool's taint
 
 
-class Stack(StrEnum):
+class StackName(StrEnum):
     """The stacks of an environment, longest life first; each may name what those before it create."""
 
     BOOTSTRAP = "bootstrap"
@@ -34,7 +34,7 @@ class Stack(StrEnum):
     DELIVERY = "delivery"
 
 
-class Identity(StrEnum):
+class IdentityName(StrEnum):
     """Who acts. An identity is a service account without keys."""
 
     PLAN = "plan"
@@ -48,7 +48,7 @@ class Identity(StrEnum):
     RETRAIN = "retrain"
 
 
-class Agent(StrEnum):
+class AgentName(StrEnum):
     """Google's own service agents that we grant something to; the value is the API they act for.
 
     Source: Google's "service agents" reference.
@@ -69,17 +69,17 @@ class Agent(StrEnum):
 
 # These exist on demand only: `fonderie bootstrap` asks for them once the APIs are enabled.
 AGENTS_ON_DEMAND = (
-    Agent.BIGQUERY,
-    Agent.ARTIFACT_REGISTRY,
-    Agent.SECRET_MANAGER,
-    Agent.PUBSUB,
-    Agent.CLOUD_BUILD,
-    Agent.EVENTARC,
-    Agent.GKE_HUB,
+    AgentName.BIGQUERY,
+    AgentName.ARTIFACT_REGISTRY,
+    AgentName.SECRET_MANAGER,
+    AgentName.PUBSUB,
+    AgentName.CLOUD_BUILD,
+    AgentName.EVENTARC,
+    AgentName.GKE_HUB,
 )
 
 
-class Key(StrEnum):
+class KeyName(StrEnum):
     """Encryption keys, one a kind of data: each can be rotated and withdrawn alone."""
 
     STATE = "state"
@@ -88,7 +88,7 @@ class Key(StrEnum):
     SECRETS = "secrets"
 
 
-class Bucket(StrEnum):
+class BucketName(StrEnum):
     """Buckets; the state's is the bootstrap's, the others are the data stack's."""
 
     STATE = "state"
@@ -98,7 +98,7 @@ class Bucket(StrEnum):
     TEMPLATES = "templates"
 
 
-class Dataset(StrEnum):
+class DatasetName(StrEnum):
     """BigQuery datasets."""
 
     FLIGHTS = "flights"
@@ -106,13 +106,13 @@ class Dataset(StrEnum):
     MONITORING = "monitoring"
 
 
-class Secret(StrEnum):
+class SecretName(StrEnum):
     """Secrets; their values are put in by people, never by Terraform."""
 
     GIT_TOKEN = "git-token"
 
 
-def stack(env: Environment, name: Stack) -> str:
+def stack(env: Environment, name: StackName) -> str:
     """Id of a stack, for example `dev-data`."""
     return f"{env.name}-{name}"
 
@@ -122,48 +122,48 @@ def resource(env: Environment, what: str) -> str:
     return f"{env.name}-{what}"
 
 
-def email(env: Environment, who: Identity) -> str:
+def email(env: Environment, who: IdentityName) -> str:
     """E-mail of an identity's service account."""
     return f"{account_id(env, who)}@{env.project_id}.iam.gserviceaccount.com"
 
 
-def account_id(env: Environment, who: Identity) -> str:
+def account_id(env: Environment, who: IdentityName) -> str:
     """Account id of an identity: 6 to 30 characters."""
     return f"{env.name}-{who}"
 
 
-def member(env: Environment, who: Identity) -> str:
+def member(env: Environment, who: IdentityName) -> str:
     """An identity as a member of a policy."""
     return f"serviceAccount:{email(env, who)}"
 
 
-def account_path(env: Environment, who: Identity) -> str:
+def account_path(env: Environment, who: IdentityName) -> str:
     """Resource path of an identity's service account."""
     return f"projects/{env.project_id}/serviceAccounts/{email(env, who)}"
 
 
-def custom_role(env: Environment, who: Identity) -> str:
+def custom_role(env: Environment, who: IdentityName) -> str:
     """Id of the custom role of an identity: letters, digits, underscores and dots."""
     return f"{env.name}_{who}"
 
 
-def agent_email(env: Environment, who: Agent) -> str:
+def agent_email(env: Environment, who: AgentName) -> str:
     """E-mail of a service agent of the environment's project."""
     number = env.project_number
     match who:
-        case Agent.STORAGE:
+        case AgentName.STORAGE:
             return f"service-{number}@gs-project-accounts.iam.gserviceaccount.com"
-        case Agent.BIGQUERY:
+        case AgentName.BIGQUERY:
             return f"bq-{number}@bigquery-encryption.iam.gserviceaccount.com"
-        case Agent.COMPUTE:
+        case AgentName.COMPUTE:
             return f"service-{number}@compute-system.iam.gserviceaccount.com"
-        case Agent.CONTAINER:
+        case AgentName.CONTAINER:
             return f"service-{number}@container-engine-robot.iam.gserviceaccount.com"
         case _:
             return f"service-{number}@gcp-sa-{who.removesuffix('.googleapis.com')}.iam.gserviceaccount.com"
 
 
-def agent(env: Environment, who: Agent) -> str:
+def agent(env: Environment, who: AgentName) -> str:
     """A service agent as a member of a policy."""
     return f"serviceAccount:{agent_email(env, who)}"
 
@@ -255,7 +255,7 @@ def feature_group(env: Environment) -> str:
     return f"{env.name}_{FLIGHTS_TABLE}"
 
 
-def bucket(env: Environment, which: Bucket) -> str:
+def bucket(env: Environment, which: BucketName) -> str:
     """Names of buckets are global, so they begin with the project: at most 30 + 8 + 13 + 2 = 53 of 63 characters."""
     project = env.project_id.removesuffix(f"-{env.name}")
     return f"{project}-{env.name}-{which}"
@@ -266,13 +266,13 @@ def key_ring(env: Environment) -> str:
     return resource(env, "fonderie")
 
 
-def key_path(env: Environment, which: Key) -> str:
+def key_path(env: Environment, which: KeyName) -> str:
     """Resource path of a key."""
     ring = f"projects/{env.project_id}/locations/{env.region}/keyRings/{key_ring(env)}"
     return f"{ring}/cryptoKeys/{which}"
 
 
-def customer_key(env: Environment, which: Key) -> str | None:
+def customer_key(env: Environment, which: KeyName) -> str | None:
     """Resource path of the key to encrypt with, or None where the environment leaves that to Google."""
     return key_path(env, which) if env.customer_keys else None
 
@@ -287,22 +287,22 @@ def images_url(env: Environment) -> str:
     return f"{env.region}-docker.pkg.dev/{env.project_id}/{images(env)}"
 
 
-def dataset(env: Environment, which: Dataset) -> str:
+def dataset(env: Environment, which: DatasetName) -> str:
     """Id of a BigQuery dataset: letters, digits and underscores."""
     return f"{env.name}_{which}"
 
 
-def table_path(env: Environment, which: Dataset, table: str) -> str:
+def table_path(env: Environment, which: DatasetName, table: str) -> str:
     """A BigQuery table as Vertex AI names it: `bq://project.dataset.table`."""
     return f"bq://{env.project_id}.{dataset(env, which)}.{table}"
 
 
-def secret(env: Environment, which: Secret) -> str:
+def secret(env: Environment, which: SecretName) -> str:
     """Id of a secret."""
     return resource(env, which)
 
 
-def secret_version(env: Environment, which: Secret) -> str:
+def secret_version(env: Environment, which: SecretName) -> str:
     """Resource path of a secret's latest version."""
     return f"projects/{env.project_id}/secrets/{secret(env, which)}/versions/latest"
 
@@ -317,19 +317,19 @@ RUNS = "runs"
 
 def pipeline_root(env: Environment) -> str:
     """Where runs on Vertex AI leave their artefacts, which expire."""
-    return f"gs://{bucket(env, Bucket.PIPELINE_ROOT)}/{RUNS}"
+    return f"gs://{bucket(env, BucketName.PIPELINE_ROOT)}/{RUNS}"
 
 
 def registry_location(env: Environment) -> str:
     """The registry of models, as tasks are told it (`ml.registry.open_registry`)."""
-    return f"vertex://{env.project_id}/{env.region}/{bucket(env, Bucket.MODELS)}?image={env.images.serving}"
+    return f"vertex://{env.project_id}/{env.region}/{bucket(env, BucketName.MODELS)}?image={env.images.serving}"
 
 
 def data_location(env: Environment) -> str:
     """The months of flights, as tasks are told them (`ml.datasets.origins.open_origin`)."""
-    return f"bigquery://{env.project_id}/{env.region}/{dataset(env, Dataset.FLIGHTS)}"
+    return f"bigquery://{env.project_id}/{env.region}/{dataset(env, DatasetName.FLIGHTS)}"
 
 
 def monitoring_history(env: Environment) -> str:
     """Folder of the monitor's records, as Vertex AI mounts the bucket into a task; they do not expire."""
-    return f"/gcs/{bucket(env, Bucket.PIPELINE_ROOT)}/monitoring"
+    return f"/gcs/{bucket(env, BucketName.PIPELINE_ROOT)}/monitoring"

@@ -28,7 +28,7 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class Stack:
+class SynthesisedStack:
     """One synthesised stack and the environment it belongs to."""
 
     name: str
@@ -62,7 +62,7 @@ def _resources(document: dict[str, Any], stack: str) -> tuple[Resource, ...]:
     return tuple(found)
 
 
-def read_stack(folder: Path) -> Stack:
+def read_stack(folder: Path) -> SynthesisedStack:
     """The stack synthesised into `folder`.
 
     Raises:
@@ -76,7 +76,7 @@ def read_stack(folder: Path) -> Stack:
     except ValueError as error:
         raise BadInputError(f"is not JSON: {error}", where=file, hint="run `cdktf synth` again") from error
     provider = document.get("provider", {}).get("google", [{}])[0]
-    return Stack(
+    return SynthesisedStack(
         folder.name,
         folder,
         _resources(document, folder.name),
@@ -86,7 +86,7 @@ def read_stack(folder: Path) -> Stack:
     )
 
 
-def read_stacks(outdir: Path) -> list[Stack]:
+def read_stacks(outdir: Path) -> list[SynthesisedStack]:
     """Every stack below `outdir/stacks`, by name.
 
     Raises:

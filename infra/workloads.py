@@ -15,7 +15,7 @@ class PipelineName(StrEnum):
 
 
 @dataclass(frozen=True)
-class Feature:
+class FeatureColumn:
     """A feature as `ml` defines it. `dtype` is float64 or string."""
 
     name: str
@@ -48,5 +48,5 @@ class Model:
 class Workloads:
     """Everything that runs on the platform: all features there are, and the models that read some of them."""
 
-    features: tuple[Feature, ...] = ()
+    features: tuple[FeatureColumn, ...] = ()
     models: tuple[Model, ...] = ()

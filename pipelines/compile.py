@@ -1,4 +1,4 @@
-"""Pipelines as files: `compiled("air_time", "training", image)` is a deterministic JSON spec and its SHA-256.
+"""Pipelines as files: `compile_pipeline("air_time", "training", image)` is a deterministic JSON spec and its SHA-256.
 
 A spec depends on the model's configuration, the image and the code of the packages, and on nothing else. It is kept
 under `.fonderie/cache/specs` by those three, so that a spec that is up to date costs no import of kfp (two seconds).
@@ -48,7 +48,7 @@ class CompiledSpec:
         return spec
 
 
-def compiled(model: str, pipeline: str, image: str) -> CompiledSpec:
+def compile_pipeline(model: str, pipeline: str, image: str) -> CompiledSpec:
     """The spec of a pipeline for a model, run in `image` (name it by digest where it is not a laptop).
 
     Raises BadInputError: no such model or pipeline, or what is wrong in the model's file.

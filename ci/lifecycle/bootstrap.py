@@ -21,11 +21,11 @@ from fonderie.terraform import runner
 from fonderie.terraform.runner import Terraform
 from infra import names
 from infra.main import chosen_backend, chosen_outdir
-from infra.names import AGENTS_ON_DEMAND, LOCAL_STATE, Agent
+from infra.names import AGENTS_ON_DEMAND, LOCAL_STATE, AgentName
 from infra.settings import Backend, Environment
 
 
-def make_agents(env: Environment, agents: Sequence[Agent]) -> None:
+def make_agents(env: Environment, agents: Sequence[AgentName]) -> None:
     """Let `agents` exist in the environment's project: at Google's, or in the sandbox if a command runs in one."""
     if sandbox := os.environ.get("FONDERIE_SANDBOX"):
         from fonderie.sandbox.cloud.cloud import Cloud
@@ -49,7 +49,7 @@ class Bootstrap:
 
     env: Environment
     tell: Callable[[str], None]
-    agents: Callable[[Environment, Sequence[Agent]], None] = make_agents
+    agents: Callable[[Environment, Sequence[AgentName]], None] = make_agents
 
     def run(self) -> Path | None:
         """Apply the stack, make the service agents, keep the state where it belongs; the local state's place if any."""
@@ -71,14 +71,14 @@ class Bootstrap:
         self._make_agents()
         if not remote:
             return self.local_state
-        self.tell(f"moving the state into gs://{names.bucket(self.env, names.Bucket.STATE)}")
+        self.tell(f"moving the state into gs://{names.bucket(self.env, names.BucketName.STATE)}")
         self._move()
         return None
 
     @property
     def stack(self) -> str:
         """Id of the stack."""
-        return names.stack(self.env, names.Stack.BOOTSTRAP)
+        return names.stack(self.env, names.StackName.BOOTSTRAP)
 
     @property
     def folder(self) -> Path:

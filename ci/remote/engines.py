@@ -10,7 +10,7 @@ from fonderie.google import Access
 from infra import names
 from infra.settings import Environment, load_environment
 from ml.models import load_model
-from pipelines.engines import Engine
+from pipelines.engines import PipelineEngine
 
 if TYPE_CHECKING:
     from fonderie.google.endpoint_traffic import Machines, VertexEndpoint
@@ -29,7 +29,7 @@ class EngineName(StrEnum):
     KUBEFLOW = "kubeflow"
 
 
-def chosen_engine(engine: str, env: str, host: str = "") -> Engine:
+def chosen_engine(engine: str, env: str, host: str = "") -> PipelineEngine:
     """The engine that the options --engine, --env and --host mean. Raises BadInputError."""
     if engine not in set(EngineName):
         raise BadInputError(f"unknown engine {engine!r}", where="--engine", hint=f"one of {', '.join(EngineName)}")
@@ -42,13 +42,13 @@ def chosen_engine(engine: str, env: str, host: str = "") -> Engine:
     return LocalEngine()
 
 
-def open_engine(name: EngineName, env: Environment, *, host: str = "") -> Engine:
+def open_engine(name: EngineName, env: Environment, *, host: str = "") -> PipelineEngine:
     """The engine `name` of `env`. `host` is where Kubeflow answers. Raises BadInputError for the local one."""
     root = names.pipeline_root(env)
     if name is EngineName.VERTEX:
         from pipelines.engines.vertex import VertexEngine, VertexSettings
 
-        account = names.email(env, names.Identity.PIPELINES)
+        account = names.email(env, names.IdentityName.PIPELINES)
         return VertexEngine(VertexSettings(access(env), root, account, dict(env.all_labels)))
     if name is EngineName.KUBEFLOW:
         from pipelines.engines.kubeflow import KubeflowEngine, KubeflowSettings
@@ -67,7 +67,7 @@ def open_endpoint(env: Environment, model: str) -> VertexEndpoint:
     from fonderie.google.endpoint_traffic import VertexEndpoint
 
     name = load_model(model).name
-    account = names.email(env, names.Identity.SERVING)
+    account = names.email(env, names.IdentityName.SERVING)
     return VertexEndpoint(access(env), names.endpoint_path(env, name), name, account=account)
 
 

@@ -12,7 +12,7 @@ from fonderie.core.errors import BadInputError
 if TYPE_CHECKING:
     from ci.remote.submissions import Submission
     from infra.settings import Environment
-    from pipelines.engines import Engine, Run, TaskRun
+    from pipelines.engines import PipelineEngine, Run, TaskRun
     from pipelines.engines.engine import Progress
 
 
@@ -57,7 +57,7 @@ def options(engine: str, env: str, host: str) -> str:
     return f"--engine {engine} --env {env}" + (f" --host {host}" if host else "")
 
 
-def wait_for(runner: Engine, run_id: str, again: str, *, quiet: bool) -> Run:
+def wait_for(runner: PipelineEngine, run_id: str, again: str, *, quiet: bool) -> Run:
     """Wait with a line a task. Ctrl-C ends the waiting and not the run."""
     try:
         with task_progress(quiet=quiet) as progress:
@@ -67,7 +67,7 @@ def wait_for(runner: Engine, run_id: str, again: str, *, quiet: bool) -> Run:
         raise
 
 
-def tell(runner: Engine, run: Run, *, as_json: bool) -> None:
+def tell(runner: PipelineEngine, run: Run, *, as_json: bool) -> None:
     """Print what is known of a run, for a machine or a person."""
     if as_json:
         print(run.model_dump_json(indent=2))

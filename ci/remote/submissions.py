@@ -11,8 +11,8 @@ from infra import names
 from infra.settings import Environment
 from ml.datasets.months import Month
 from ml.models import load_model
-from pipelines.compile import code_version, compiled
-from pipelines.engines import Engine, Run
+from pipelines.compile import code_version, compile_pipeline
+from pipelines.engines import PipelineEngine, Run
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def monitoring(env: Environment, model: str, month: Month, now: datetime, *, ret
     return Submission("monitoring", model, run_id, given)
 
 
-def submit(engine: Engine, env: Environment, wanted: Submission) -> Run:
+def submit(engine: PipelineEngine, env: Environment, wanted: Submission) -> Run:
     """Start the run, or find it (`Run.found`), if it was asked for before."""
-    spec = compiled(wanted.model, wanted.pipeline, env.images.pipelines)
+    spec = compile_pipeline(wanted.model, wanted.pipeline, env.images.pipelines)
     return engine.submit(spec, wanted.run_id, wanted.parameters)
 
 

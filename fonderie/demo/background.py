@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
 from fonderie.core.errors import ExitCode
-from pipelines.engines.children import descendants, end_descendants
+from pipelines.engines.local import descendants, end_descendants
 
 A = TypeVar("A")
 T = TypeVar("T")

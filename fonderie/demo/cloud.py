@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fonderie.sandbox.cloud.buckets import Buckets
-from fonderie.sandbox.runner import Options, StandIn, standing_in
+from fonderie.sandbox.runner import Options, StandIn, stand_in
 from infra import names
 from infra.settings import Environment, load_environment
 
@@ -40,14 +40,14 @@ class DemoCloud:
     @property
     def models_bucket(self) -> Path:
         """The folder that the models bucket is, once Terraform has made it."""
-        return Buckets(self.cloud_file).path(names.bucket(self.environment, names.Bucket.MODELS))
+        return Buckets(self.cloud_file).path(names.bucket(self.environment, names.BucketName.MODELS))
 
     @contextmanager
     def up(self) -> Iterator[StandIn]:
         """The stand-in, while the block runs."""
         self.cloud_file.parent.mkdir(parents=True, exist_ok=True)
-        with standing_in(Options(self.cloud_file)) as stand_in:
-            yield stand_in
+        with stand_in(Options(self.cloud_file)) as running:
+            yield running
 
     def resources(self) -> dict[str, int]:
         """Resources by stack, counted in Terraform's own state."""

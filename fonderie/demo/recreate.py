@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ci.lifecycle.deploy import Deployer, stacks_in
 from ci.lifecycle.recreate.destroys import by_stack
-from ci.lifecycle.recreate.journal import Journal
-from ci.lifecycle.recreate.operator_actions import hands_for
+from ci.lifecycle.recreate.journal import RecreateJournal
+from ci.lifecycle.recreate.operator_actions import operator_actions_for
 from ci.lifecycle.recreate.run import Recreate
 from fonderie.core.page import Section, table
 from fonderie.demo.cloud import ENVIRONMENT, DemoCloud
@@ -32,12 +32,12 @@ def recreate_environment(stage: Stage) -> str:
             cloud.environment.project_id,
             stacks_in(cloud.stacks),
             Deployer(stand_in.environment),
-            hands_for(stand_in.environment, cloud.environment.project_id),
+            operator_actions_for(stand_in.environment, cloud.environment.project_id),
             Path(work),
             status.update,
         )
         lost = by_stack(recreate.will_lose())
-        plans = recreate.run(Journal(environment=f"demo-{ENVIRONMENT}", started=datetime.now(UTC)))
+        plans = recreate.run(RecreateJournal(environment=f"demo-{ENVIRONMENT}", started=datetime.now(UTC)))
     changed = [plan.stack for plan in plans if plan.changes]
     took = f"{time.monotonic() - start:.1f} s"
     planned = "changes in " + ", ".join(changed) if changed else "no changes"

@@ -10,7 +10,7 @@ from fonderie.demo.runner import Stage
 from ml.datasets.months import Month
 from ml.models import load_model
 from pipelines.training.report import model_sections
-from pipelines.training.run import Trained, train
+from pipelines.training.run import TrainingResult, train
 
 MONTHS = (Month(2013, 3), Month(2013, 4), Month(2013, 5))
 
@@ -29,7 +29,7 @@ def train_three_months(stage: Stage) -> str:
     return f"{promoted} of {len(runs)} challengers promoted; {last.metric} of the last one {last.challenger.metric:.2f}"
 
 
-def _table(runs: list[Trained]) -> Table:
+def _table(runs: list[TrainingResult]) -> Table:
     table = Table("month", "challenger", "champion", "gate", "champion now, or why not", "seconds", box=None)
     for run in runs:
         ours, theirs = run.evaluation.challenger, run.evaluation.champion

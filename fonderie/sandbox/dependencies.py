@@ -17,8 +17,8 @@ from typing import Any
 
 from fonderie.sandbox.lifecycle import members, policies
 from fonderie.sandbox.lifecycle.interface import ProviderConfig, State
-from fonderie.sandbox.lifecycle.members import Kind
-from fonderie.sandbox.lifecycle.object_references import Subject, references_of
+from fonderie.sandbox.lifecycle.members import MemberKind
+from fonderie.sandbox.lifecycle.object_requests import Referrer, references_of
 from fonderie.sandbox.lifecycle.resource_paths import Names, api_of, iam_parent
 from fonderie.sandbox.rules.agents import AGENTS
 from fonderie.sandbox.rules.serviceusage import ALWAYS_ON
@@ -38,7 +38,7 @@ _META = frozenset({"//", "count", "for_each", "depends_on", "lifecycle", "provid
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingDependency:
     """`address` may start before what it needs: any of `makers`, by address, would bring it. `what` names it."""
 
     address: str
@@ -54,7 +54,9 @@ class Missing:
         return f"{self.address} needs {self.what} and does not wait for {' or '.join(self.makers)}: {self.fix}"
 
 
-def missing(documents: Sequence[Document], names: Names, *, creates: Collection[str] | None = None) -> list[Missing]:
+def missing(
+    documents: Sequence[Document], names: Names, *, creates: Collection[str] | None = None
+) -> list[MissingDependency]:
     """The dependencies that a configuration lacks, by address.
 
     Args:
@@ -137,11 +139,11 @@ class _Configuration:
             self._reached[address] = frozenset(reached)
         return self._reached[address]
 
-    def lacking(self, node: _Node) -> Iterator[Missing]:
+    def lacking(self, node: _Node) -> Iterator[MissingDependency]:
         """What a resource needs, has made beside it, and does not reach."""
         for what, makers in self._needs(node):
             if makers and not {node.address, *self._reach(node.address)} & set(makers):
-                yield Missing(node.address, what, tuple(makers))
+                yield MissingDependency(node.address, what, tuple(makers))
 
     # -- what is needed
 
@@ -157,18 +159,18 @@ class _Configuration:
         for reference in references_of(subject, self._names, ours=lambda _: True):
             yield f"{reference.type} {reference.path}", self._by_path.get(reference.path, [])
 
-    def _of_a_policy(self, subject: Subject, node: _Node) -> Iterator[tuple[str, list[str]]]:
+    def _of_a_policy(self, subject: Referrer, node: _Node) -> Iterator[tuple[str, list[str]]]:
         type, path = policies.target(self._names, subject.type, subject.state, self._provider(node))
         yield f"{type} {path}", self._by_path.get(path, [])
         for member in policies.members_of(subject.state):
             if (needed := members.needed(member)) is not None:
                 yield f"the {needed[0]} {needed[1]}", self._bringing(*needed, self._project(node))
 
-    def _bringing(self, kind: Kind, name: str, project: str) -> list[str]:
+    def _bringing(self, kind: MemberKind, name: str, project: str) -> list[str]:
         match kind:
-            case Kind.POOL:
+            case MemberKind.POOL:
                 return self._by_path.get(self._names.canonical(name), [])
-            case Kind.IDENTITIES:
+            case MemberKind.IDENTITIES:
                 pool = f"{name}.svc.id.goog"
                 return [
                     node.address
@@ -224,7 +226,7 @@ class _Configuration:
         given = self._resolved(node.body.get("project")) or self._provider(node).project or ""
         return self._names.canonical(f"projects/{given.removeprefix('projects/')}").removeprefix("projects/")
 
-    def _subject(self, node: _Node) -> Subject | None:
+    def _subject(self, node: _Node) -> Referrer | None:
         """A resource as far as the configuration tells it; None for a type of which nothing is known."""
         if node.type not in self._names.facts.raw["types"]:
             return None
@@ -234,7 +236,7 @@ class _Configuration:
             values["email"] = f"{values['account_id']}@{values.get('project', _UNKNOWN)}.iam.gserviceaccount.com"
         holes = dict.fromkeys(self._names.missing(node.type, values), _UNKNOWN)
         unknown = _UNKNOWN if "project" in node.body and "project" not in state else ""
-        return Subject(node.type, state, values, unknown + self._names.path(node.type, {**values, **holes}))
+        return Referrer(node.type, state, values, unknown + self._names.path(node.type, {**values, **holes}))
 
     def _known(self, value: Any) -> Any:
         """A value without what only an apply will tell."""

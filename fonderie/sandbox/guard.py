@@ -1,7 +1,7 @@
 """`python -m fonderie.sandbox.guard CLOUD FACTS BINARY ARGUMENTS`: may this apply start, or does it lack a dependency?
 
 In the sandbox a script of this name stands before Terraform (`running.py`) and asks. Not covered: HCL, and a Terraform
-that is called by its full path. There `waves` is what is left.
+that is called by its full path. There `settling` is what is left.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fonderie.sandbox.cloud.cloud import Cloud
-from fonderie.sandbox.dependencies import Missing, missing
+from fonderie.sandbox.dependencies import MissingDependency, missing
 from fonderie.sandbox.lifecycle.resource_paths import Names
 from fonderie.sandbox.provider.facts import Facts
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if lacking else 0
 
 
-def _missing(cloud: Path, facts: Facts, binary: str, words: Sequence[str]) -> list[Missing]:
+def _missing(cloud: Path, facts: Facts, binary: str, words: Sequence[str]) -> list[MissingDependency]:
     folder = next((Path(word.partition("=")[2]) for word in words if word.startswith("-chdir=")), Path())
     try:
         documents = [json.loads(file.read_bytes()) for file in sorted(folder.glob("*.tf.json"))]

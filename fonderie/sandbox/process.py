@@ -17,13 +17,13 @@ from pathlib import Path
 from fonderie.core.errors import BadInputError, FonderieError
 from fonderie.sandbox.cloud.clock import Clock
 from fonderie.sandbox.cloud.cloud import Cloud
-from fonderie.sandbox.lifecycle.faults import Settings
+from fonderie.sandbox.lifecycle.faults import FaultSettings
 from fonderie.sandbox.lifecycle.lifecycle import GoogleLifecycle
 from fonderie.sandbox.lifecycle.world import World
 from fonderie.sandbox.planning.planner import Planner
-from fonderie.sandbox.protocol.server import serving
+from fonderie.sandbox.protocol.server import serve_provider
 from fonderie.sandbox.provider.facts import BEHAVIOURS_FILE, FACTS_FILE, ID_TEMPLATES_FILE, Facts, check
-from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.provider.schema import ProviderSchema
 from fonderie.sandbox.rules.quotas import QUOTAS, note
 
 ENVIRONMENTS = Path(__file__).parents[2] / "infra" / "environments"
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         world = open_world(options)
         planner = Planner(world.schema, world.facts)
-        with world.cloud, serving(world.schema, planner, GoogleLifecycle(world)) as running:
+        with world.cloud, serve_provider(world.schema, planner, GoogleLifecycle(world)) as running:
             _say({"environment": running.environment, "pid": os.getpid()})
             threading.Thread(target=_wait_for_the_parent, args=(stop,), daemon=True).start()
             stop.wait()
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def open_world(options: argparse.Namespace) -> World:
     """What the options name. Raises FonderieError for whatever is wrong with it."""
-    schema, facts = Schema.load(options.schema), load_facts(options.facts)
+    schema, facts = ProviderSchema.load(options.schema), load_facts(options.facts)
     check(schema, facts)
     cloud = Cloud(options.cloud)
     for project, number in [*_known_projects(), *map(_project, options.project)]:
@@ -67,7 +67,7 @@ def open_world(options: argparse.Namespace) -> World:
                 f"invalid quota {written!r}", where="--quota", hint=f"write NAME=NUMBER; names: {known}"
             )
         cloud.set_note(note(name), limit)
-    settings = Settings.read(cloud)
+    settings = FaultSettings.read(cloud)
     return World(cloud, schema, facts, clock=Clock(settings.time_scale), established=options.established)
 
 

@@ -89,7 +89,7 @@ class StandIn:
 
 
 @contextmanager
-def standing_in(options: Options) -> Iterator[StandIn]:
+def stand_in(options: Options) -> Iterator[StandIn]:
     """A stand-in, with the environment that commands need. Raises FonderieError when it cannot start."""
     tools = tempfile.mkdtemp(prefix="fonderie-sandbox-")
     process = subprocess.Popen(
@@ -101,16 +101,16 @@ def standing_in(options: Options) -> Iterator[StandIn]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))},
     )
     try:
-        environment = surroundings(options, _answer(process))
+        environment = command_environment(options, _answer(process))
         if not options.established:
-            environment |= _stand_before(Path(tools), environment, options.cloud.absolute(), options.facts_file)
+            environment |= _write_guards(Path(tools), environment, options.cloud.absolute(), options.facts_file)
         yield StandIn(process, environment)
     finally:
         _stop(process)
         shutil.rmtree(tools, ignore_errors=True)
 
 
-def surroundings(options: Options, reattach: Mapping[str, str]) -> dict[str, str]:
+def command_environment(options: Options, reattach: Mapping[str, str]) -> dict[str, str]:
     """The environment of a command: tools of this repository first, state on this machine, no calls to HashiCorp."""
     paths = [*_tool_folders(), os.environ.get("PATH", "")]
     found = {
@@ -132,7 +132,7 @@ def surroundings(options: Options, reattach: Mapping[str, str]) -> dict[str, str
     return found
 
 
-def _stand_before(folder: Path, environment: Mapping[str, str], cloud: Path, facts: Path) -> dict[str, str]:
+def _write_guards(folder: Path, environment: Mapping[str, str], cloud: Path, facts: Path) -> dict[str, str]:
     """Write scripts for the Terraforms of an environment into `folder`; what changes in that environment."""
     chosen = environment.get("TERRAFORM_BINARY_NAME", "terraform")
     for name in ("terraform", "tofu", chosen):
@@ -153,7 +153,7 @@ def run(command: Sequence[str], options: Options) -> int:
 
     Raises MissingToolError for a command that is not there, StepFailedError when the stand-in died in the middle.
     """
-    with standing_in(options) as up:
+    with stand_in(options) as up:
         arguments = _completed(command)
         try:
             child = subprocess.Popen(arguments, env=up.environment)

@@ -101,7 +101,7 @@ def read_plan(
     where = f"plan of {stack}"
     try:
         text = source.read_bytes() if isinstance(source, Path) else source
-        parsed = plan_file.Plan.model_validate(json.loads(text))
+        parsed = plan_file.PlanFile.model_validate(json.loads(text))
     except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"not a plan: {_without_values(error)}", where=where) from None
     if parsed.format_version.split(".")[0] != "1":
@@ -122,7 +122,7 @@ def read_plan(
     )
 
 
-def _changes(plan: plan_file.Plan) -> Iterator[ResourceChange]:
+def _changes(plan: plan_file.PlanFile) -> Iterator[ResourceChange]:
     """What changes now, and what is put off until more is known: it is reviewed, and lost, all the same."""
     for entry in plan.resource_changes:
         if entry.mode != "data":  # reading changes nothing
@@ -132,7 +132,7 @@ def _changes(plan: plan_file.Plan) -> Iterator[ResourceChange]:
             yield replace(_resource(later.resource_change), deferred=later.reason or "no reason given")
 
 
-def _elsewhere(plan: plan_file.Plan) -> Iterator[tuple[Any, Any]]:
+def _elsewhere(plan: plan_file.PlanFile) -> Iterator[tuple[Any, Any]]:
     for entry in (*plan.resource_changes, *plan.resource_drift):
         if entry.mode == "data":
             yield entry.change.before, entry.change.before_sensitive
@@ -152,7 +152,7 @@ def _without_values(error: Exception) -> str:
     return type(error).__name__
 
 
-def _resource(entry: plan_file.Resource) -> ResourceChange:
+def _resource(entry: plan_file.RawResourceChange) -> ResourceChange:
     change = entry.change
     return ResourceChange(
         address=entry.address,
@@ -188,7 +188,7 @@ def _imported(importing: dict[str, Any] | None) -> str:
     return str(found) if found else "an id known after apply"
 
 
-def _action(entry: plan_file.Resource) -> Action:
+def _action(entry: plan_file.RawResourceChange) -> Action:
     """The action; anything unheard of that deletes counts as a destroy, anything else as a change."""
     match sorted(action.lower() for action in entry.change.actions):
         case ["no-op"] | ["read"] | []:
@@ -205,11 +205,11 @@ def _action(entry: plan_file.Resource) -> Action:
             return Action.DESTROY if "delete" in actions else Action.UPDATE
 
 
-def _output(name: str, change: plan_file.Change) -> ResourceChange:
-    return _resource(plan_file.Resource(address=f"output.{name}", type="output", change=change))
+def _output(name: str, change: plan_file.RawChange) -> ResourceChange:
+    return _resource(plan_file.RawResourceChange(address=f"output.{name}", type="output", change=change))
 
 
-def _sensitive_variables(plan: plan_file.Plan) -> Iterator[str]:
+def _sensitive_variables(plan: plan_file.PlanFile) -> Iterator[str]:
     """The texts in the values of variables that are declared sensitive."""
     declared = part(plan.configuration, "root_module", "variables")
     for name, variable in plan.variables.items():

@@ -11,7 +11,7 @@ from pydantic import BaseModel, field_validator
 from pydantic_core import PydanticUseDefault
 
 
-class Loose(BaseModel):
+class PlanPart(BaseModel):
     """A part of a plan. Null is taken for the default, and fields that are not known are passed over."""
 
     @field_validator("*", mode="before")
@@ -22,7 +22,7 @@ class Loose(BaseModel):
         return value
 
 
-class Change(Loose):
+class RawChange(PlanPart):
     """What happens to one value: before and after in full, unmasked."""
 
     actions: list[str]
@@ -35,35 +35,35 @@ class Change(Loose):
     importing: dict[str, Any] | None = None
 
 
-class Resource(Loose):
+class RawResourceChange(PlanPart):
     """An entry of `resource_changes` or `resource_drift`."""
 
     address: str
     type: str = ""
     mode: str = "managed"
-    change: Change
+    change: RawChange
     action_reason: str = ""
     previous_address: str = ""
     deposed: str = ""
     provider_name: str = ""
 
 
-class Deferred(Loose):
+class DeferredChange(PlanPart):
     """An entry of `deferred_changes`."""
 
     reason: str = ""
-    resource_change: Resource
+    resource_change: RawResourceChange
 
 
-class Plan(Loose):
+class PlanFile(PlanPart):
     """The whole file."""
 
     format_version: str
     terraform_version: str = ""
-    resource_changes: list[Resource] = []
-    resource_drift: list[Resource] = []
-    deferred_changes: list[Deferred] = []
-    output_changes: dict[str, Change] = {}
+    resource_changes: list[RawResourceChange] = []
+    resource_drift: list[RawResourceChange] = []
+    deferred_changes: list[DeferredChange] = []
+    output_changes: dict[str, RawChange] = {}
     configuration: dict[str, Any] = {}
     prior_state: dict[str, Any] = {}
     variables: dict[str, Any] = {}

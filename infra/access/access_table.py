@@ -9,7 +9,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from fonderie.core.resource_types import resource_type
-from infra.synthesised import Resource, Stack
+from infra.synthesised import Resource, SynthesisedStack
 
 REFERENCE = re.compile(r"\$\{(?P<type>google_\w+)\.(?P<name>[\w-]+)\.(?P<attribute>\w+)\}")
 GRANT = re.compile(r"^(?P<target>google_\w+?)_iam_(?:member|binding)$")
@@ -24,7 +24,7 @@ class Level(StrEnum):
     ADMIN = "admin"
 
 
-class Grant(BaseModel):
+class AccessGrant(BaseModel):
     """One role of one identity on one resource."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,7 +65,7 @@ def short_name(value: str) -> str:
     return value.rstrip("/").rpartition("/")[2] or value
 
 
-def resolve(value: str, stack: Stack) -> str:
+def resolve(value: str, stack: SynthesisedStack) -> str:
     """`value` with its references to resources of the same stack replaced by what names them there."""
 
     def named(match: re.Match[str]) -> str:
@@ -77,7 +77,7 @@ def resolve(value: str, stack: Stack) -> str:
     return REFERENCE.sub(named, value)
 
 
-def _attribute(resource: Resource, attribute: str, stack: Stack) -> str:
+def _attribute(resource: Resource, attribute: str, stack: SynthesisedStack) -> str:
     """What Google will make of an attribute: a service account's e-mail follows from its id and project."""
     if resource.type == "google_service_account" and attribute in {"email", "member"}:
         project = resource.values.get("project", stack.project)
@@ -101,7 +101,7 @@ def _identities(resource: Resource) -> list[str]:
     ]
 
 
-def _grants(resource: Resource, stack: Stack) -> Iterable[Grant]:
+def _grants(resource: Resource, stack: SynthesisedStack) -> Iterable[AccessGrant]:
     if not (match := GRANT.match(resource.type)):
         return
     target_type = match["target"]
@@ -113,7 +113,7 @@ def _grants(resource: Resource, stack: Stack) -> Iterable[Grant]:
     condition = condition[0] if isinstance(condition, list) else condition
     custom = _custom_role(resource, stack)
     for member in _identities(resource):
-        yield Grant(
+        yield AccessGrant(
             identity=resolve(member, stack),
             role=resolve(resource.values.get("role", ""), stack),
             target_type=target_type,
@@ -125,14 +125,14 @@ def _grants(resource: Resource, stack: Stack) -> Iterable[Grant]:
         )
 
 
-def _custom_role(resource: Resource, stack: Stack) -> Resource | None:
+def _custom_role(resource: Resource, stack: SynthesisedStack) -> Resource | None:
     """The custom role of the same stack that a grant is of."""
     match = REFERENCE.fullmatch(str(resource.values.get("role", "")))
     wanted = (match["type"], match["name"]) if match else None
     return next((one for one in stack.resources if (one.type, one.name) == wanted), None)
 
 
-def grants(stacks: Sequence[Stack]) -> list[Grant]:
+def grants(stacks: Sequence[SynthesisedStack]) -> list[AccessGrant]:
     """Every grant of `stacks`, by identity, then by resource and role."""
     found = [grant for stack in stacks for resource in stack.resources for grant in _grants(resource, stack)]
     return sorted(found, key=lambda grant: (grant.identity, grant.target_type, grant.target, grant.role))

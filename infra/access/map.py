@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fonderie.core.page import render
 from fonderie.core.resource_types import resource_type
-from infra.access.access_table import GRANT, Grant, Level, display_identity, grants, name_of, short_name
-from infra.synthesised import Resource, Stack
+from infra.access.access_table import GRANT, AccessGrant, Level, display_identity, grants, name_of, short_name
+from infra.synthesised import Resource, SynthesisedStack
 
 COLUMN, ROW, TOP, BOX = 250, 19, 70, 220  # pixels
 MANY = 6  # more resources of a type than this share a row
@@ -39,15 +39,15 @@ class Edge:
     identity: str
 
 
-def _ordered(stacks: Sequence[Stack]) -> list[Stack]:
-    def place(stack: Stack) -> tuple[int, str]:
+def _ordered(stacks: Sequence[SynthesisedStack]) -> list[SynthesisedStack]:
+    def place(stack: SynthesisedStack) -> tuple[int, str]:
         kind = stack.name.rpartition("-")[2]
         return (ORDER.index(kind) if kind in ORDER else len(ORDER), stack.name)
 
     return sorted(stacks, key=place)
 
 
-def _shown(stack: Stack) -> list[Resource]:
+def _shown(stack: SynthesisedStack) -> list[Resource]:
     """What is drawn: everything that is not itself a grant."""
     return [resource for resource in stack.resources if not GRANT.match(resource.type)]
 
@@ -57,7 +57,7 @@ def _label(resource: Resource) -> str:
     return f"{resource_type(resource.type).word}: {name}"
 
 
-def _rows(stack: Stack) -> list[tuple[str, str, list[str]]]:
+def _rows(stack: SynthesisedStack) -> list[tuple[str, str, list[str]]]:
     """(label, title, keys) of each row: a resource, or more than `MANY` of a type together."""
     by_type: dict[str, list[Resource]] = defaultdict(list)
     for resource in sorted(_shown(stack), key=_label):
@@ -73,7 +73,7 @@ def _rows(stack: Stack) -> list[tuple[str, str, list[str]]]:
     return rows
 
 
-def _resource_nodes(stacks: Sequence[Stack], left: int) -> tuple[dict[str, list[Node]], dict[str, Node]]:
+def _resource_nodes(stacks: Sequence[SynthesisedStack], left: int) -> tuple[dict[str, list[Node]], dict[str, Node]]:
     """(rows by stack, the row of each resource by its key)."""
     columns, places = {}, {}
     for column, stack in enumerate(stacks):
@@ -86,12 +86,12 @@ def _resource_nodes(stacks: Sequence[Stack], left: int) -> tuple[dict[str, list[
     return columns, places
 
 
-def _identity_nodes(found: Sequence[Grant]) -> dict[str, Node]:
+def _identity_nodes(found: Sequence[AccessGrant]) -> dict[str, Node]:
     names = sorted({grant.identity for grant in found}, key=display_identity)
     return {name: Node(name, display_identity(name), name, 10, TOP + row * ROW) for row, name in enumerate(names)}
 
 
-def _targets(stacks: Sequence[Stack]) -> dict[tuple[str, str], str]:
+def _targets(stacks: Sequence[SynthesisedStack]) -> dict[tuple[str, str], str]:
     """(type, name) of a resource -> the key of its node."""
     return {
         (resource.type, short_name(name_of(resource))): f"{stack.name}/{resource.address}"
@@ -101,7 +101,7 @@ def _targets(stacks: Sequence[Stack]) -> dict[tuple[str, str], str]:
 
 
 def _edges(
-    found: Sequence[Grant], identities: dict[str, Node], places: dict[str, Node], keys: dict[tuple[str, str], str]
+    found: Sequence[AccessGrant], identities: dict[str, Node], places: dict[str, Node], keys: dict[tuple[str, str], str]
 ) -> list[Edge]:
     edges = []
     for grant in found:
@@ -122,13 +122,13 @@ def _edges(
     return edges
 
 
-def page(environment: str, stacks: Sequence[Stack]) -> str:
+def page(environment: str, stacks: Sequence[SynthesisedStack]) -> str:
     """The map of `environment` as a self-contained HTML page: SVG, the access table, no script from elsewhere."""
     ordered = _ordered(stacks)
     found = grants(ordered)
     identities = _identity_nodes(found)
     columns, places = _resource_nodes(ordered, left=BOX + 140)
-    by_identity: dict[str, list[Grant]] = defaultdict(list)
+    by_identity: dict[str, list[AccessGrant]] = defaultdict(list)
     for grant in found:
         by_identity[grant.identity].append(grant)
     rows = max([len(identities), *(len(nodes) for nodes in columns.values())], default=0)

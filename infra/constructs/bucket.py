@@ -18,7 +18,7 @@ from imports.google.storage_bucket_iam_member import StorageBucketIamMember
 from infra import names
 from infra.bindings import Construct
 from infra.constructs.grants import grant_each
-from infra.constructs.protection import deletion_policy, for_ever
+from infra.constructs.protection import deletion_policy, never_destroyed
 from infra.settings import Environment
 
 DAY_S = 86_400
@@ -38,13 +38,13 @@ class Bucket(Construct):
         id: str,
         *,
         env: Environment,
-        which: names.Bucket,
+        which: names.BucketName,
         readers: Sequence[str] = (),
         writers: Sequence[str] = (),
         expire_after_days: int | None = None,
         expires: str = "",
         versions: int | None = None,
-        key: names.Key = names.Key.DATA,
+        key: names.KeyName = names.KeyName.DATA,
         retained: bool = False,
         after: Sequence[Any] = (),
     ) -> None:
@@ -68,7 +68,7 @@ class Bucket(Construct):
             encryption=StorageBucketEncryption(default_kms_key_name=key_path) if key_path else None,
             force_destroy=env.ephemeral and not retained,
             deletion_policy="PREVENT" if retained else deletion_policy(env),
-            lifecycle=for_ever() if retained else None,
+            lifecycle=never_destroyed() if retained else None,
             depends_on=list(after) or None,
         )
         binding, on = StorageBucketIamMember, {"bucket": self.bucket.name}

@@ -14,7 +14,7 @@ from imports.google.billing_budget import (
 )
 from infra import names
 from infra.bindings import Construct
-from infra.settings import Budget, Environment
+from infra.settings import BudgetSettings, Environment
 
 ALERT_AT = (0.5, 0.9, 1.0)
 
@@ -23,7 +23,7 @@ class MonthlyBudget(Construct):
     """Tells the billing account's administrators at 50, 90 and 100 % of the amount, and when 100 % is forecast."""
 
     def __init__(
-        self, scope: Construct, id: str, *, env: Environment, budget: Budget, after: Sequence[Any] = ()
+        self, scope: Construct, id: str, *, env: Environment, budget: BudgetSettings, after: Sequence[Any] = ()
     ) -> None:
         super().__init__(scope, id)
         rules = [BillingBudgetThresholdRules(threshold_percent=share) for share in ALERT_AT]

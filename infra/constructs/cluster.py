@@ -71,7 +71,7 @@ def _nodes(env: Environment) -> dict[str, Any]:
         "remove_default_node_pool": True,
         "initial_node_count": 1,
         "node_config": ContainerClusterNodeConfig(
-            service_account=names.email(env, names.Identity.NODES),
+            service_account=names.email(env, names.IdentityName.NODES),
             shielded_instance_config=ContainerClusterNodeConfigShieldedInstanceConfig(
                 enable_secure_boot=True, enable_integrity_monitoring=True
             ),
@@ -111,7 +111,7 @@ def _security(env: Environment) -> dict[str, Any]:
         "enable_legacy_abac": False,
         "workload_identity_config": ContainerClusterWorkloadIdentityConfig(workload_pool=names.workload_pool(env)),
         "database_encryption": ContainerClusterDatabaseEncryption(
-            state="ENCRYPTED", key_name=names.key_path(env, names.Key.CLUSTER)
+            state="ENCRYPTED", key_name=names.key_path(env, names.KeyName.CLUSTER)
         ),
         "master_auth": ContainerClusterMasterAuth(
             client_certificate_config=ContainerClusterMasterAuthClientCertificateConfig(issue_client_certificate=False)

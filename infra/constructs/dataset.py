@@ -42,7 +42,7 @@ class Table:
         return "REPEATED" if column in self.repeated else "NULLABLE"
 
 
-class Dataset(Construct):
+class BigQueryDataset(Construct):
     """A dataset in the environment's region. A query must name the partitions it reads: a scan of it all is a mistake.
 
     Source: BigQuery, "Introduction to partitioned tables".
@@ -54,14 +54,14 @@ class Dataset(Construct):
         id: str,
         *,
         env: Environment,
-        which: names.Dataset,
+        which: names.DatasetName,
         description: str,
         tables: Mapping[str, Table],
         readers: Sequence[str] = (),
         writers: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)
-        key = names.customer_key(env, names.Key.DATA)
+        key = names.customer_key(env, names.KeyName.DATA)
         self.dataset = BigqueryDataset(
             self,
             "Default",

@@ -25,9 +25,9 @@ class Endpoint(Construct):
 
     def __init__(self, scope: Construct, id: str, *, env: Environment, model: str, description: str) -> None:
         super().__init__(scope, id)
-        key = names.customer_key(env, names.Key.DATA)
+        key = names.customer_key(env, names.KeyName.DATA)
         destination = VertexAiEndpointPredictRequestResponseLoggingConfigBigqueryDestination(
-            output_uri=names.table_path(env, names.Dataset.MONITORING, names.PREDICTIONS_TABLE)
+            output_uri=names.table_path(env, names.DatasetName.MONITORING, names.PREDICTIONS_TABLE)
         )
         self.endpoint = VertexAiEndpoint(
             self,

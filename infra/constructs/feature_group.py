@@ -13,7 +13,7 @@ from imports.google.vertex_ai_feature_group_feature import VertexAiFeatureGroupF
 from infra import names
 from infra.bindings import Construct
 from infra.settings import Environment
-from infra.workloads import Feature
+from infra.workloads import FeatureColumn
 
 
 class FeatureGroup(Construct):
@@ -23,9 +23,9 @@ class FeatureGroup(Construct):
     Source: Vertex AI Feature Store, "Create a feature group".
     """
 
-    def __init__(self, scope: Construct, id: str, *, env: Environment, features: Sequence[Feature]) -> None:
+    def __init__(self, scope: Construct, id: str, *, env: Environment, features: Sequence[FeatureColumn]) -> None:
         super().__init__(scope, id)
-        source = names.table_path(env, names.Dataset.FEATURES, names.FLIGHTS_TABLE)
+        source = names.table_path(env, names.DatasetName.FEATURES, names.FLIGHTS_TABLE)
         self.group = VertexAiFeatureGroup(
             self,
             "Default",

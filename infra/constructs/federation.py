@@ -12,7 +12,7 @@ from imports.google.iam_workload_identity_pool_provider import (
 )
 from infra import names
 from infra.bindings import Construct
-from infra.constructs.protection import for_ever
+from infra.constructs.protection import never_destroyed
 from infra.settings import Environment
 
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -34,7 +34,7 @@ class GitFederation(Construct):
             workload_identity_pool_id=names.identity_pool(env),
             display_name=f"{env.name} Git",
             description="Workflows of the repository, by the tokens of their host",
-            lifecycle=for_ever(),
+            lifecycle=never_destroyed(),
             depends_on=list(after) or None,
         )
         self.provider = IamWorkloadIdentityPoolProvider(
@@ -50,7 +50,7 @@ class GitFederation(Construct):
             },
             attribute_condition=f"assertion.repository == '{env.git.repository}'",
             oidc=IamWorkloadIdentityPoolProviderOidc(issuer_uri=ISSUER),
-            lifecycle=for_ever(),
+            lifecycle=never_destroyed(),
         )
         members = f"principalSet://iam.googleapis.com/{names.identity_pool_path(env)}"
         self.anywhere = f"{members}/attribute.repository/{env.git.repository}"

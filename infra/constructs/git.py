@@ -44,7 +44,7 @@ class GitConnection(Construct):
             github_config=Cloudbuildv2ConnectionGithubConfig(
                 app_installation_id=env.git.app_installation_id,
                 authorizer_credential=Cloudbuildv2ConnectionGithubConfigAuthorizerCredential(
-                    oauth_token_secret_version=names.secret_version(env, names.Secret.GIT_TOKEN)
+                    oauth_token_secret_version=names.secret_version(env, names.SecretName.GIT_TOKEN)
                 ),
             ),
         )
@@ -74,7 +74,7 @@ class Trigger(Construct):
         what: str,
         description: str,
         repository: Any,
-        runs_as: names.Identity,
+        runs_as: names.IdentityName,
         on_pull_request: bool = False,
         on_push: bool = False,
         paths: Sequence[str] = (),

@@ -26,7 +26,7 @@ class Identity(Construct):
         id: str,
         *,
         env: Environment,
-        who: names.Identity,
+        who: names.IdentityName,
         purpose: str,
         roles: Sequence[str] = (),
         conditions: Mapping[str, ProjectIamMemberCondition] | None = None,

@@ -11,7 +11,7 @@ from imports.google.kms_key_ring import KmsKeyRing
 from infra import names
 from infra.bindings import Construct
 from infra.constructs.grants import grant_each
-from infra.constructs.protection import for_ever
+from infra.constructs.protection import never_destroyed
 from infra.settings import Environment
 
 ROTATION = f"{90 * 86_400}s"
@@ -19,7 +19,7 @@ ENCRYPTER = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 
 
 class KeyRing(Construct):
-    """A ring with every key of `names.Key`, rotated each 90 days, never destroyed.
+    """A ring with every key of `names.KeyName`, rotated each 90 days, never destroyed.
 
     Google keeps rings and keys for ever and refuses their names a second time, so they live in the bootstrap stack.
     Source: Cloud KMS, "Object hierarchy" and "Key rotation".
@@ -32,7 +32,7 @@ class KeyRing(Construct):
             "Default",
             name=names.key_ring(env),
             location=env.region,
-            lifecycle=for_ever(),
+            lifecycle=never_destroyed(),
             depends_on=list(after) or None,
         )
         self.keys = {
@@ -43,14 +43,14 @@ class KeyRing(Construct):
                 key_ring=ring.id,
                 purpose="ENCRYPT_DECRYPT",
                 rotation_period=ROTATION,
-                lifecycle=for_ever(),
+                lifecycle=never_destroyed(),
             )
-            for key in names.Key
+            for key in names.KeyName
         }
 
 
-def let_encrypt(
-    scope: Construct, env: Environment, key: names.Key, agents: Sequence[names.Agent], *, after: Sequence[Any]
+def grant_encryption(
+    scope: Construct, env: Environment, key: names.KeyName, agents: Sequence[names.AgentName], *, after: Sequence[Any]
 ) -> list[Any]:
     """Service agents that may use a key; the agents must exist, the key may be another stack's."""
     return grant_each(

@@ -64,14 +64,14 @@ class NodePool(Construct):
                 disk_type="pd-balanced",
                 disk_size_gb=DISK_GB,
                 image_type="COS_CONTAINERD",
-                service_account=names.email(env, names.Identity.NODES),
+                service_account=names.email(env, names.IdentityName.NODES),
                 oauth_scopes=[CLOUD_PLATFORM],
                 labels={names.POOL_LABEL: pool},
                 resource_labels=env.all_labels,
                 tags=[names.NODE_TAG],
                 taint=[taint] if spot else None,
                 metadata={"disable-legacy-endpoints": "true"},
-                boot_disk_kms_key=names.customer_key(env, names.Key.CLUSTER),
+                boot_disk_kms_key=names.customer_key(env, names.KeyName.CLUSTER),
                 shielded_instance_config=ContainerNodePoolNodeConfigShieldedInstanceConfig(
                     enable_secure_boot=True, enable_integrity_monitoring=True
                 ),

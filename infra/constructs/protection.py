@@ -14,6 +14,6 @@ def deletion_policy(env: Environment) -> str:
     return "PREVENT" if env.protected else "DELETE"
 
 
-def for_ever() -> TerraformResourceLifecycle:
+def never_destroyed() -> TerraformResourceLifecycle:
     """For what is never destroyed, in no environment: Terraform refuses to plan it."""
     return TerraformResourceLifecycle(prevent_destroy=True)

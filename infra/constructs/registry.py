@@ -46,7 +46,7 @@ class ImageRegistry(Construct):
             ),
             cleanup_policies=_cleanup(env.retention.untagged_images_days),
             cleanup_policy_dry_run=False,
-            kms_key_name=names.customer_key(env, names.Key.DATA),
+            kms_key_name=names.customer_key(env, names.KeyName.DATA),
             deletion_policy=deletion_policy(env),
         )
         where = {"location": env.region, "repository": self.repository.name}

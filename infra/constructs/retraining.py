@@ -46,7 +46,7 @@ class Retraining(Construct):
             self,
             "requests",
             name=names.topic(env, names.RETRAIN),
-            kms_key_name=names.customer_key(env, names.Key.DATA),
+            kms_key_name=names.customer_key(env, names.KeyName.DATA),
             message_retention_duration=f"{KEPT_S}s",
             message_storage_policy=PubsubTopicMessageStoragePolicy(allowed_persistence_regions=[env.region]),
         )
@@ -57,7 +57,7 @@ class Retraining(Construct):
             name=names.resource(env, names.RETRAIN),
             region=env.region,
             description="Starts a training pipeline for a request on the topic, once a model and month",
-            service_account=names.email(env, names.Identity.RETRAIN),
+            service_account=names.email(env, names.IdentityName.RETRAIN),
             call_log_level="LOG_ERRORS_ONLY",
             source_contents=literal(WORKFLOW.read_text(encoding="utf-8")),
             user_env_vars=_variables(env, pipelines),
@@ -68,7 +68,7 @@ class Retraining(Construct):
             "trigger",
             name=names.resource(env, names.RETRAIN),
             location=env.region,
-            service_account=names.email(env, names.Identity.RETRAIN),
+            service_account=names.email(env, names.IdentityName.RETRAIN),
             matching_criteria=[
                 EventarcTriggerMatchingCriteria(attribute="type", value="google.cloud.pubsub.topic.v1.messagePublished")
             ],
@@ -88,8 +88,8 @@ def _variables(env: Environment, pipelines: Sequence[CompiledPipeline]) -> dict[
     return {
         "PROJECT": env.project_id,
         "REGION": env.region,
-        "TEMPLATES_BUCKET": names.bucket(env, names.Bucket.TEMPLATES),
+        "TEMPLATES_BUCKET": names.bucket(env, names.BucketName.TEMPLATES),
         "PIPELINE_ROOT": names.pipeline_root(env),
-        "RUNS_AS": names.email(env, names.Identity.PIPELINES),
+        "RUNS_AS": names.email(env, names.IdentityName.PIPELINES),
         "PIPELINES": json.dumps(known, sort_keys=True),
     }

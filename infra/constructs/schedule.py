@@ -22,7 +22,7 @@ CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 ATTEMPT_DEADLINE = "180s"
 
 
-class Schedule(Construct):
+class PipelineSchedule(Construct):
     """Cloud Scheduler calling one of Google's APIs as the scheduler's identity; a failed call is tried thrice more.
 
     Source: Cloud Scheduler, "Use authentication with HTTP targets".
@@ -58,14 +58,14 @@ class Schedule(Construct):
                 headers={"Content-Type": "application/json"},
                 body=base64.b64encode(json.dumps(body, sort_keys=True).encode()).decode(),
                 oauth_token=CloudSchedulerJobHttpTargetOauthToken(
-                    service_account_email=names.email(env, names.Identity.SCHEDULER), scope=CLOUD_PLATFORM
+                    service_account_email=names.email(env, names.IdentityName.SCHEDULER), scope=CLOUD_PLATFORM
                 ),
             ),
             depends_on=list(after) or None,
         )
 
 
-def pipeline_job(env: Environment, pipeline: CompiledPipeline, runs_as: names.Identity) -> dict[str, Any]:
+def pipeline_job(env: Environment, pipeline: CompiledPipeline, runs_as: names.IdentityName) -> dict[str, Any]:
     """The body that creates a run on Vertex AI, the spec included: a template in a bucket can't be referred to.
 
     Source: Vertex AI, REST resource `projects.locations.pipelineJobs`.

@@ -26,10 +26,10 @@ class Secret(Construct):
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, env: Environment, which: names.Secret, readers: Sequence[str] = ()
+        self, scope: Construct, id: str, *, env: Environment, which: names.SecretName, readers: Sequence[str] = ()
     ) -> None:
         super().__init__(scope, id)
-        key = names.customer_key(env, names.Key.SECRETS)
+        key = names.customer_key(env, names.KeyName.SECRETS)
         encryption = SecretManagerSecretReplicationUserManagedReplicasCustomerManagedEncryption
         self.secret = SecretManagerSecret(
             self,

@@ -20,7 +20,7 @@ class PipelineTemplate(Construct):
         self.object = StorageBucketObject(
             self,
             "Default",
-            bucket=names.bucket(env, names.Bucket.TEMPLATES),
+            bucket=names.bucket(env, names.BucketName.TEMPLATES),
             name=names.template(pipeline.model, pipeline.pipeline, pipeline.sha256),
             content=literal(pipeline.spec),
             content_type="application/json",

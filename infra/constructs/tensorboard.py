@@ -14,7 +14,7 @@ class Tensorboard(Construct):
 
     def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:
         super().__init__(scope, id)
-        key = names.customer_key(env, names.Key.DATA)
+        key = names.customer_key(env, names.KeyName.DATA)
         self.tensorboard = VertexAiTensorboard(
             self,
             "Default",

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fonderie.core.errors import StepFailedError
-from infra.policy.findings import Finding
-from infra.synthesised import Resource, Stack
+from infra.policy.findings import PolicyFinding
+from infra.synthesised import Resource, SynthesisedStack
 
 
 def _runner() -> Any:
@@ -32,10 +32,10 @@ def _quoted(record: Any) -> tuple[str, str]:
     return name, values.get("//", {}).get("metadata", {}).get("path", name).removesuffix("/Default")
 
 
-def _finding(record: Any, stack: Stack, by_place: dict[tuple[str, str], Resource]) -> Finding:
+def _finding(record: Any, stack: SynthesisedStack, by_place: dict[tuple[str, str], Resource]) -> PolicyFinding:
     name, path = _quoted(record)
     resource = by_place.get((name, path))
-    return Finding(
+    return PolicyFinding(
         check=record.check_id,
         what=record.check_name,
         stack=stack.name,
@@ -60,10 +60,10 @@ class _Crashes(logging.Filter):
         return not crashed
 
 
-def _unchecked(stack: Stack, message: str) -> Finding:
+def _unchecked(stack: SynthesisedStack, message: str) -> PolicyFinding:
     address = message.rpartition(":")[2]
     path = next((one.path for one in stack.resources if one.address == address), stack.name)
-    return Finding(
+    return PolicyFinding(
         check="FND_UNCHECKED",
         what="checkov can judge every resource",
         stack=stack.name,
@@ -73,7 +73,7 @@ def _unchecked(stack: Stack, message: str) -> Finding:
     )
 
 
-def scan(stack: Stack) -> tuple[int, list[Finding]]:
+def scan(stack: SynthesisedStack) -> tuple[int, list[PolicyFinding]]:
     """(number of checks made, what failed) for one stack.
 
     Raises:

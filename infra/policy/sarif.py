@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.policy.findings import Finding, Verdict
+from infra.policy.findings import PolicyFinding, ScanResult
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def _result(finding: Finding, *, reason: str | None = None) -> dict[str, Any]:
+def _result(finding: PolicyFinding, *, reason: str | None = None) -> dict[str, Any]:
     detail = f" ({finding.detail})" if finding.detail else ""
     result: dict[str, Any] = {
         "ruleId": finding.check,
@@ -31,7 +31,7 @@ def _result(finding: Finding, *, reason: str | None = None) -> dict[str, Any]:
     return result
 
 
-def sarif(verdict: Verdict) -> dict[str, Any]:
+def sarif(verdict: ScanResult) -> dict[str, Any]:
     """One run; a waived finding is a suppressed result with the waiver's reason."""
     findings = [*verdict.failed, *(one.finding for one in verdict.waived)]
     rules = {finding.check: finding.what for finding in findings}

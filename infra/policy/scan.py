@@ -7,21 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 
 from fonderie.core.errors import StepFailedError
 from infra.policy import checkov_scan, own_checks
-from infra.policy.findings import Finding, Verdict, Waiver
-from infra.policy.waivers import apply_waivers
+from infra.policy.findings import PolicyFinding, ScanResult, Waiver, apply_waivers
 from infra.settings import Environment
-from infra.synthesised import Stack
+from infra.synthesised import SynthesisedStack
 
 
 def evaluate(
-    stacks: Sequence[Stack],
+    stacks: Sequence[SynthesisedStack],
     environments: Mapping[str, Environment],
     waivers: Sequence[Waiver],
     *,
     today: datetime.date,
     complete: bool,
     progress: Callable[[str], None] = lambda _: None,
-) -> Verdict:
+) -> ScanResult:
     """Scan `stacks`; `environments` holds the settings of each stack's environment by name.
 
     `complete` says that these are all the environments there are: then a waiver that covers nothing fails.
@@ -29,7 +28,7 @@ def evaluate(
     Raises:
         StepFailedError: checkov could not read a stack, or checked nothing in any of them: that is never a pass.
     """
-    findings: list[Finding] = []
+    findings: list[PolicyFinding] = []
     checked, by_checkov = {}, 0
     for stack in stacks:
         progress(stack.name)
@@ -41,4 +40,4 @@ def evaluate(
     if not by_checkov:
         raise StepFailedError("checkov ran no checks", where=", ".join(checked), hint="is the synth empty?")
     kept, waived, problems = apply_waivers(findings, waivers, today=today, complete=complete, environments=environments)
-    return Verdict(checked=checked, failed=tuple(kept), waived=tuple(waived), problems=tuple(problems))
+    return ScanResult(checked=checked, failed=tuple(kept), waived=tuple(waived), problems=tuple(problems))

@@ -1,10 +1,9 @@
 """`infra/environments/*.toml` as one frozen `Environment`: everything in which two environments differ.
 
-`sections` says what a file may hold, `kinds` what one value may be, `rules` what several must be together.
+`sections` says what a file may hold, `value_types` what one value may be, `rules` what several must be together.
 """
 
-from infra.settings.environment import Backend, Environment
-from infra.settings.loading import ENVIRONMENTS, environment_names, load_environment
-from infra.settings.sections import Budget
+from infra.settings.environment import ENVIRONMENTS, Backend, Environment, environment_names, load_environment
+from infra.settings.sections import BudgetSettings
 
-__all__ = ["ENVIRONMENTS", "Backend", "Budget", "Environment", "environment_names", "load_environment"]
+__all__ = ["ENVIRONMENTS", "Backend", "BudgetSettings", "Environment", "environment_names", "load_environment"]

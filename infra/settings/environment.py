@@ -1,23 +1,27 @@
-"""One environment, frozen: everything in which two environments differ."""
+"""One environment, frozen: everything in which two environments differ, and how it is read from its file."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 
 from pydantic import Field
 
+from fonderie.core.errors import BadInputError
+from fonderie.core.toml import checked, parse_toml, refusal
+from infra.settings.rules import problems_of
 from infra.settings.sections import (
-    Alerts,
-    Budget,
-    Cluster,
-    Features,
-    Git,
-    Images,
-    Network,
-    Retention,
-    Schedules,
-    Serving,
-    Settings,
+    AlertSettings,
+    BudgetSettings,
+    ClusterSettings,
+    EnvironmentSection,
+    FeatureSwitches,
+    GitSettings,
+    ImageSettings,
+    NetworkSettings,
+    RetentionSettings,
+    ScheduleSettings,
+    ServingSettings,
 )
 from infra.settings.value_types import EnvironmentName, LabelKey, LabelValue, ProjectId, Region
 
@@ -29,7 +33,7 @@ class Backend(StrEnum):
     GCS = "gcs"
 
 
-class Environment(Settings):
+class Environment(EnvironmentSection):
     """One environment. `name` is the stem of its file."""
 
     name: EnvironmentName = Field(description="the file's name")
@@ -43,16 +47,16 @@ class Environment(Settings):
     protected: bool = Field(default=True, description="stateful resources refuse to be destroyed")
     customer_keys: bool = Field(default=False, description="encrypt with the environment's own keys (CMEK)")
     approval: bool = Field(default=False, description="a person approves each apply")
-    git: Git
-    network: Network
-    cluster: Cluster = Cluster()
-    retention: Retention = Retention()
-    schedules: Schedules = Schedules()
-    images: Images
-    serving: Serving = Serving()
-    alerts: Alerts = Alerts()
-    budget: Budget | None = None
-    features: Features = Features()
+    git: GitSettings
+    network: NetworkSettings
+    cluster: ClusterSettings = ClusterSettings()
+    retention: RetentionSettings = RetentionSettings()
+    schedules: ScheduleSettings = ScheduleSettings()
+    images: ImageSettings
+    serving: ServingSettings = ServingSettings()
+    alerts: AlertSettings = AlertSettings()
+    budget: BudgetSettings | None = None
+    features: FeatureSwitches = FeatureSwitches()
 
     @property
     def all_labels(self) -> dict[str, str]:
@@ -63,3 +67,28 @@ class Environment(Settings):
     def production(self) -> bool:
         """Whether the rules of production hold."""
         return self.name.startswith("prod")
+
+
+ENVIRONMENTS = Path(__file__).parent.parent / "environments"
+_HINT = "infra/environments/schema.json says what each key may hold"
+
+
+def environment_names(folder: Path = ENVIRONMENTS) -> list[str]:
+    """Every environment there is a file for: the nearest to the developer first, production last."""
+    order = ["local", "dev", "staging"]
+    names = sorted(path.stem for path in folder.glob("*.toml"))
+    return sorted(names, key=lambda name: (name.startswith("prod"), order.index(name) if name in order else 9))
+
+
+def load_environment(name: str, folder: Path = ENVIRONMENTS) -> Environment:
+    """Read and check `folder/name.toml`; `BadInputError` names file, line, key, value and reason of each mistake."""
+    path = folder / f"{name}.toml"
+    if name not in (known := environment_names(folder)):
+        raise BadInputError(f"unknown environment {name!r}", where=folder, hint=f"there are: {', '.join(known)}")
+    written = parse_toml(path)
+    if "name" in written:
+        raise BadInputError("an environment is named by its file", where=f"{path}: name", hint="remove the key")
+    environment = checked({"name": name, **written}, Environment, where=path, hint=_HINT)
+    if problems := problems_of(environment):
+        raise refusal(problems, where=path, hint=_HINT)
+    return environment

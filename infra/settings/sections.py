@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from infra.settings.value_types import Cidr, Cron, Email, GitBranch, GitRepository, ImageDigest, MachineType, TimeZone
 
 
-class Settings(BaseModel):
+class EnvironmentSection(BaseModel):
     """A part of an environment: frozen, and nothing in it that is not asked for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Git(Settings):
+class GitSettings(EnvironmentSection):
     """The repository that previews, applies and is synchronised onto the cluster."""
 
     repository: GitRepository = Field(description="owner/name on GitHub")
@@ -29,7 +29,7 @@ class Git(Settings):
     )
 
 
-class Network(Settings):
+class NetworkSettings(EnvironmentSection):
     """Address ranges (IPv4, private, disjoint)."""
 
     nodes: Cidr
@@ -38,7 +38,7 @@ class Network(Settings):
     control_plane: Cidr = Field(description="a /28")
 
 
-class SystemPool(Settings):
+class SystemPoolSettings(EnvironmentSection):
     """Nodes for what must always run. Counts are totals over the zones."""
 
     machine_type: MachineType = "e2-standard-4"
@@ -46,14 +46,14 @@ class SystemPool(Settings):
     max_nodes: int = Field(default=3, ge=1, le=100)
 
 
-class PipelinesPool(Settings):
+class PipelinesPoolSettings(EnvironmentSection):
     """Spot nodes for pipeline tasks, from zero. Counts are totals over the zones."""
 
     machine_type: MachineType = "e2-standard-8"
     max_nodes: int = Field(default=4, ge=1, le=500)
 
 
-class Cluster(Settings):
+class ClusterSettings(EnvironmentSection):
     """The GKE cluster."""
 
     release_channel: Literal["RAPID", "REGULAR", "STABLE"] = "REGULAR"
@@ -62,11 +62,11 @@ class Cluster(Settings):
         "SU",
     )
     maintenance_hour: int = Field(default=2, ge=0, le=17, description="UTC; the window lasts six hours")
-    system: SystemPool = SystemPool()
-    pipelines: PipelinesPool = PipelinesPool()
+    system: SystemPoolSettings = SystemPoolSettings()
+    pipelines: PipelinesPoolSettings = PipelinesPoolSettings()
 
 
-class Retention(Settings):
+class RetentionSettings(EnvironmentSection):
     """How long things are kept."""
 
     raw_days: int = Field(default=730, ge=1, le=3650)
@@ -77,7 +77,7 @@ class Retention(Settings):
     soft_delete_days: int = Field(default=7, ge=7, le=90, description="none in an ephemeral environment")
 
 
-class Schedules(Settings):
+class ScheduleSettings(EnvironmentSection):
     """When things start by themselves, in unix-cron."""
 
     time_zone: TimeZone = "Etc/UTC"
@@ -86,14 +86,14 @@ class Schedules(Settings):
     infrastructure_drift: Cron = "0 3 * * *"
 
 
-class Images(Settings):
+class ImageSettings(EnvironmentSection):
     """Container images, by digest: what was tested is what runs."""
 
     pipelines: ImageDigest
     serving: ImageDigest
 
 
-class Serving(Settings):
+class ServingSettings(EnvironmentSection):
     """How the champion is served."""
 
     machine_type: MachineType = "n1-standard-2"
@@ -101,7 +101,7 @@ class Serving(Settings):
     max_replicas: int = Field(default=2, ge=1, le=100)
 
 
-class Alerts(Settings):
+class AlertSettings(EnvironmentSection):
     """Who is told, and from when."""
 
     emails: Annotated[tuple[Email, ...], Field(strict=False)] = ()
@@ -109,14 +109,14 @@ class Alerts(Settings):
     latency_ms: int = Field(default=500, ge=1, le=60_000, description="95th percentile, over five minutes")
 
 
-class Budget(Settings):
+class BudgetSettings(EnvironmentSection):
     """A monthly budget on the project."""
 
     billing_account: str = Field(pattern=r"^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$")
     monthly_usd: int = Field(ge=1)
 
 
-class Features(Settings):
+class FeatureSwitches(EnvironmentSection):
     """What an environment can do without."""
 
     cluster: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from imports.google.provider import GoogleProvider
 from infra import names
 from infra.bindings import App, GcsBackend, LocalBackend, TerraformStack
-from infra.names import Stack
+from infra.names import StackName
 from infra.settings import Backend, Environment
 from infra.workloads import Workloads
 
@@ -18,7 +18,7 @@ class EnvironmentStack(TerraformStack):
     `terraform -chdir`), so the synthesised file is the same on every machine.
     """
 
-    name: Stack
+    name: StackName
 
     def __init__(self, app: App, env: Environment, *, backend: Backend, workloads: Workloads) -> None:
         super().__init__(app, names.stack(env, self.name))
@@ -29,7 +29,7 @@ class EnvironmentStack(TerraformStack):
         if backend is Backend.LOCAL:
             LocalBackend(self, path=names.LOCAL_STATE.format(names.stack(env, self.name)))
         else:
-            GcsBackend(self, bucket=names.bucket(env, names.Bucket.STATE), prefix=names.stack(env, self.name))
+            GcsBackend(self, bucket=names.bucket(env, names.BucketName.STATE), prefix=names.stack(env, self.name))
         self.build()
 
     def build(self) -> None:

@@ -13,17 +13,16 @@ from imports.google.data_google_storage_project_service_account import DataGoogl
 from imports.google.project_iam_custom_role import ProjectIamCustomRole
 from imports.google.project_iam_member import ProjectIamMember, ProjectIamMemberCondition
 from infra import names
-from infra.access.permissions import apply_permissions, plan_permissions
-from infra.access.roles import GRANTABLE_ROLES
+from infra.access.roles import GRANTABLE_ROLES, apply_permissions, plan_permissions
 from infra.constructs.apis import Apis
 from infra.constructs.audit import AuditTrail
 from infra.constructs.bucket import Bucket
 from infra.constructs.budget import MonthlyBudget
 from infra.constructs.federation import GitFederation
 from infra.constructs.identity import Identity
-from infra.constructs.keys import KeyRing, let_encrypt
-from infra.constructs.protection import for_ever
-from infra.names import AGENTS_ON_DEMAND, Agent, Key, Stack
+from infra.constructs.keys import KeyRing, grant_encryption
+from infra.constructs.protection import never_destroyed
+from infra.names import AGENTS_ON_DEMAND, AgentName, IdentityName, KeyName, StackName
 from infra.stacks.base import EnvironmentStack
 
 OWN_APIS = (
@@ -39,15 +38,15 @@ STATE_VERSIONS = 100
 PROJECT_IAM_ADMIN = "roles/resourcemanager.projectIamAdmin"
 LOG_WRITER = "roles/logging.logWriter"
 ROLES = {
-    names.Identity.PLAN: "Reads every kind of resource the stacks hold, and nothing that is kept in one",
-    names.Identity.APPLY: "Reads and writes every kind of resource the stacks hold, and nothing that is kept in one",
+    IdentityName.PLAN: "Reads every kind of resource the stacks hold, and nothing that is kept in one",
+    IdentityName.APPLY: "Reads and writes every kind of resource the stacks hold, and nothing that is kept in one",
 }
 
 
 class BootstrapStack(EnvironmentStack):
     """State, keys, federation; the identities `plan` (reads), `apply` (writes) and `builder` (pushes images)."""
 
-    name = Stack.BOOTSTRAP
+    name = StackName.BOOTSTRAP
 
     def build(self) -> None:
         """Add the stack's resources."""
@@ -68,7 +67,7 @@ class BootstrapStack(EnvironmentStack):
             self,
             "apply",
             env=env,
-            who=names.Identity.APPLY,
+            who=IdentityName.APPLY,
             purpose="Applies what was reviewed, from the protected branch only",
             roles=[PROJECT_IAM_ADMIN],
             conditions={PROJECT_IAM_ADMIN: _may_grant(GRANTABLE_ROLES)},
@@ -80,7 +79,7 @@ class BootstrapStack(EnvironmentStack):
             self,
             "plan",
             env=env,
-            who=names.Identity.PLAN,
+            who=IdentityName.PLAN,
             purpose="Plans what a pull request would change; reads only",
             users=self._triggering,
             federated=[git.anywhere],
@@ -90,24 +89,24 @@ class BootstrapStack(EnvironmentStack):
             self,
             "builder",
             env=env,
-            who=names.Identity.BUILDER,
+            who=IdentityName.BUILDER,
             purpose="Builds the images and pushes them; writes nothing else",
             roles=[LOG_WRITER],
             users=self._triggering,
             federated=[git.protected],
             after=[*trusted, apply],
         )
-        self._allow("plan-reads", plan, names.Identity.PLAN, plan_permissions(), after=after)
-        self._allow("apply-writes", apply, names.Identity.APPLY, apply_permissions(env), after=after)
+        self._allow("plan-reads", plan, IdentityName.PLAN, plan_permissions(), after=after)
+        self._allow("apply-writes", apply, IdentityName.APPLY, apply_permissions(env), after=after)
         return [plan, apply]
 
     @property
     def _triggering(self) -> list[str]:
         """Who makes the triggers, and so attaches an identity to what they start."""
-        return [names.member(self.env, names.Identity.APPLY)] if self.env.git.connected else []
+        return [names.member(self.env, IdentityName.APPLY)] if self.env.git.connected else []
 
     def _allow(
-        self, id: str, account: Any, who: names.Identity, permissions: Sequence[str], *, after: Sequence[Any]
+        self, id: str, account: Any, who: names.IdentityName, permissions: Sequence[str], *, after: Sequence[Any]
     ) -> None:
         """A role of exactly `permissions` in the whole project: one grant, and nothing that is not needed."""
         env = self.env
@@ -119,7 +118,7 @@ class BootstrapStack(EnvironmentStack):
             title=f"{env.name} {who}",
             description=ROLES[who],
             permissions=list(permissions),
-            lifecycle=for_ever(),
+            lifecycle=never_destroyed(),
             depends_on=list(after),
         )
         ProjectIamMember(self, id, project=env.project_id, role=role.name, member=account.member)
@@ -131,16 +130,16 @@ class BootstrapStack(EnvironmentStack):
         after = [*after, *storage]
         if env.customer_keys:
             agent = DataGoogleStorageProjectServiceAccount(self, "storage-agent", depends_on=storage)
-            after += let_encrypt(self, env, Key.STATE, [Agent.STORAGE], after=[agent, *keys.keys.values()])
+            after += grant_encryption(self, env, KeyName.STATE, [AgentName.STORAGE], after=[agent, *keys.keys.values()])
         Bucket(
             self,
             "state",
             env=env,
-            which=names.Bucket.STATE,
-            key=Key.STATE,
+            which=names.BucketName.STATE,
+            key=KeyName.STATE,
             versions=STATE_VERSIONS,
-            readers=[names.member(env, names.Identity.PLAN)],
-            writers=[names.member(env, names.Identity.APPLY)],
+            readers=[names.member(env, IdentityName.PLAN)],
+            writers=[names.member(env, IdentityName.APPLY)],
             retained=True,
             after=after,
         )

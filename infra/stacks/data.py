@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from infra import names
 from infra.constructs.bucket import Bucket
-from infra.constructs.dataset import Dataset
+from infra.constructs.dataset import BigQueryDataset
 from infra.constructs.registry import ImageRegistry
 from infra.constructs.secret import Secret
-from infra.names import Agent, Identity, Stack
+from infra.names import AgentName, IdentityName, StackName
 from infra.stacks.base import EnvironmentStack
 from infra.stacks.tables import drift_table, features_table, months_tables, predictions_table
 
@@ -15,13 +15,15 @@ from infra.stacks.tables import drift_table, features_table, months_tables, pred
 class DataStack(EnvironmentStack):
     """Buckets, the image registry, datasets, secrets. All of it is protected unless the environment is ephemeral."""
 
-    name = Stack.DATA
+    name = StackName.DATA
 
     def build(self) -> None:
         """Add the stack's resources."""
-        self.plan, self.apply, self.builder = self._members(Identity.PLAN, Identity.APPLY, Identity.BUILDER)
-        self.pipelines, self.monitoring = self._members(Identity.PIPELINES, Identity.MONITORING)
-        self.serving, self.nodes, self.retrain = self._members(Identity.SERVING, Identity.NODES, Identity.RETRAIN)
+        self.plan, self.apply, self.builder = self._members(IdentityName.PLAN, IdentityName.APPLY, IdentityName.BUILDER)
+        self.pipelines, self.monitoring = self._members(IdentityName.PIPELINES, IdentityName.MONITORING)
+        self.serving, self.nodes, self.retrain = self._members(
+            IdentityName.SERVING, IdentityName.NODES, IdentityName.RETRAIN
+        )
         self._buckets()
         self._datasets()
         ImageRegistry(
@@ -35,12 +37,14 @@ class DataStack(EnvironmentStack):
             self,
             "git-token",
             env=self.env,
-            which=names.Secret.GIT_TOKEN,
+            which=names.SecretName.GIT_TOKEN,
             # The builds of preview, apply and drift speak to the Git host, each as the identity it runs as.
-            readers=[names.agent(self.env, Agent.CLOUD_BUILD), self.plan, self.apply] if self.env.git.connected else [],
+            readers=[names.agent(self.env, AgentName.CLOUD_BUILD), self.plan, self.apply]
+            if self.env.git.connected
+            else [],
         )
 
-    def _members(self, *identities: Identity) -> list[str]:
+    def _members(self, *identities: IdentityName) -> list[str]:
         return [names.member(self.env, who) for who in identities]
 
     def _buckets(self) -> None:
@@ -49,7 +53,7 @@ class DataStack(EnvironmentStack):
             self,
             "raw",
             env=env,
-            which=names.Bucket.RAW,
+            which=names.BucketName.RAW,
             readers=[self.monitoring],
             writers=[self.pipelines],
             expire_after_days=retention.raw_days,
@@ -58,7 +62,7 @@ class DataStack(EnvironmentStack):
             self,
             "models",
             env=env,
-            which=names.Bucket.MODELS,
+            which=names.BucketName.MODELS,
             readers=[self.serving, self.monitoring, self.apply],  # who applies brings champions onto their endpoints
             writers=[self.pipelines],
         )
@@ -66,7 +70,7 @@ class DataStack(EnvironmentStack):
             self,
             "pipeline-root",
             env=env,
-            which=names.Bucket.PIPELINE_ROOT,
+            which=names.BucketName.PIPELINE_ROOT,
             writers=[self.pipelines, self.monitoring],
             expire_after_days=retention.pipeline_root_days,
             expires=f"{names.RUNS}/",
@@ -75,37 +79,37 @@ class DataStack(EnvironmentStack):
             self,
             "templates",
             env=env,
-            which=names.Bucket.TEMPLATES,
+            which=names.BucketName.TEMPLATES,
             readers=[self.plan, self.retrain],
             writers=[self.apply],
         )
 
     def _datasets(self) -> None:
         env = self.env
-        Dataset(
+        BigQueryDataset(
             self,
             "flights",
             env=env,
-            which=names.Dataset.FLIGHTS,
+            which=names.DatasetName.FLIGHTS,
             description="Flights and weather by month, and the register of planes",
             tables=months_tables(),
             readers=[self.pipelines, self.monitoring],
         )
-        Dataset(
+        BigQueryDataset(
             self,
             "features",
             env=env,
-            which=names.Dataset.FEATURES,
+            which=names.DatasetName.FEATURES,
             description="Features of every flight, point in time",
             tables={names.FLIGHTS_TABLE: features_table(self.workloads.features)},
             readers=[self.monitoring],
             writers=[self.pipelines],
         )
-        Dataset(
+        BigQueryDataset(
             self,
             "monitoring",
             env=env,
-            which=names.Dataset.MONITORING,
+            which=names.DatasetName.MONITORING,
             description="What the endpoints answered, and how far data and predictions have moved",
             tables={
                 names.PREDICTIONS_TABLE: predictions_table(env.retention.predictions_days),

@@ -5,20 +5,20 @@ from __future__ import annotations
 from infra import names
 from infra.constructs.git import GitConnection, Trigger
 from infra.constructs.retraining import Retraining
-from infra.constructs.schedule import Schedule, pipeline_job
+from infra.constructs.schedule import PipelineSchedule, pipeline_job
 from infra.constructs.template import PipelineTemplate
 from infra.constructs.watch import Watch
-from infra.names import Identity, Stack
+from infra.names import IdentityName, StackName
 from infra.stacks.base import EnvironmentStack
 from infra.workloads import CompiledPipeline, PipelineName
 
-RUNS_AS = {PipelineName.TRAINING: Identity.PIPELINES, PipelineName.MONITORING: Identity.MONITORING}
+RUNS_AS = {PipelineName.TRAINING: IdentityName.PIPELINES, PipelineName.MONITORING: IdentityName.MONITORING}
 
 
 class DeliveryStack(EnvironmentStack):
     """Triggers, templates, schedules, continuous training, alerts, a dashboard."""
 
-    name = Stack.DELIVERY
+    name = StackName.DELIVERY
 
     def build(self) -> None:
         """Add the stack's resources."""
@@ -34,7 +34,7 @@ class DeliveryStack(EnvironmentStack):
             if pipeline.pipeline is PipelineName.TRAINING
         ]
         if self.env.features.continuous_training:
-            writers = [names.member(self.env, Identity.MONITORING)]
+            writers = [names.member(self.env, IdentityName.MONITORING)]
             Retraining(self, "retraining", env=self.env, pipelines=training, writers=writers)
         Watch(self, "watch", env=self.env, models=[model.name for model in self.workloads.models])
 
@@ -47,7 +47,7 @@ class DeliveryStack(EnvironmentStack):
             what="preview",
             description="A pull request: what would change, as one comment",
             repository=repository,
-            runs_as=Identity.PLAN,
+            runs_as=IdentityName.PLAN,
             on_pull_request=True,
             env=env,
         )
@@ -57,7 +57,7 @@ class DeliveryStack(EnvironmentStack):
             what="apply",
             description="The protected branch: apply what was reviewed",
             repository=repository,
-            runs_as=Identity.APPLY,
+            runs_as=IdentityName.APPLY,
             on_push=True,
             approval=env.approval,
             env=env,
@@ -68,7 +68,7 @@ class DeliveryStack(EnvironmentStack):
             what="images",
             description="Code of models or pipelines: build, scan and push the images",
             repository=repository,
-            runs_as=Identity.BUILDER,
+            runs_as=IdentityName.BUILDER,
             on_push=True,
             paths=["ml/**", "pipelines/**", "requirements/**", "fonderie/**", "ci/images/**"],
             substitutions={"_REGISTRY": names.images_url(env)},
@@ -80,10 +80,10 @@ class DeliveryStack(EnvironmentStack):
             what="drift",
             description="Every night: does the cloud still look as the code says?",
             repository=repository,
-            runs_as=Identity.PLAN,
+            runs_as=IdentityName.PLAN,
             env=env,
         )
-        Schedule(
+        PipelineSchedule(
             self,
             "nightly-drift",
             env=env,
@@ -99,7 +99,7 @@ class DeliveryStack(EnvironmentStack):
         env, what = self.env, f"{pipeline.pipeline}-{pipeline.model}"
         PipelineTemplate(self, f"{what}-template", env=env, pipeline=pipeline)
         training = pipeline.pipeline is PipelineName.TRAINING
-        Schedule(
+        PipelineSchedule(
             self,
             what,
             env=env,

@@ -10,9 +10,9 @@ from infra import names
 from infra.access.roles import WORKLOAD_ROLES
 from infra.constructs.apis import Apis
 from infra.constructs.identity import Identity
-from infra.constructs.keys import let_encrypt
+from infra.constructs.keys import grant_encryption
 from infra.constructs.network import Network
-from infra.names import Agent, Key, Stack
+from infra.names import AgentName, KeyName, StackName
 from infra.settings import Environment
 from infra.stacks.base import EnvironmentStack
 
@@ -33,40 +33,41 @@ APIS_OF_THE_CLUSTER = (
 )
 
 PURPOSES = {
-    names.Identity.PIPELINES: "Runs the training pipelines",
-    names.Identity.MONITORING: "Runs the monitoring pipelines and asks for a retraining",
-    names.Identity.SERVING: "Serves the champion",
-    names.Identity.NODES: "The cluster's nodes; what runs on them has identities of its own",
-    names.Identity.SCHEDULER: "Starts pipelines and the nightly drift check",
-    names.Identity.RETRAIN: "Turns a request for a retraining into a run of the training pipeline",
+    names.IdentityName.PIPELINES: "Runs the training pipelines",
+    names.IdentityName.MONITORING: "Runs the monitoring pipelines and asks for a retraining",
+    names.IdentityName.SERVING: "Serves the champion",
+    names.IdentityName.NODES: "The cluster's nodes; what runs on them has identities of its own",
+    names.IdentityName.SCHEDULER: "Starts pipelines and the nightly drift check",
+    names.IdentityName.RETRAIN: "Turns a request for a retraining into a run of the training pipeline",
 }
 
 # Who attaches an identity to what it starts (`iam.serviceAccounts.actAs`); `apply` attaches what Terraform creates.
 USERS = {
-    names.Identity.PIPELINES: (names.Identity.SCHEDULER, names.Identity.RETRAIN),
-    names.Identity.MONITORING: (names.Identity.SCHEDULER,),
-    names.Identity.SERVING: (names.Identity.APPLY, names.Identity.PIPELINES),
-    names.Identity.NODES: (names.Identity.APPLY,),
-    names.Identity.SCHEDULER: (names.Identity.APPLY,),
-    names.Identity.RETRAIN: (names.Identity.APPLY,),
+    names.IdentityName.PIPELINES: (names.IdentityName.SCHEDULER, names.IdentityName.RETRAIN),
+    names.IdentityName.MONITORING: (names.IdentityName.SCHEDULER,),
+    names.IdentityName.SERVING: (names.IdentityName.APPLY, names.IdentityName.PIPELINES),
+    names.IdentityName.NODES: (names.IdentityName.APPLY,),
+    names.IdentityName.SCHEDULER: (names.IdentityName.APPLY,),
+    names.IdentityName.RETRAIN: (names.IdentityName.APPLY,),
 }
 
 # Which service agents encrypt with which key, and in which environments. Those that exist on demand only were made by
 # `fonderie bootstrap`. The secrets of the cluster are encrypted everywhere.
-ENCRYPTERS: dict[tuple[Key, tuple[Agent, ...]], Callable[[Environment], bool]] = {
-    (Key.DATA, (Agent.STORAGE, Agent.ARTIFACT_REGISTRY, Agent.BIGQUERY, Agent.PUBSUB, Agent.AIPLATFORM)): (
-        lambda env: env.customer_keys
-    ),
-    (Key.SECRETS, (Agent.SECRET_MANAGER,)): lambda env: env.customer_keys,
-    (Key.CLUSTER, (Agent.CONTAINER,)): lambda env: env.features.cluster,
-    (Key.CLUSTER, (Agent.COMPUTE,)): lambda env: env.features.cluster and env.customer_keys,
+ENCRYPTERS: dict[tuple[KeyName, tuple[AgentName, ...]], Callable[[Environment], bool]] = {
+    (
+        KeyName.DATA,
+        (AgentName.STORAGE, AgentName.ARTIFACT_REGISTRY, AgentName.BIGQUERY, AgentName.PUBSUB, AgentName.AIPLATFORM),
+    ): (lambda env: env.customer_keys),
+    (KeyName.SECRETS, (AgentName.SECRET_MANAGER,)): lambda env: env.customer_keys,
+    (KeyName.CLUSTER, (AgentName.CONTAINER,)): lambda env: env.features.cluster,
+    (KeyName.CLUSTER, (AgentName.COMPUTE,)): lambda env: env.features.cluster and env.customer_keys,
 }
 
 
 class FoundationStack(EnvironmentStack):
     """APIs, network, workload identities; nothing in it holds data."""
 
-    name = Stack.FOUNDATION
+    name = StackName.FOUNDATION
 
     def build(self) -> None:
         """Add the stack's resources."""
@@ -78,7 +79,7 @@ class FoundationStack(EnvironmentStack):
         self._encrypters()
 
     def _identities(self) -> None:
-        made: dict[names.Identity, Any] = {}
+        made: dict[names.IdentityName, Any] = {}
         for who, roles in WORKLOAD_ROLES.items():
             identity = Identity(
                 self,
@@ -98,4 +99,4 @@ class FoundationStack(EnvironmentStack):
             after.append(DataGoogleStorageProjectServiceAccount(self, "storage-agent"))
         for (key, agents), wanted in ENCRYPTERS.items():
             if wanted(self.env):
-                let_encrypt(self, self.env, key, agents, after=after)
+                grant_encryption(self, self.env, key, agents, after=after)

@@ -10,21 +10,21 @@ from infra.constructs.endpoint import Endpoint
 from infra.constructs.feature_group import FeatureGroup
 from infra.constructs.node_pool import NodePool
 from infra.constructs.tensorboard import Tensorboard
-from infra.names import Identity, Stack
+from infra.names import IdentityName, StackName
 from infra.stacks.base import EnvironmentStack
 
 # Kubernetes' service accounts (namespace/name, in infra/kubernetes/) and the identity each one is.
 WORKLOADS = {
-    "kubeflow/pipeline-runner": Identity.PIPELINES,
-    "kubeflow/monitoring-runner": Identity.MONITORING,
-    "serving/server": Identity.SERVING,
+    "kubeflow/pipeline-runner": IdentityName.PIPELINES,
+    "kubeflow/monitoring-runner": IdentityName.MONITORING,
+    "serving/server": IdentityName.SERVING,
 }
 
 
 class RuntimeStack(EnvironmentStack):
     """Cluster, pools, fleet; an endpoint per model, their features. Everything in it can be made again."""
 
-    name = Stack.RUNTIME
+    name = StackName.RUNTIME
 
     def build(self) -> None:
         """Add the stack's resources."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from infra.constructs.dataset import Table
 from infra.names import ENTITY_COLUMN
-from infra.workloads import Feature
+from infra.workloads import FeatureColumn
 
 PARTITION_MONTH = "partition_month"
 """The first day of a row's month. Terraform makes the column, `fonderie data load` fills it."""
@@ -41,7 +41,7 @@ def _monthly(description: str, columns: dict[str, str], *, clustering: tuple[str
 BIGQUERY_TYPES = {"float64": "FLOAT", "string": "STRING"}
 
 
-def features_table(features: Sequence[Feature]) -> Table:
+def features_table(features: Sequence[FeatureColumn]) -> Table:
     """One row a flight, one column a feature; the two columns a Vertex AI feature group wants come first.
 
     Source: Vertex AI Feature Store, "Prepare data source".

@@ -23,7 +23,7 @@ def run_batch(
 
     from ml.datasets.months import Month
     from ml.datasets.sources import source
-    from pipelines.compile import compiled
+    from pipelines.compile import compile_pipeline
     from pipelines.engines.local import IMAGE, LocalEngine
     from pipelines.training.run import new_run_id
 
@@ -31,6 +31,6 @@ def run_batch(
     engine = LocalEngine()
     run_id = new_run_id(f"batch-{model}", Month.parse(month), datetime.now(UTC))
     parameters = batch_parameters(month, run_id, registry=registry, version=version)
-    engine.submit(compiled(model, "batch", IMAGE), run_id, parameters)
+    engine.submit(compile_pipeline(model, "batch", IMAGE), run_id, parameters)
     engine.wait(run_id, progress)
     return engine.artefacts(run_id)["predict/predictions"]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pipelines.engines.engine import Engine, Run, RunState, Schedule, TaskRun, TaskState
+from pipelines.engines.engine import PipelineEngine, Run, RunState, Schedule, TaskRun, TaskState
 
-__all__ = ["Engine", "Run", "RunState", "Schedule", "TaskRun", "TaskState"]
+__all__ = ["PipelineEngine", "Run", "RunState", "Schedule", "TaskRun", "TaskState"]

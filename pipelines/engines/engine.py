@@ -1,15 +1,16 @@
-"""A run and its tasks, and what every engine can do with them."""
+"""A run and its tasks, what every engine can do with them, and what a spec must be before any engine takes it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from fonderie.core.errors import BadInputError
 from pipelines.compile import CompiledSpec
 
 
@@ -93,7 +94,7 @@ Progress = Callable[[TaskRun], None]
 """Called when a task starts and when it ends."""
 
 
-class Engine(Protocol):
+class PipelineEngine(Protocol):
     """Runs compiled pipelines. Raises BadInputError for a run it does not know."""
 
     def submit(self, spec: CompiledSpec, run_id: str, parameters: dict[str, str]) -> Run:
@@ -126,3 +127,30 @@ class Engine(Protocol):
 
     def schedules(self) -> tuple[Schedule, ...]:
         """What starts runs here by the clock, by name."""
+
+
+def check_images(document: dict[str, Any], where: Path) -> None:
+    """Refuse a spec whose images can change under it. Raises BadInputError."""
+    executors = document.get("deploymentSpec", {}).get("executors", {})
+    for name, executor in sorted(executors.items()):
+        image = executor.get("container", {}).get("image", "")
+        if "@sha256:" not in image:
+            raise BadInputError(
+                f"the image {image or 'of nothing'} of {name} is not pinned by digest",
+                where=where,
+                hint="set images.pipelines in the environment's file to REGISTRY/training@sha256:...",
+            )
+
+
+def check_parameters(
+    document: dict[str, Any], parameters: Mapping[str, str | int | float | bool], *, where: str
+) -> None:
+    """Hold parameters to the pipeline's own signature, before anything is submitted. Raises BadInputError."""
+    known = document.get("root", {}).get("inputDefinitions", {}).get("parameters", {})
+    if unknown := sorted(set(parameters) - set(known)):
+        raise BadInputError(
+            f"the pipeline has no {', '.join(unknown)}", where=where, hint=f"it has {', '.join(sorted(known))}"
+        )
+    required = {name for name, one in known.items() if "defaultValue" not in one and not one.get("isOptional")}
+    if missing := sorted(required - set(parameters)):
+        raise BadInputError(f"the pipeline needs {', '.join(missing)}", where=where)

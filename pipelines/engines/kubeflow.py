@@ -23,9 +23,8 @@ from typing import Any
 from fonderie.core.errors import BadInputError, MissingToolError, RefusedError, StepFailedError
 from ml.models import ModelConfig, load_model
 from pipelines.compile import CompiledSpec
-from pipelines.engines.engine import Progress, Run, RunState, Schedule
+from pipelines.engines.engine import Progress, Run, RunState, Schedule, check_images, check_parameters
 from pipelines.engines.kubeflow_runs import details, run_of, schedule_of
-from pipelines.engines.signature import check_images, check_parameters
 from pipelines.engines.waiting import wait_until_over
 
 AGAIN = {RunState.FAILED, RunState.CANCELLED}

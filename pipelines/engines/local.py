@@ -1,4 +1,6 @@
-"""Pipelines on this machine: Kubeflow's own local runner, a process a task, no virtual environments, no cache."""
+"""Pipelines on this machine: Kubeflow's own local runner, a process a task, no virtual environments, no cache.
+
+The runner starts a shell a task and leaves it behind when it is interrupted: what a run started is ended with it."""
 
 from __future__ import annotations
 
@@ -15,7 +17,6 @@ from typing import Any
 from fonderie.core.errors import StepFailedError
 from fonderie.core.home import home
 from pipelines.compile import CompiledSpec
-from pipelines.engines.children import descendants, end_descendants
 from pipelines.engines.engine import Progress, Run, RunState, Schedule, TaskRun
 from pipelines.engines.folder import RunFolder, run_ids
 from pipelines.engines.tasklog import TaskLog
@@ -179,3 +180,25 @@ def _with_tasks(run: Run, log: TaskLog) -> Run:
 
 def _silent(_: TaskRun) -> None:
     """No progress is wanted."""
+
+
+def descendants(process: int) -> set[int]:
+    """Children of `process`, their children and so on. Empty where there is no /proc: Ctrl-C reaches them there."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended in the meantime
+            after_name = stat.read_text().rpartition(")")[2].split()
+            parents[int(stat.parent.name)] = int(after_name[1])
+    found: set[int] = set()
+    grown = {process}
+    while grown:
+        grown = {child for child, parent in parents.items() if parent in grown} - found
+        found |= grown
+    return found
+
+
+def end_descendants(*, but: set[int]) -> None:
+    """Kill what this process has started, except those that were there before the run."""
+    for child in descendants(os.getpid()) - but:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)

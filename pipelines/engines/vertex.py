@@ -19,9 +19,8 @@ from typing import Any
 from fonderie.core.errors import BadInputError, ConflictError
 from fonderie.google import Access, NotFoundError, google_errors
 from pipelines.compile import CompiledSpec
-from pipelines.engines.engine import Progress, Run, RunState, Schedule
-from pipelines.engines.signature import check_images, check_parameters
-from pipelines.engines.vertex_jobs import run_of
+from pipelines.engines.engine import Progress, Run, RunState, Schedule, check_images, check_parameters
+from pipelines.engines.vertex_runs import run_of
 from pipelines.engines.waiting import wait_until_over
 
 JOB_ID = re.compile(r"[a-z][-a-z0-9]{0,127}")
@@ -133,7 +132,7 @@ class VertexEngine:
 
     def schedules(self) -> tuple[Schedule, ...]:
         """Cloud Scheduler's jobs that start runs on Vertex AI, by name."""
-        from pipelines.engines.scheduler import schedules
+        from pipelines.engines.vertex_runs import schedules
 
         return schedules(self._settings.access)
 

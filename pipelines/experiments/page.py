@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from fonderie.core.page import Cell, Section, page, paragraph, table
 from ml.models import ModelConfig
 from ml.reports.parallel import Axis, parallel
-from pipelines.experiments.search import Tried
+from pipelines.experiments.search import ExperimentResult
 
 
-def line(config: ModelConfig, tried: Tried) -> dict[str, str]:
+def line(config: ModelConfig, tried: ExperimentResult) -> dict[str, str]:
     """A combination in a line of a table."""
     score = tried.score
     interval = f"{score.interval.low:.3f} to {score.interval.high:.3f}" if score.interval else "–"
@@ -24,7 +24,7 @@ def line(config: ModelConfig, tried: Tried) -> dict[str, str]:
     }
 
 
-def experiment_page(config: ModelConfig, month: str, tried: Sequence[Tried]) -> str:
+def experiment_page(config: ModelConfig, month: str, tried: Sequence[ExperimentResult]) -> str:
     """Best first; the best one stands out."""
     rows: list[Sequence[Cell]] = [list(line(config, each).values()) for each in tried]
     caption = f"{config.gate.metric} on the {tried[0].score.rows:,} held-out rows of {month}, the same for all"

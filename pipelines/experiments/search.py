@@ -28,8 +28,7 @@ from pipelines.engines import Run, RunState
 from pipelines.engines.folder import RunFolder
 from pipelines.experiments.vertex import ExperimentRun
 from pipelines.training import steps
-from pipelines.training.challengers import Trained, train_once
-from pipelines.training.gate_step import judge_and_promote
+from pipelines.training.challengers import TrainedChallenger, judge_and_promote, train_once
 from pipelines.training.run import commit
 
 PIPELINE = "experiment"
@@ -39,7 +38,7 @@ Grid = Mapping[str, Sequence[Value]]
 Progress = Callable[[str], None]
 
 
-class Tried(BaseModel):
+class ExperimentResult(BaseModel):
     """One combination of hyper-parameters and the score of its run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -85,7 +84,9 @@ def variants(config: ModelConfig, grid: Grid) -> list[tuple[dict[str, Value], Mo
     return found
 
 
-def experiment(config: ModelConfig, month: Month, grid: Grid, registry: str, progress: Progress) -> list[Tried]:
+def experiment(
+    config: ModelConfig, month: Month, grid: Grid, registry: str, progress: Progress
+) -> list[ExperimentResult]:
     """Train and score every combination on the month's held-out rows, best first."""
     tried = []
     for settings, variant in variants(config, grid):
@@ -100,7 +101,7 @@ def _badness(metric: Metric, score: Score) -> float:
     return -score.metric if metric.higher_is_better else score.metric
 
 
-def _try(config: ModelConfig, month: Month, settings: dict[str, Value], registry: str) -> Tried:
+def _try(config: ModelConfig, month: Month, settings: dict[str, Value], registry: str) -> ExperimentResult:
     started = datetime.now(UTC)
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         trained = train_once(config, month)
@@ -108,7 +109,7 @@ def _try(config: ModelConfig, month: Month, settings: dict[str, Value], registry
     tried = folder.path / "tried.json"
     if not tried.exists():
         _record(folder, config, month, settings, trained, registry, started)
-    return Tried.model_validate_json(tried.read_bytes())
+    return ExperimentResult.model_validate_json(tried.read_bytes())
 
 
 def _record(
@@ -116,7 +117,7 @@ def _record(
     config: ModelConfig,
     month: Month,
     settings: dict[str, Value],
-    trained: Trained,
+    trained: TrainedChallenger,
     registry: str,
     started: datetime,
 ) -> None:
@@ -141,7 +142,7 @@ def _record(
     )
     folder.finish(run, RunState.SUCCEEDED)
     lineage, fit = trained.read_lineage(), trained.fit()
-    made = Tried(
+    made = ExperimentResult(
         run_id=folder.id,
         settings=settings,
         score=evaluation.challenger,
@@ -152,7 +153,7 @@ def _record(
     write_text(folder.path / "tried.json", made.model_dump_json(indent=1) + "\n")
 
 
-def as_recorded(tried: Sequence[Tried]) -> list[ExperimentRun]:
+def as_recorded(tried: Sequence[ExperimentResult]) -> list[ExperimentRun]:
     """What Vertex AI Experiments is told of each run; named by everything that it is made from, as here."""
     return [
         ExperimentRun(

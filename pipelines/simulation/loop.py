@@ -37,8 +37,7 @@ from ml.registry import open_registry
 from ml.training.artefact import MODEL, load_model
 from pipelines.compile import code_version
 from pipelines.simulation.records import MonthOutcome, Simulation, Strategies
-from pipelines.training.challengers import Trained, train_once
-from pipelines.training.gate_step import judge_and_promote
+from pipelines.training.challengers import TrainedChallenger, judge_and_promote, train_once
 
 FIRST_MONTHS = 3
 """Months that the first model is made from."""
@@ -48,7 +47,7 @@ Progress = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class SimulationPlan:
     """The model, the months and the folder of a replay."""
 
     config: ModelConfig
@@ -70,7 +69,7 @@ class Plan:
 
 def plan(
     config: ModelConfig, first: Month, last: Month, *, first_months: int = FIRST_MONTHS, monthly: bool = True
-) -> Plan:
+) -> SimulationPlan:
     """The months there are from `first` to `last`. Raises BadInputError when there are too few."""
     there = [month for month in source().months() if first <= month <= last]
     if len(there) <= first_months:
@@ -78,10 +77,10 @@ def plan(
             f"{len(there)} months from {first} to {last}: the first model takes {first_months}, and one more is needed",
             hint=f"there are {spans(source().months())}",
         )
-    return Plan(config, tuple(there[:first_months]), tuple(there[first_months:]), monthly)
+    return SimulationPlan(config, tuple(there[:first_months]), tuple(there[first_months:]), monthly)
 
 
-def simulate(made: Plan, progress: Progress) -> Simulation:
+def simulate(made: SimulationPlan, progress: Progress) -> Simulation:
     """Replay the plan, or what is left of it. Raises ConflictError while another process does."""
     loop = _Loop(made, progress)
     with loop.history.alone(), (loop.folder / "steps.log").open("a") as log, redirect_stdout(log):
@@ -89,7 +88,7 @@ def simulate(made: Plan, progress: Progress) -> Simulation:
 
 
 class _Loop:
-    def __init__(self, made: Plan, progress: Progress) -> None:
+    def __init__(self, made: SimulationPlan, progress: Progress) -> None:
         self.config, self.first, self.watched, self.monthly = made.config, made.first, made.watched, made.monthly
         self.folder = made.folder
         self.history = History(self.folder)
@@ -131,7 +130,7 @@ class _Loop:
             training_seconds=Strategies(**took, never=base.seconds),
         )
 
-    def _month(self, month: Month, base: Trained, newest: Trained) -> MonthOutcome:
+    def _month(self, month: Month, base: TrainedChallenger, newest: TrainedChallenger) -> MonthOutcome:
         done = self.folder / "months" / f"{month}.json"
         if done.exists():
             return read_record(done, MonthOutcome)
@@ -196,7 +195,7 @@ class _Loop:
         self.history.record_training(event.model_copy(update={"outcome": TrainingOutcome(said.outcome)}))
         return {"trained": trained.key, "gate": str(said.outcome), "gate_reasons": said.reasons}
 
-    def _train(self, month: Month) -> tuple[Trained | None, str]:
+    def _train(self, month: Month) -> tuple[TrainedChallenger | None, str]:
         """The month's challenger, or why there can be none: the loop goes on without it."""
         try:
             return train_once(self.config, month), ""
@@ -206,7 +205,9 @@ class _Loop:
     def _run(self, month: Month) -> Path:
         return self.folder / "runs" / str(month)
 
-    def _metrics(self, month: Month, verdict: MonthVerdict, base: Trained, newest: Trained) -> Strategies:
+    def _metrics(
+        self, month: Month, verdict: MonthVerdict, base: TrainedChallenger, newest: TrainedChallenger
+    ) -> Strategies:
         if not verdict.labelled_rows or verdict.blocked:
             return Strategies(triggered=None, monthly=None, never=None)
         triggered = open_registry(self.config.name, self.registry).get(verdict.version)

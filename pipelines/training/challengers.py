@@ -1,8 +1,7 @@
-"""Challengers made in this process by the steps of the training pipeline, each once.
+"""Challengers made in this process by the steps of the training pipeline, each once; and the gate for one of them.
 
 The simulation's strategies and the experiments share them. A challenger is kept under `.fonderie/cache/trainings`, by a
-hash of everything it is made from: data, features, the part of the model's file that training reads, and the code.
-"""
+hash of everything it is made from: data, features, the part of the model's file that training reads, and the code."""
 
 from __future__ import annotations
 
@@ -14,10 +13,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from fonderie.core.files import write_text
 from fonderie.core.home import home
 from ml.datasets.months import Month
+from ml.evaluation.decision import Decision, Outcome
 from ml.models import ModelConfig
+from ml.registry import Alias, open_registry
 from ml.registry.lineage import Lineage
 from ml.training.artefact import FIT, Fit
 from pipelines.compile import code_version
@@ -25,7 +28,7 @@ from pipelines.training import steps
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedChallenger:
     """A challenger's folder: `lineage.json`, `holdout.parquet`, `challenger/` (see ml.training.artefact)."""
 
     folder: Path
@@ -69,7 +72,7 @@ class Trained:
         return Lineage.model_validate_json(self.lineage.read_text())
 
 
-def train_once(config: ModelConfig, month: Month) -> Trained:
+def train_once(config: ModelConfig, month: Month) -> TrainedChallenger:
     """The challenger of `month`, trained now unless the same one was before. Safe to kill: it is whole or absent."""
     from ml.datasets.sources import source
 
@@ -83,7 +86,7 @@ def train_once(config: ModelConfig, month: Month) -> Trained:
             draft.rename(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    return Trained(folder)
+    return TrainedChallenger(folder)
 
 
 def _key(config: ModelConfig, months: list[Month]) -> str:
@@ -98,10 +101,45 @@ def _key(config: ModelConfig, months: list[Month]) -> str:
 
 def _train(config: ModelConfig, month: Month, folder: Path) -> None:
     start = time.perf_counter()
-    made, text = Trained(folder), config.model_dump_json()
+    made, text = TrainedChallenger(folder), config.model_dump_json()
     partitions, training = folder / "partitions.json", folder / "training.parquet"
     steps.extract(text, str(month), "", str(partitions))
     steps.features(text, str(partitions), str(training), str(made.holdout), str(made.lineage))
     steps.train(text, str(training), str(made.challenger))
     training.unlink()
     write_text(folder / "took.json", json.dumps({"seconds": round(time.perf_counter() - start, 3)}))
+
+
+def judge_and_promote(
+    config: ModelConfig, trained: TrainedChallenger, registry: str, folder: Path, *, run_id: str
+) -> Decision:
+    """Score against the champion, ask the gate, promote if it lets the challenger in; `folder` keeps what was said.
+
+    Run again after a kill, the gate's answer in `folder` stands: a challenger that was promoted already would be
+    compared with itself.
+    """
+    text = config.model_dump_json()
+    decision = folder / "decision.json"
+    said = _read(decision)
+    if said is None:
+        steps.evaluate(text, registry, str(trained.challenger), str(trained.holdout), str(trained.lineage), str(folder))
+        steps.gate(text, registry, str(folder), str(trained.lineage), str(decision))
+        said = Decision.model_validate_json(decision.read_bytes())
+    if said.outcome is Outcome.PROMOTE and not _was_promoted(config.name, registry, run_id):
+        made = steps.promotion_files(str(trained.challenger), str(trained.lineage), str(folder), str(decision))
+        steps.promote(text, registry, steps.origin(run_id, "unknown", code_version()), made)
+    return said
+
+
+def _was_promoted(model: str, registry: str, run_id: str) -> bool:
+    """Did this run's version become champion before, whatever has replaced it since?"""
+    versions = open_registry(model, registry)
+    numbers = {record.version for record in versions.list() if record.run_id == run_id}
+    return any(move.alias is Alias.CHAMPION and move.after in numbers for move in versions.aliases().moves)
+
+
+def _read(path: Path) -> Decision | None:
+    try:
+        return Decision.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None

@@ -102,7 +102,7 @@ def promote(
     """Register the challenger and make it champion; its version."""
     from pipelines.training import steps
 
-    made = steps.made(challenger.path, lineage.path, evaluation.path, decision.path)
+    made = steps.promotion_files(challenger.path, lineage.path, evaluation.path, decision.path)
     return steps.promote(config, registry, steps.origin(run_id or job, commit, code_version), made)
 
 
@@ -131,5 +131,5 @@ def report(
     """The run as one HTML page."""
     from pipelines.training import steps
 
-    seen = steps.seen(contracts.path, lineage.path, evaluation.path, decision.path)
+    seen = steps.report_files(contracts.path, lineage.path, evaluation.path, decision.path)
     steps.report(config, registry, run_id or job, version, seen, page.path)

@@ -14,13 +14,13 @@ from ml.reports.charts import Line, lines
 from ml.reports.training_run import run_sections, versions_section
 from pipelines.engines import RunState
 from pipelines.engines.local import LocalEngine
-from pipelines.training.run import Trained, run_files, trained
+from pipelines.training.run import TrainingResult, run_files, training_result
 
 
-def training_runs(model: str) -> list[Trained]:
+def training_runs(model: str) -> list[TrainingResult]:
     """Every training run of the model that came to its end, oldest first."""
     return [
-        trained(run)
+        training_result(run)
         for run in LocalEngine().list()
         if (run.model, run.pipeline, run.state) == (model, "training", RunState.SUCCEEDED)
     ]
@@ -36,7 +36,7 @@ def model_page(config: ModelConfig, *, registry: str, now: datetime) -> str:
     return page(f"{config.name}: its runs", model_sections(config, runs, registry), lead=lead, made_at=now)
 
 
-def model_sections(config: ModelConfig, runs: Sequence[Trained], registry: str = "") -> list[Section]:
+def model_sections(config: ModelConfig, runs: Sequence[TrainingResult], registry: str = "") -> list[Section]:
     """Runs by month, versions, and the latest run in full: parts for a page of one's own."""
     latest = runs[-1]
     return [
@@ -46,7 +46,7 @@ def model_sections(config: ModelConfig, runs: Sequence[Trained], registry: str =
     ]
 
 
-def runs_section(config: ModelConfig, runs: Sequence[Trained]) -> Section:
+def runs_section(config: ModelConfig, runs: Sequence[TrainingResult]) -> Section:
     """Error by month of challenger and champion on the same rows, and what the gate said."""
     ours = Line("challenger", [run.evaluation.challenger.metric for run in runs])
     theirs = Line("champion", [run.evaluation.champion.metric if run.evaluation.champion else None for run in runs])

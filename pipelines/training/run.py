@@ -16,8 +16,8 @@ from ml.evaluation.decision import Decision
 from ml.evaluation.scores import Evaluation
 from ml.models import load_model
 from ml.registry.lineage import RunFiles
-from pipelines.compile import ROOT, compiled
-from pipelines.engines import Engine, Run
+from pipelines.compile import ROOT, compile_pipeline
+from pipelines.engines import PipelineEngine, Run
 from pipelines.engines.engine import Progress
 from pipelines.engines.folder import RunFolder
 from pipelines.engines.local import IMAGE, LocalEngine
@@ -26,7 +26,7 @@ from pipelines.training.steps import EVALUATION, PREDICTIONS
 GATE = "gate/decision"
 
 
-class Trained(BaseModel):
+class TrainingResult(BaseModel):
     """What a training run came to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -40,8 +40,13 @@ class Trained(BaseModel):
 
 
 def train(
-    model: str, month: Month, *, registry: str = "", engine: Engine | None = None, progress: Progress | None = None
-) -> Trained:
+    model: str,
+    month: Month,
+    *,
+    registry: str = "",
+    engine: PipelineEngine | None = None,
+    progress: Progress | None = None,
+) -> TrainingResult:
     """Train, judge and perhaps promote a challenger for `month`.
 
     Raises BadInputError (no such model), BadDataError (no such month), StepFailedError (a task failed).
@@ -51,17 +56,17 @@ def train(
     engine = engine or LocalEngine()
     run_id = new_run_id(model, month, datetime.now(UTC))
     parameters = {"month": str(month), "run_id": run_id, "registry": registry, "commit": commit()}
-    engine.submit(compiled(model, "training", IMAGE), run_id, parameters)
-    return trained(engine.wait(run_id, progress))
+    engine.submit(compile_pipeline(model, "training", IMAGE), run_id, parameters)
+    return training_result(engine.wait(run_id, progress))
 
 
-def trained(run: Run) -> Trained:
+def training_result(run: Run) -> TrainingResult:
     """What a training run that is over came to, from its folder."""
     folder = RunFolder(run.id)
     found = folder.artefacts()
     decision = Decision.model_validate_json(found[GATE].read_text())
     evaluation = found["evaluate/evaluation"] / EVALUATION
-    return Trained(
+    return TrainingResult(
         run=run,
         decision=decision,
         evaluation=Evaluation.model_validate_json(evaluation.read_text()),

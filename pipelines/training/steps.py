@@ -111,8 +111,8 @@ def train(config: str, training: str, challenger_out: str) -> None:
     from ml.training.fit import fit
 
     model, rows = read_config(config), read_parquet(Path(training))
-    made = artefact.save(model, fit(model, rows), rows, Path(challenger_out))
-    print(f"trained on {made.rows} rows, model {made.model_hash[:12]}")
+    promotion_files = artefact.save(model, fit(model, rows), rows, Path(challenger_out))
+    print(f"trained on {promotion_files.rows} rows, model {promotion_files.model_hash[:12]}")
 
 
 def evaluate(config: str, registry: str, challenger: str, holdout: str, lineage: str, out: str) -> None:
@@ -123,9 +123,9 @@ def evaluate(config: str, registry: str, challenger: str, holdout: str, lineage:
 
     model = read_config(config)
     versions = open_registry(model.name, registry)
-    made, sample = compare(model, versions, Path(challenger), Path(holdout), _lineage(lineage))
+    promotion_files, sample = compare(model, versions, Path(challenger), Path(holdout), _lineage(lineage))
     write_parquet(sample, Path(out) / PREDICTIONS)
-    write_text(Path(out) / EVALUATION, made.model_dump_json(indent=1))
+    write_text(Path(out) / EVALUATION, promotion_files.model_dump_json(indent=1))
 
 
 def gate(config: str, registry: str, evaluation: str, lineage: str, out: str) -> str:
@@ -145,7 +145,7 @@ def gate(config: str, registry: str, evaluation: str, lineage: str, out: str) ->
     return str(decision.outcome)
 
 
-def made(challenger: str, lineage: str, evaluation: str, decision: str) -> Made:
+def promotion_files(challenger: str, lineage: str, evaluation: str, decision: str) -> Made:
     """Paths of what the tasks before promote made."""
     return Made(Path(challenger), Path(lineage), Path(evaluation) / EVALUATION, Path(decision))
 
@@ -176,7 +176,7 @@ def keep(decision: str) -> str:
     return "kept"
 
 
-def seen(contracts: str, lineage: str, evaluation: str, decision: str) -> RunFiles:
+def report_files(contracts: str, lineage: str, evaluation: str, decision: str) -> RunFiles:
     """Paths of what the report shows."""
     folder = Path(evaluation)
     return RunFiles(Path(contracts), Path(lineage), folder / EVALUATION, folder / PREDICTIONS, Path(decision))

@@ -20,8 +20,7 @@ from ml.monitoring.drift import counts_of, histogram, jensen_shannon, l_infinity
 from ml.monitoring.monitor import Champion, monitor_month
 from ml.registry import open_registry
 from pipelines.simulation.loop import plan, simulate
-from pipelines.training.challengers import train_once
-from pipelines.training.gate_step import judge_and_promote
+from pipelines.training.challengers import judge_and_promote, train_once
 from tests.benchmarks.rows import Row, seconds
 from tests.flights import months_between
 from tests.unit.ml.monitoring.shifts import SHIFTS

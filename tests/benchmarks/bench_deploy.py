@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ci.lifecycle.deploy import Deployer, Stack, stacks_in, synthesise
-from ci.lifecycle.recreate.journal import Journal
-from ci.lifecycle.recreate.operator_actions import SandboxHands
+from ci.lifecycle.recreate.journal import RecreateJournal
+from ci.lifecycle.recreate.operator_actions import SandboxOperator
 from ci.lifecycle.recreate.run import Recreate
-from fonderie.sandbox.runner import Options, StandIn, standing_in
+from fonderie.sandbox.runner import Options, StandIn, stand_in
 from infra.settings import load_environment
 from tests.benchmarks.rows import Row
 
@@ -33,7 +33,7 @@ def took(call: Callable[[], object]) -> float:
 @contextmanager
 def environment(folder: Path) -> Iterator[tuple[StandIn, list[Stack]]]:
     """A fresh sandbox, and the stacks of the local environment."""
-    with standing_in(Options(folder / "google.sqlite")) as up:
+    with stand_in(Options(folder / "google.sqlite")) as up:
         yield up, synthesise([ENV], folder / "cdktf.out", variables=up.environment)
 
 
@@ -60,22 +60,22 @@ def _directly(folder: Path) -> Iterator[Row]:
             "plan all stacks, nothing changed", plan, "s", "<= 4 s", plan <= 4, one_by_one, "one stack after another"
         )
         settings = load_environment(ENV)
-        hands = SandboxHands(folder / "google.sqlite")
-        run = Recreate(ENV, settings.project_id, stacks, deployer, hands, folder / "work", lambda _: None)
+        operator = SandboxOperator(folder / "google.sqlite")
+        run = Recreate(ENV, settings.project_id, stacks, deployer, operator, folder / "work", lambda _: None)
 
         def recreate() -> None:
             run.will_lose()
-            run.run(Journal(environment=f"bench-{ENV}", started="2026-01-01T00:00:00Z"))  # type: ignore[arg-type]  # parsed
+            run.run(RecreateJournal(environment=f"bench-{ENV}", started="2026-01-01T00:00:00Z"))  # type: ignore[arg-type]  # parsed
 
         whole = took(recreate)
         yield Row("recreate, with the empty plan at the end", whole, "s", "<= 25 s", whole <= 25)
-        destroy = took(lambda: deployer.destroy(run.mortal))
+        destroy = took(lambda: deployer.destroy(run.destroyable))
         yield Row("destroy all but the bootstrap stack", destroy, "s", "<= 8 s", destroy <= 8)
 
 
 def _through_cdktf(folder: Path) -> Iterator[Row]:
     folder.mkdir()
-    with standing_in(Options(folder / "google.sqlite")) as up:
+    with stand_in(Options(folder / "google.sqlite")) as up:
         command = ["cdktf", "deploy", f"{ENV}-*", "--auto-approve", "--skip-provider-lock"]
         output = ["--output", str(folder / "cdktf.out")]
         environment = {**up.environment, "FONDERIE_ENV": ENV, "CI": "1"}
@@ -105,7 +105,7 @@ def _generated(folder: Path, stacks: int) -> tuple[float, float]:
         _write_generated(folder / "stacks" / f"s{number}", f"s{number}-", 100)
     listed = {f"s{n}": {"workingDirectory": f"stacks/s{n}", "dependencies": []} for n in range(stacks)}
     (folder / "manifest.json").write_text(json.dumps({"stacks": listed}))
-    with standing_in(Options(folder / "google.sqlite")) as up:
+    with stand_in(Options(folder / "google.sqlite")) as up:
         deployer, found = Deployer(up.environment), stacks_in(folder)
         for one in found:
             deployer.terraform(one)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ci.synth import synthesise
+from infra.policy.findings import read_waivers
 from infra.policy.scan import evaluate
-from infra.policy.waivers import read_waivers
 from infra.settings import environment_names, load_environment
 from infra.synthesised import read_stacks
 from tests.benchmarks.rows import Row, seconds

@@ -15,7 +15,7 @@ from ci.preview.build.preview import Request, make
 from ci.preview.build.revisions import ROOT
 from ci.preview.render.comment import render
 from ci.preview.report import Truth
-from fonderie.sandbox.runner import Options, standing_in
+from fonderie.sandbox.runner import Options, stand_in
 from fonderie.terraform.plan import read_plan
 from tests.benchmarks.rows import Row, seconds
 
@@ -109,7 +109,7 @@ def _cdktf_diff(scratch: Path, copy: Path) -> float:
     shutil.copytree(kept / ".fonderie", copy / ".fonderie", dirs_exist_ok=True)
     cloud = shutil.copy(kept / "cloud.sqlite", scratch / "cloud.sqlite")
     stacks = [f"{ENVIRONMENT}-{name}" for name in ("bootstrap", "foundation", "data", "runtime", "delivery")]
-    with standing_in(Options(cloud=Path(cloud), established=True)) as up:
+    with stand_in(Options(cloud=Path(cloud), established=True)) as up:
         variables = {
             **up.environment,
             "FONDERIE_ENV": ENVIRONMENT,

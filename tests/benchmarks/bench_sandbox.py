@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fonderie.sandbox.provider.facts import Facts
-from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.provider.schema import ProviderSchema
 from tests.benchmarks.rows import Row, seconds
 from tests.sandbox import coverage, recordings
 
@@ -72,7 +72,7 @@ def measure() -> Iterator[Row]:
         yield Row("stand-in process: memory after 73 resources of 64 types", value, "MB", "<= 120 MB", value <= 120)
         yield Row("apply these 73 resources with terraform", taken, "s", "<= 8 s", taken <= 8)
     facts = Facts.load()
-    rows = coverage.coverage(facts, coverage.compared(Schema.load(SCHEMA), facts, GOOGLE))
+    rows = coverage.coverage(facts, coverage.compared(ProviderSchema.load(SCHEMA), facts, GOOGLE))
     value = 100 * sum(one.agreed for one in rows) / sum(one.recorded for one in rows)
     what = f"agreement with {sum(one.recorded for one in rows)} recorded plans: outcome, actions, replace paths"
     yield Row(what, value, "%", ">= 99 %", value >= 99)

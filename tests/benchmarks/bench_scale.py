@@ -20,7 +20,7 @@ from ml.datasets.parquet import read_parquet
 from ml.datasets.schema import Dataset
 from ml.datasets.sources import Source
 from ml.models import load_model
-from pipelines.compile import compiled
+from pipelines.compile import compile_pipeline
 from pipelines.engines.vertex import VertexEngine, VertexSettings
 from tests.benchmarks.rows import Row, seconds
 from tests.benchmarks.task import MODEL, Taken, run
@@ -115,7 +115,7 @@ def _commands() -> Iterator[Row]:
 def _submission() -> Row:
     """To the stand-in that the tests check requests with; the client library is imported before."""
     image = "europe-west1-docker.pkg.dev/acme/images/pipelines@sha256:" + "b" * 64
-    spec = compiled(MODEL, "training", image)
+    spec = compile_pipeline(MODEL, "training", image)
     with running() as google:
         access = Access("acme", "europe-west1", endpoint=google.address)
         engine = VertexEngine(

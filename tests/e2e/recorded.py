@@ -10,7 +10,7 @@ from ci.lifecycle.deploy import Deployer, Stack
 from ci.preview.assemble import Material, assemble
 from ci.preview.build.plans import plan_environment
 from ci.preview.report import PolicyResult, Preview, Source, Truth
-from fonderie.sandbox.runner import Options, standing_in
+from fonderie.sandbox.runner import Options, stand_in
 
 FOLDER = Path(__file__).parent / "pull_requests"
 GOOGLE = {"source": "hashicorp/google", "version": "7.45.0"}
@@ -24,7 +24,7 @@ def names() -> list[str]:
 def previews(work: Path) -> dict[str, Preview]:
     """Each pull request's preview: base deployed in one sandbox, head planned on it, by the real Terraform."""
     stacks = {name: Stack(f"prod-{name.replace('_', '-')}", work / name) for name in names()}
-    with standing_in(Options(cloud=work / "cloud.sqlite", established=True)) as up:
+    with stand_in(Options(cloud=work / "cloud.sqlite", established=True)) as up:
         for name, stack in stacks.items():
             _write(name, "base", stack)
         Deployer(up.environment).deploy(list(stacks.values()))

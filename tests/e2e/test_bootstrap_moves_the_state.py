@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fonderie.sandbox.cloud.cloud import Cloud
-from fonderie.sandbox.runner import Options, standing_in
+from fonderie.sandbox.runner import Options, stand_in
 from tests.e2e.storage import Storage, serving
 
 pytestmark = pytest.mark.e2e
@@ -54,7 +54,7 @@ def google(tmp_path: Path) -> Iterator[Google]:
         with Cloud(cloud_file) as cloud:
             return any(each.attributes.get("name") == bucket for each in cloud.things("google_storage_bucket"))
 
-    with standing_in(Options(cloud=cloud_file)) as up, serving(exists) as storage:
+    with stand_in(Options(cloud=cloud_file)) as up, serving(exists) as storage:
         environment = {key: value for key, value in up.environment.items() if key != "FONDERIE_BACKEND"}
         environment |= {
             "CDKTF_OUTDIR": str(tmp_path / "cdktf.out"),

@@ -6,7 +6,7 @@ import pytest
 from ci.lifecycle.deploy import Deployer, Stack, stacks_in
 from fonderie.core.errors import BadInputError, MissingToolError, StepFailedError
 from fonderie.sandbox.cloud.cloud import Cloud
-from fonderie.sandbox.runner import Options, StandIn, standing_in
+from fonderie.sandbox.runner import Options, StandIn, stand_in
 from fonderie.terraform import runner
 from fonderie.terraform.runner import Event
 from tests.e2e.stacks import apis, write_stacks
@@ -23,7 +23,7 @@ def cloud_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def up(cloud_file: Path) -> Iterator[StandIn]:
-    with standing_in(Options(cloud_file)) as running:
+    with stand_in(Options(cloud_file)) as running:
         yield running
 
 

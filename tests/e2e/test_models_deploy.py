@@ -30,7 +30,7 @@ def google(server: Google, monkeypatch: pytest.MonkeyPatch) -> Google:
     server.start_anew()
     monkeypatch.setenv("FONDERIE_GOOGLE_ENDPOINT", server.address)
     aliases = Aliases(current={Alias.CHAMPION: 3}).model_dump_json().encode()
-    server.storage.buckets = {names.bucket(DEV, names.Bucket.MODELS): {"air_time/aliases.json": (1, aliases)}}
+    server.storage.buckets = {names.bucket(DEV, names.BucketName.MODELS): {"air_time/aliases.json": (1, aliases)}}
     server.endpoints.endpoints = {
         path: {"name": path, "etag": "e", "deployedModels": [], "trafficSplit": {}}
         for path in (names.endpoint_path(DEV, model) for model in ("air_time", "late_arrival"))
@@ -57,7 +57,7 @@ def test_every_champion_is_brought_to_its_endpoint_once_as_the_settings_say(
         "late_arrival: no champion yet",
     ]
     (deployed,) = google.endpoints.endpoints[names.endpoint_path(DEV, "air_time")]["deployedModels"]
-    assert deployed["serviceAccount"] == names.email(DEV, names.Identity.SERVING)
+    assert deployed["serviceAccount"] == names.email(DEV, names.IdentityName.SERVING)
 
     assert deploy(monkeypatch, "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"air_time": []}

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from fonderie.sandbox.cloud.cloud import Cloud
-from fonderie.sandbox.runner import Options, StandIn, standing_in
+from fonderie.sandbox.runner import Options, StandIn, stand_in
 from infra import names
-from infra.names import Stack
+from infra.names import StackName
 from infra.settings import Environment, environment_names, load_environment
 
 pytestmark = pytest.mark.e2e
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[StandIn]:
-    with standing_in(Options(cloud=tmp_path / "google.sqlite")) as up:
+    with stand_in(Options(cloud=tmp_path / "google.sqlite")) as up:
         up.environment["CDKTF_OUTDIR"] = str(tmp_path / "cdktf.out")
         yield up
 
@@ -44,7 +44,7 @@ def bootstrap(sandbox: StandIn, name: str) -> str:
 
 def store_the_token_as_a_person_would(cloud_file: str, env: Environment) -> None:
     """Terraform never sees a secret's value: it is put in by hand, once."""
-    secret = f"projects/{env.project_id}/secrets/{names.secret(env, names.Secret.GIT_TOKEN)}"
+    secret = f"projects/{env.project_id}/secrets/{names.secret(env, names.SecretName.GIT_TOKEN)}"
     attributes = {"secret": secret, "version": "1", "enabled": True, "project": env.project_id}
     with Cloud(Path(cloud_file)) as cloud:
         cloud.put("google_secret_manager_secret_version", f"{secret}/versions/1", env.project_id, attributes)
@@ -58,13 +58,13 @@ def test_an_environment_comes_up_at_the_first_apply_and_the_plan_after_it_is_emp
 
     state = json.loads(bootstrap(sandbox, name))["state"]
     assert state == str(tmp_path / ".fonderie" / "state" / f"{name}-bootstrap.tfstate")
-    for stack in (names.stack(env, each) for each in Stack if each is not Stack.BOOTSTRAP):
+    for stack in (names.stack(env, each) for each in StackName if each is not StackName.BOOTSTRAP):
         terraform(sandbox, stack, "init")
         terraform(sandbox, stack, "apply", "-auto-approve")
         if stack.endswith("-data"):
             store_the_token_as_a_person_would(sandbox.environment["FONDERIE_SANDBOX"], env)
 
-    for stack in (names.stack(env, each) for each in Stack):
+    for stack in (names.stack(env, each) for each in StackName):
         terraform(sandbox, stack, "plan", "-detailed-exitcode")
 
 

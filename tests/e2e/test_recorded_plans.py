@@ -10,9 +10,9 @@ from fonderie.sandbox.cloud.cloud import Cloud
 from fonderie.sandbox.lifecycle.lifecycle import GoogleLifecycle
 from fonderie.sandbox.lifecycle.world import World
 from fonderie.sandbox.planning.planner import Planner
-from fonderie.sandbox.protocol.server import Running, serving
+from fonderie.sandbox.protocol.server import RunningProvider, serve_provider
 from fonderie.sandbox.provider.facts import Facts
-from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.provider.schema import ProviderSchema
 from tests.sandbox import recordings
 from tests.sandbox.recordings import Outcome, Recording
 
@@ -22,15 +22,15 @@ REACH = 0.99
 
 
 @pytest.fixture(scope="module")
-def established(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    schema, facts = Schema.load(GOOGLE / "schema@7.45.0.json.gz"), Facts.load()
+def established(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProvider]:
+    schema, facts = ProviderSchema.load(GOOGLE / "schema@7.45.0.json.gz"), Facts.load()
     world = World(Cloud(tmp_path_factory.mktemp("cloud") / "cloud.sqlite"), schema, facts, established=True)
-    with world.cloud, serving(schema, Planner(schema, facts), GoogleLifecycle(world)) as up:
+    with world.cloud, serve_provider(schema, Planner(schema, facts), GoogleLifecycle(world)) as up:
         yield up
 
 
 @pytest.fixture(scope="module")
-def planned(established: Running, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Recording, Outcome]]:
+def planned(established: RunningProvider, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Recording, Outcome]]:
     recorded = recordings.recordings(GOOGLE / "vectors.json.gz")
     folder = tmp_path_factory.mktemp("recorded")
     return recordings.compare(recorded, GOOGLE / "base.tf.json", folder, established.environment)

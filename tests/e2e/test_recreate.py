@@ -6,21 +6,21 @@ from typing import Any
 import pytest
 
 from ci.lifecycle.deploy import Deployer, Stack, stacks_in
-from ci.lifecycle.recreate.journal import Journal
-from ci.lifecycle.recreate.operator_actions import SandboxHands
+from ci.lifecycle.recreate.journal import RecreateJournal
+from ci.lifecycle.recreate.operator_actions import SandboxOperator
 from ci.lifecycle.recreate.run import Recreate, confirm
 from fonderie.core.errors import BadInputError, RefusedError, StepFailedError
 from fonderie.sandbox.cloud import out_of_band
 from fonderie.sandbox.cloud.buckets import Buckets
 from fonderie.sandbox.cloud.cloud import Cloud
-from fonderie.sandbox.cloud.edit import edit
+from fonderie.sandbox.cloud.out_of_band import edit
 from fonderie.sandbox.process import default_schema
-from fonderie.sandbox.provider.schema import Schema
-from fonderie.sandbox.runner import Options, StandIn, standing_in
+from fonderie.sandbox.provider.schema import ProviderSchema
+from fonderie.sandbox.runner import Options, StandIn, stand_in
 from tests.e2e.stacks import apis, write_stacks
 
 pytestmark = pytest.mark.e2e
-SCHEMA = Schema.load(default_schema())
+SCHEMA = ProviderSchema.load(default_schema())
 RING = "projects/demo-proj/locations/us-central1/keyRings/r"
 PLACE = {"location": "us-central1"}
 SERVICES = ("storage", "bigquery", "cloudkms", "iam", "secretmanager", "aiplatform")
@@ -63,7 +63,7 @@ def cloud_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def up(cloud_file: Path) -> Iterator[StandIn]:
-    with standing_in(Options(cloud_file)) as running:
+    with stand_in(Options(cloud_file)) as running:
         yield running
 
 
@@ -81,8 +81,10 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def recreate(up: StandIn, stacks: list[Stack], cloud_file: Path, work: Path, said: list[str] | None = None) -> Recreate:
     told = said if said is not None else []
-    hands = SandboxHands(cloud_file)
-    return Recreate("t", "demo-proj", stacks, Deployer(up.environment), hands, work, told.append, wait=lambda _: None)
+    operator = SandboxOperator(cloud_file)
+    return Recreate(
+        "t", "demo-proj", stacks, Deployer(up.environment), operator, work, told.append, wait=lambda _: None
+    )
 
 
 def test_a_protected_environment_is_lost_and_made_again(
@@ -107,18 +109,18 @@ def test_a_protected_environment_is_lost_and_made_again(
         "google_secret_manager_secret.s",
         "google_vertex_ai_endpoint.e",
     }
-    plans = run.run(Journal.open("t"))
+    plans = run.run(RecreateJournal.open("t"))
     assert not any(one.changes for one in plans)
     with Cloud(cloud_file) as cloud:
         after = {one.path: one.serial for one in cloud.things()}
     assert after["b/demo-models"] > before["b/demo-models"]
     assert after[RING] == before[RING]
     assert Buckets(cloud_file).objects("demo-models") == []
-    assert SandboxHands(cloud_file).secret_value(secret) == b"s3cret"
+    assert SandboxOperator(cloud_file).secret_value(secret) == b"s3cret"
     assert any("undeployed 1 models from" in line for line in said)
     assert any("undeleted" in line for line in said)
-    assert not Journal.path("t").exists()
-    (finished,) = Journal.path("t").parent.glob("t-*.json")
+    assert not RecreateJournal.path("t").exists()
+    (finished,) = RecreateJournal.path("t").parent.glob("t-*.json")
     assert "s3cret" not in finished.read_text()
 
 
@@ -134,8 +136,8 @@ def test_what_failed_is_named_and_the_next_run_goes_on_from_there(
     first = recreate(up, stacks, cloud_file, tmp_path)
     first.will_lose()
     with pytest.raises(StepFailedError, match="Pub/Sub API has not been used"):
-        first.run(Journal.open("t"))
-    journal = Journal.open("t")
+        first.run(RecreateJournal.open("t"))
+    journal = RecreateJournal.open("t")
     assert journal.failed == "deploy t-data"
     assert journal.done[-1] == "deploy t-foundation"
     config.write_text(whole)
@@ -144,7 +146,7 @@ def test_what_failed_is_named_and_the_next_run_goes_on_from_there(
     second.will_lose()
     second.run(journal)
     assert "destroy t-data: already done" in said
-    assert not Journal.path("t").exists()
+    assert not RecreateJournal.path("t").exists()
 
 
 def test_what_is_never_destroyed_stops_it_before_it_begins(
@@ -172,14 +174,14 @@ def test_a_plan_that_is_not_empty_at_the_end_is_a_failure(
 ) -> None:
     run = recreate(up, stacks, cloud_file, tmp_path)
     run.will_lose()
-    journal = Journal.open("t")
+    journal = RecreateJournal.open("t")
     journal.done = [f"{step} {one.name}" for step in ("unprotect", "destroy", "deploy") for one in stacks]
     with Cloud(cloud_file) as cloud:
-        edit(cloud, out_of_band.found(cloud, "token"), ["effective_labels.team=x"], SCHEMA)
-        out_of_band.delete(cloud, out_of_band.found(cloud, "projects/demo-proj/datasets/ml/tables/t"))
+        edit(cloud, out_of_band.find_object(cloud, "token"), ["effective_labels.team=x"], SCHEMA)
+        out_of_band.delete(cloud, out_of_band.find_object(cloud, "projects/demo-proj/datasets/ml/tables/t"))
     with pytest.raises(StepFailedError, match=r"plan is not empty.*google_bigquery_table.t"):
         run.run(journal)
-    assert Journal.open("t").failed == "plan"
+    assert RecreateJournal.open("t").failed == "plan"
 
 
 def test_only_the_name_of_the_environment_is_a_yes(
@@ -193,7 +195,7 @@ def test_only_the_name_of_the_environment_is_a_yes(
 
 
 def test_a_journal_that_cannot_be_read_is_named() -> None:
-    Journal.path("t").parent.mkdir(parents=True)
-    Journal.path("t").write_text("{")
+    RecreateJournal.path("t").parent.mkdir(parents=True)
+    RecreateJournal.path("t").write_text("{")
     with pytest.raises(BadInputError, match="not the journal"):
-        Journal.open("t")
+        RecreateJournal.open("t")

@@ -14,18 +14,18 @@ from typing import Any
 
 import pytest
 
-from fonderie.sandbox.cloud.cloud import Status
+from fonderie.sandbox.cloud.cloud import ObjectStatus
 from fonderie.sandbox.lifecycle.interface import ApiError, State
-from fonderie.sandbox.lifecycle.labels import ONLY_TERRAFORM
+from fonderie.sandbox.lifecycle.refresh import ONLY_TERRAFORM
 from fonderie.sandbox.provider.facts import Facts
-from fonderie.sandbox.provider.schema import Schema
-from fonderie.sandbox.runner import Options, standing_in
+from fonderie.sandbox.provider.schema import ProviderSchema
+from fonderie.sandbox.runner import Options, stand_in
 from tests.unit.fonderie.sandbox.google import Google
 
 pytestmark = pytest.mark.e2e
 GOOGLE = Path("tests/data/google")
 FACTS = Facts.load()
-SCHEMA = Schema.load(GOOGLE / "schema@7.45.0.json.gz")
+SCHEMA = ProviderSchema.load(GOOGLE / "schema@7.45.0.json.gz")
 RECORDED = FACTS.behaviours
 BASE = json.loads((GOOGLE / "base.tf.json").read_text())
 ADDRESS = re.compile(r"\d{15,}|[0-9a-f]{8}-[0-9a-f]{4}-|notificationConfigs/\d+")
@@ -59,7 +59,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
     folder = tmp_path_factory.mktemp("base")
     (folder / "main.tf.json").write_text(json.dumps(BASE))
     options = Options(folder / "cloud.sqlite", GOOGLE / "schema@7.45.0.json.gz", established=True)
-    with standing_in(options) as up:
+    with stand_in(options) as up:
         terraform(up.environment, folder, "init")
         terraform(up.environment, folder, "apply", "-auto-approve")
         terraform(up.environment, folder, "plan", "-detailed-exitcode")
@@ -126,7 +126,7 @@ def test_what_was_deleted_outside_is_seen_or_not_as_recorded(applied: Applied, t
     if RECORDED[type].get("object_deleted") is None or type.endswith(("_iam_member", "_storage_bucket_object")):
         return
     path = next(one.path for one in google.world.cloud.things(type) if one.attributes["id"] == state["id"])
-    google.world.cloud.mark(type, path, Status.GONE)
+    google.world.cloud.mark(type, path, ObjectStatus.GONE)
     assert google.read(type, state) is None
 
 
@@ -193,7 +193,7 @@ def test_deletion_protection_is_read_from_the_state_and_abandon_wins(
 def test_deleting_what_is_gone_ends_as_recorded(applied: Applied, tmp_path: Path, type: str) -> None:
     google, state = applied.google(tmp_path), applied.states[f"{type}.a"]
     for thing in google.world.cloud.things(type):
-        google.world.cloud.mark(type, thing.path, Status.GONE)
+        google.world.cloud.mark(type, thing.path, ObjectStatus.GONE)
     if RECORDED[type]["destroy"]["delete_404"] == "error":
         with pytest.raises(ApiError, match="Error 404"):
             google.life.delete(type, state, google.provider)

@@ -12,9 +12,9 @@ from ci.lifecycle.deploy import Deployer, stacks_in
 from fonderie.core.errors import StepFailedError
 from fonderie.sandbox.cloud import out_of_band
 from fonderie.sandbox.cloud.cloud import Cloud
-from fonderie.sandbox.cloud.edit import edit
-from fonderie.sandbox.provider.schema import Schema
-from fonderie.sandbox.runner import Options, StandIn, standing_in
+from fonderie.sandbox.cloud.out_of_band import edit
+from fonderie.sandbox.provider.schema import ProviderSchema
+from fonderie.sandbox.runner import Options, StandIn, stand_in
 from tests.e2e.stacks import PROVIDER, apis, write_stacks
 
 pytestmark = pytest.mark.e2e
@@ -56,11 +56,11 @@ class Folder:
 
     def edit(self, name: str, *changes: str) -> None:
         with Cloud(self.cloud) as cloud:
-            edit(cloud, out_of_band.found(cloud, name), changes, Schema.load(SCHEMA))
+            edit(cloud, out_of_band.find_object(cloud, name), changes, ProviderSchema.load(SCHEMA))
 
     def delete(self, name: str) -> None:
         with Cloud(self.cloud) as cloud:
-            out_of_band.delete(cloud, out_of_band.found(cloud, name))
+            out_of_band.delete(cloud, out_of_band.find_object(cloud, name))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def cloud_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def up(cloud_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    with standing_in(Options(cloud_file, SCHEMA, quotas=("SERVICE_ACCOUNTS=500",))) as running:
+    with stand_in(Options(cloud_file, SCHEMA, quotas=("SERVICE_ACCOUNTS=500",))) as running:
         enabled = stacks_in(
             write_stacks(tmp_path_factory.mktemp("apis"), {"apis": ([], {"google_project_service": apis(*APIS)})})
         )
@@ -92,7 +92,7 @@ ACCOUNTS = {f"a{n}": {"account_id": f"account-{n}"} for n in range(20)}
 
 @pytest.mark.parametrize("parallelism", [1, 100])
 def test_a_missing_depends_on_is_refused_every_time(tmp_path: Path, parallelism: int) -> None:
-    with standing_in(Options(tmp_path / "new.sqlite")) as up:
+    with stand_in(Options(tmp_path / "new.sqlite")) as up:
         folder = Folder(tmp_path, up, tmp_path / "new.sqlite")
         services = {"google_project_service": apis(*APIS)}
         folder.write({**services, "google_service_account": ACCOUNTS})
@@ -111,7 +111,7 @@ def test_a_missing_depends_on_is_refused_every_time(tmp_path: Path, parallelism:
 
 
 def test_only_what_an_apply_makes_has_to_wait(tmp_path: Path) -> None:
-    with standing_in(Options(tmp_path / "new.sqlite")) as up:
+    with stand_in(Options(tmp_path / "new.sqlite")) as up:
         folder = Folder(tmp_path, up, tmp_path / "new.sqlite")
         folder.write({"google_project_service": apis("pubsub"), **topic("early")})
         assert "Missing dependency" in folder.apply(code=1)
@@ -127,14 +127,14 @@ def test_only_what_an_apply_makes_has_to_wait(tmp_path: Path) -> None:
 def test_a_deployment_of_ours_names_what_is_missing(tmp_path: Path) -> None:
     stacks = {"s": ([], {"google_project_service": apis("pubsub"), **topic("early")})}
     with (
-        standing_in(Options(tmp_path / "new.sqlite")) as up,
+        stand_in(Options(tmp_path / "new.sqlite")) as up,
         pytest.raises(StepFailedError, match=r"google_pubsub_topic\.t needs the API pubsub.googleapis.com"),
     ):
         Deployer(up.environment).deploy(stacks_in(write_stacks(tmp_path, stacks)))
 
 
 def test_an_established_project_waits_for_nothing(tmp_path: Path) -> None:
-    with standing_in(Options(tmp_path / "old.sqlite", established=True)) as up:
+    with stand_in(Options(tmp_path / "old.sqlite", established=True)) as up:
         folder = Folder(tmp_path, up, tmp_path / "old.sqlite")
         folder.write({"google_project_service": apis("pubsub"), **topic("early")})
         folder.apply()
@@ -193,10 +193,10 @@ def test_a_deleted_account_turns_its_memberships_and_comes_back_as_another(folde
     folder.apply()
     email = "gone-soon@demo-proj.iam.gserviceaccount.com"
     with Cloud(folder.cloud) as cloud:
-        first = out_of_band.found(cloud, f"projects/demo-proj/serviceAccounts/{email}").attributes["unique_id"]
+        first = out_of_band.find_object(cloud, f"projects/demo-proj/serviceAccounts/{email}").attributes["unique_id"]
     folder.apply("-replace=google_service_account.a")
     with Cloud(folder.cloud) as cloud:
-        second = out_of_band.found(cloud, f"projects/demo-proj/serviceAccounts/{email}").attributes["unique_id"]
+        second = out_of_band.find_object(cloud, f"projects/demo-proj/serviceAccounts/{email}").attributes["unique_id"]
         members = [one for binding in cloud.policy("projects/demo-proj")[1]["bindings"] for one in binding["members"]]
     assert first != second
     assert f"deleted:serviceAccount:{email}?uid={first}" in members or f"serviceAccount:{email}" in members

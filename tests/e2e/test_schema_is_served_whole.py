@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from fonderie.sandbox.planning.planner import Planner
-from fonderie.sandbox.protocol.server import serving
+from fonderie.sandbox.protocol.server import serve_provider
 from fonderie.sandbox.provider.facts import Facts
-from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.provider.schema import ProviderSchema
 from tests.sandbox.memory import MemoryLifecycle
 
 pytestmark = pytest.mark.e2e
@@ -29,8 +29,8 @@ def without_words(value: Any) -> Any:
 
 def test_schema_comes_back_as_it_was_given(tmp_path: Path) -> None:
     (tmp_path / "main.tf.json").write_text(json.dumps(SOURCE))
-    schema, facts = Schema.load(FILE), Facts.load()
-    with serving(schema, Planner(schema, facts), MemoryLifecycle(schema, facts)) as up:
+    schema, facts = ProviderSchema.load(FILE), Facts.load()
+    with serve_provider(schema, Planner(schema, facts), MemoryLifecycle(schema, facts)) as up:
         environment = {**os.environ, **up.environment, "CHECKPOINT_DISABLE": "1"}
         for command in (["init"], ["providers", "schema", "-json"]):
             done = subprocess.run(

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ci.synth import synthesise
-from fonderie.sandbox.runner import Options, standing_in
+from fonderie.sandbox.runner import Options, stand_in
 from infra.settings import environment_names, load_environment
 
 pytestmark = pytest.mark.e2e
@@ -25,7 +25,7 @@ Variables = dict[str, str]
 
 @pytest.fixture(scope="module")
 def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Variables]:
-    with standing_in(Options(cloud=tmp_path_factory.mktemp("cloud") / "google.sqlite")) as up:
+    with stand_in(Options(cloud=tmp_path_factory.mktemp("cloud") / "google.sqlite")) as up:
         yield up.environment
 
 

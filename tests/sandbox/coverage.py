@@ -1,4 +1,4 @@
-"""How near the sandbox comes, type by type: `python -m tests.sandbox.coverage` writes the table of docs/sandbox.md.
+"""How near the sandbox comes, type by type: `python -m tests.sandbox.coverage` writes docs/sandbox-coverage.md.
 
 It runs every recorded plan (tests/data/google) through the real Terraform; other schema, facts and recordings can be
 given.
@@ -22,14 +22,14 @@ from fonderie.sandbox.planning import equivalence, formats, type_rules
 from fonderie.sandbox.planning.planner import Planner
 from fonderie.sandbox.planning.state_functions import is_understood
 from fonderie.sandbox.planning.suppression import names_nothing
-from fonderie.sandbox.protocol.server import serving
+from fonderie.sandbox.protocol.server import serve_provider
 from fonderie.sandbox.provider.facts import FACTS_FILE, Fact, Facts
-from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.provider.schema import ProviderSchema
 from tests.sandbox import recordings
 from tests.sandbox.recordings import Outcome, Recording
 
 RECORDED = Path("tests/data/google")
-PAGE = Path("docs/sandbox.md")
+PAGE = Path("docs/sandbox-coverage.md")
 BEGIN, END = "<!-- coverage: python -m tests.sandbox.coverage -->", "<!-- end of coverage -->"
 _HEADER = "| type | plans agreed | its own rules | not imitated |\n|---|---|---|---|\n"
 
@@ -49,11 +49,11 @@ class Coverage:
         return f"| {self.type} | {plans} | {', '.join(self.rules)} | {'; '.join(self.unclear)} |"
 
 
-def compared(schema: Schema, facts: Facts, recorded: Path) -> list[tuple[Recording, Outcome]]:
+def compared(schema: ProviderSchema, facts: Facts, recorded: Path) -> list[tuple[Recording, Outcome]]:
     """Every recorded plan of the folder `recorded`, run against an established project."""
     with tempfile.TemporaryDirectory(prefix="fonderie-") as folder:
         world = World(Cloud(Path(folder) / "cloud.sqlite"), schema, facts, established=True)
-        with world.cloud, serving(schema, Planner(schema, facts), GoogleLifecycle(world)) as up:
+        with world.cloud, serve_provider(schema, Planner(schema, facts), GoogleLifecycle(world)) as up:
             chosen = recordings.recordings(recorded / "vectors.json.gz")
             return recordings.compare(chosen, recorded / "base.tf.json", Path(folder), up.environment)
 
@@ -123,7 +123,7 @@ def main() -> None:
     found = sorted(options.recorded.glob("schema@*.json*"))
     if not options.schema and not found:
         raise BadInputError("there is no schema", where=options.recorded, hint="give one with --schema")
-    schema, facts = Schema.load(options.schema or found[0]), Facts.load(options.facts)
+    schema, facts = ProviderSchema.load(options.schema or found[0]), Facts.load(options.facts)
     rows = coverage(facts, compared(schema, facts, options.recorded))
     page = options.page.read_text(encoding="utf-8") if options.page.exists() else ""
     write_text(options.page, into_page(page, table(rows)))

@@ -6,36 +6,37 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApiError, Applied, Diagnostic, ProviderConfig, State
+from fonderie.sandbox.lifecycle.computed import empty
+from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApiError, ApplyResult, Diagnostic, ProviderConfig, State
 from fonderie.sandbox.provider.facts import Facts
-from fonderie.sandbox.provider.schema import CtyType, Schema
+from fonderie.sandbox.provider.schema import CtyType, ProviderSchema
 
 
 class MemoryLifecycle:
     """Resources live in Terraform's state alone; what only the cloud knows gets an invented value."""
 
-    def __init__(self, schema: Schema, facts: Facts) -> None:
+    def __init__(self, schema: ProviderSchema, facts: Facts) -> None:
         self._schema = schema
         self._facts = facts
         self._lock = threading.Lock()
         self._made = 0
 
-    def create(self, type: str, planned: State, provider: ProviderConfig) -> Applied:
+    def create(self, type: str, planned: State, provider: ProviderConfig) -> ApplyResult:
         """The planned state with invented values for what is unknown, and the id `TYPE/NUMBER`."""
         kind = self._schema.resource(type).block.type
         state = fill(planned, kind, "")
         with self._lock:
             self._made += 1
             state["id"] = f"{type}/{self._made}"
-        return Applied(state)
+        return ApplyResult(state)
 
     def read(self, type: str, state: State, provider: ProviderConfig) -> State | None:
         """Everything is as it was left."""
         return state
 
-    def update(self, type: str, prior: State, planned: State, provider: ProviderConfig) -> Applied:
+    def update(self, type: str, prior: State, planned: State, provider: ProviderConfig) -> ApplyResult:
         """Fill what is unknown with what was there."""
-        return Applied({**fill(planned, self._schema.resource(type).block.type, prior), "id": prior["id"]})
+        return ApplyResult({**fill(planned, self._schema.resource(type).block.type, prior), "id": prior["id"]})
 
     def delete(self, type: str, prior: State, provider: ProviderConfig) -> list[Diagnostic]:
         """Always succeeds."""
@@ -59,7 +60,7 @@ class MemoryLifecycle:
 def fill(value: Any, kind: CtyType, old: Any) -> Any:
     """`value` with everything unknown replaced: by `old` in its place, else by the empty value of its type."""
     if value is UNKNOWN:
-        return old if old not in (None, "") else _empty(kind)
+        return old if old not in (None, "") else empty(kind)
     match kind, value:
         case ["list" | "set", inner], list():
             olds = old if isinstance(old, list) else []
@@ -70,19 +71,3 @@ def fill(value: Any, kind: CtyType, old: Any) -> Any:
             before = old if isinstance(old, Mapping) else {}
             return {key: fill(value.get(key), one, before.get(key)) for key, one in inner.items()}
     return value
-
-
-def _empty(kind: CtyType) -> Any:
-    match kind:
-        case "string":
-            return ""
-        case "number":
-            return 0
-        case "bool":
-            return False
-        case ["list" | "set", _]:
-            return []
-        case ["map", _]:
-            return {}
-        case _:
-            return None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ci.lifecycle.deploy import PlannedStack
-from ci.lifecycle.recreate.operator_actions import Hands
+from ci.lifecycle.recreate.operator_actions import OperatorActions
 from fonderie.core.errors import StepFailedError
 from fonderie.core.resource_types import resource_types
 from fonderie.terraform.runner import Terraform
@@ -41,11 +41,11 @@ def survivors(planned: PlannedStack, project: str) -> Iterator[Survivor]:
                 yield Survivor(change["address"], type, form.format_map(after))
 
 
-def adopt(run: Terraform, found: Iterator[Survivor], hands: Hands, tell: Callable[[str], None]) -> int:
+def adopt(run: Terraform, found: Iterator[Survivor], operator: OperatorActions, tell: Callable[[str], None]) -> int:
     """Import what is there, after bringing it back where it was deleted; how many there were."""
     adopted = 0
     for one in found:
-        if one.type.startswith("google_iam_") and hands.undelete(one.id):
+        if one.type.startswith("google_iam_") and operator.undelete(one.id):
             tell(f"undeleted {one.id}")
         try:
             run.import_(one.address, one.id)

@@ -13,7 +13,7 @@ from fonderie.core.files import write_text
 from fonderie.core.home import home
 
 
-class Journal(BaseModel):
+class RecreateJournal(BaseModel):
     """One recreate of one environment. A step is, for example, `destroy dev-data`."""
 
     model_config = ConfigDict(extra="forbid")

@@ -13,7 +13,7 @@ from typing import Protocol
 from fonderie.google import Access
 
 
-class Hands(Protocol):
+class OperatorActions(Protocol):
     """What a person would do between destroy and deploy: undeploy, undelete, move secret values."""
 
     def undeploy(self, endpoint: str) -> int:
@@ -29,17 +29,17 @@ class Hands(Protocol):
         """Add a version to a secret."""
 
 
-def hands_for(environment: Mapping[str, str], project: str) -> Hands:
-    """The hands that fit the environment of the commands, in `project`."""
+def operator_actions_for(environment: Mapping[str, str], project: str) -> OperatorActions:
+    """Those that fit the environment of the commands, in `project`."""
     if sandbox := environment.get("FONDERIE_SANDBOX"):
-        return SandboxHands(Path(sandbox))
+        return SandboxOperator(Path(sandbox))
     from fonderie.google.operator import GoogleOperator
 
     return GoogleOperator(Access.from_environment(project))
 
 
 @dataclass(frozen=True)
-class SandboxHands:
+class SandboxOperator:
     """The same in the sandbox's cloud file."""
 
     cloud_file: Path
@@ -57,12 +57,12 @@ class SandboxHands:
 
     def undelete(self, path: str) -> bool:
         """Undelete the object at `path`; False when it was not soft-deleted."""
-        from fonderie.sandbox.cloud.cloud import Cloud, Status
+        from fonderie.sandbox.cloud.cloud import Cloud, ObjectStatus
 
         with Cloud(self.cloud_file) as cloud, cloud.transaction():
-            gone = [one for one in cloud.deleted() if one.path == path and one.status is Status.SOFT_DELETED]
+            gone = [one for one in cloud.deleted() if one.path == path and one.status is ObjectStatus.SOFT_DELETED]
             for one in gone:
-                cloud.mark(one.type, one.path, Status.LIVE)
+                cloud.mark(one.type, one.path, ObjectStatus.LIVE)
             return bool(gone)
 
     def secret_value(self, secret: str) -> bytes | None:

@@ -1,24 +1,29 @@
-"""The recreate itself: steps in an order, each noted in the journal when it is done."""
+"""The recreate of an environment: steps in an order, each noted in the journal when it is done."""
 
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ci.lifecycle.deploy import Deployer, PlannedStack, Stack
+from ci.lifecycle.deploy import Deployer, PlannedStack, Stack, synthesise
 from ci.lifecycle.recreate.adopt import adopt, import_ids, survivors
-from ci.lifecycle.recreate.destroys import Loss, losses
-from ci.lifecycle.recreate.journal import Journal
-from ci.lifecycle.recreate.operator_actions import Hands
-from ci.lifecycle.recreate.unprotect import lift
-from fonderie.core.errors import FonderieError, RefusedError, StepFailedError
+from ci.lifecycle.recreate.destroys import DestroyLoss, losses, unprotect
+from ci.lifecycle.recreate.journal import RecreateJournal
+from ci.lifecycle.recreate.operator_actions import OperatorActions, operator_actions_for
+from fonderie.core.errors import BadInputError, FonderieError, RefusedError, StepFailedError
 from fonderie.core.files import write_text
 from fonderie.sandbox.provider.facts import Facts
+from fonderie.sandbox.runner import Options, default_cloud, stand_in
+from infra.settings import load_environment
 
 KEPT = "bootstrap"  # never destroyed with its environment
 _IN_USE = ("resourceInUseByAnotherResource", "already being used by", "is still in use")
@@ -35,46 +40,46 @@ class Recreate:
     project: str
     stacks: Sequence[Stack]
     deployer: Deployer
-    hands: Hands
+    operator: OperatorActions
     work: Path  # for copies of the configuration without protections
     tell: Tell
     facts: Facts = field(default_factory=Facts.load)
     wait: Callable[[float], None] = time.sleep
-    _losing: list[Loss] = field(default_factory=list)
+    _losing: list[DestroyLoss] = field(default_factory=list)
     _secrets: dict[str, bytes] = field(default_factory=dict)
 
     @property
-    def mortal(self) -> list[Stack]:
+    def destroyable(self) -> list[Stack]:
         """The stacks that are destroyed and deployed again."""
         return [one for one in self.stacks if not one.name.endswith(f"-{KEPT}")]
 
-    def will_lose(self) -> list[Loss]:
+    def will_lose(self) -> list[DestroyLoss]:
         """What the destroy will lose: Terraform's own plans of it. Raises RefusedError for what is never destroyed."""
-        for stack in self.mortal:
-            lift(_config(stack), self.facts, stack=stack.name)
+        for stack in self.destroyable:
+            unprotect(_config(stack), self.facts, stack=stack.name)
         for stack in self.stacks:
-            if stack not in self.mortal and not self.deployer.terraform(stack).state():
+            if stack not in self.destroyable and not self.deployer.terraform(stack).state():
                 raise RefusedError(
                     "the bootstrap stack has not been deployed",
                     where=stack.name,
                     hint=f"run `fonderie bootstrap --env {self.environment}` first",
                 )
-        self._losing = losses(self.deployer.plan_all(self.mortal, destroy=True))
+        self._losing = losses(self.deployer.plan_all(self.destroyable, destroy=True))
         return self._losing
 
-    def run(self, journal: Journal) -> list[PlannedStack]:
+    def run(self, journal: RecreateJournal) -> list[PlannedStack]:
         """Do what the journal does not say is done, after `will_lose`; the empty plans at the end.
 
         Raises FonderieError, with the step in the journal.
         """
         try:
             self._hold_secrets()
-            for stack in reversed(self.mortal):
-                self._step(journal, f"unprotect {stack.name}", lambda stack=stack: self._unprotect(stack))  # type: ignore[misc]  # bound now
-            for stack in reversed(self.mortal):
-                self._step(journal, f"destroy {stack.name}", lambda stack=stack: self._destroy(stack))  # type: ignore[misc]  # bound now
-            for stack in self.mortal:
-                self._step(journal, f"deploy {stack.name}", lambda stack=stack: self._deploy(stack))  # type: ignore[misc]  # bound now
+            for stack in reversed(self.destroyable):
+                self._step(journal, f"unprotect {stack.name}", partial(self._unprotect, stack))
+            for stack in reversed(self.destroyable):
+                self._step(journal, f"destroy {stack.name}", partial(self._destroy, stack))
+            for stack in self.destroyable:
+                self._step(journal, f"deploy {stack.name}", partial(self._deploy, stack))
             return self._verify(journal)
         except FonderieError as error:
             journal.why = str(error)
@@ -83,7 +88,7 @@ class Recreate:
 
     # -- the steps
 
-    def _step(self, journal: Journal, name: str, act: Callable[[], None]) -> None:
+    def _step(self, journal: RecreateJournal, name: str, act: Callable[[], None]) -> None:
         if name in journal.done:
             self.tell(f"{name}: already done")
             return
@@ -94,7 +99,7 @@ class Recreate:
         journal.did(name)
 
     def _unprotect(self, stack: Stack) -> None:
-        lifted = lift(_config(stack), self.facts, stack=stack.name)
+        lifted = unprotect(_config(stack), self.facts, stack=stack.name)
         present = {one.address.split("[")[0] for one in self._losing if one.stack == stack.name}
         if targets := [f"-target={address}" for address in lifted.addresses if address in present]:
             self.deployer.terraform(self._copy(stack, lifted.config)).apply(*targets)
@@ -116,11 +121,11 @@ class Recreate:
         while adopted:  # a key's place is known once its ring is imported
             (planned,) = self.deployer.plan_all([stack])
             found = survivors(planned, self.project)
-            adopted = adopt(self.deployer.terraform(stack), found, self.hands, self.tell) > 0
+            adopted = adopt(self.deployer.terraform(stack), found, self.operator, self.tell) > 0
         self.deployer.deploy([stack])
         self._put_secrets_back(stack)
 
-    def _verify(self, journal: Journal) -> list[PlannedStack]:
+    def _verify(self, journal: RecreateJournal) -> list[PlannedStack]:
         self.tell("plan: must be empty")
         journal.failed = "plan"
         plans = self.deployer.plan_all(self.stacks)
@@ -141,7 +146,10 @@ class Recreate:
     def _hold_secrets(self) -> None:
         """Values are kept in memory while their secrets are away: they are written nowhere."""
         for loss in self._losing:
-            if loss.type == "google_secret_manager_secret" and (value := self.hands.secret_value(loss.id)) is not None:
+            if (
+                loss.type == "google_secret_manager_secret"
+                and (value := self.operator.secret_value(loss.id)) is not None
+            ):
                 self._secrets[loss.id] = value
 
     def _put_secrets_back(self, stack: Stack) -> None:
@@ -149,10 +157,10 @@ class Recreate:
             return
         made = self.deployer.terraform(stack).resources()
         for secret in (one["values"]["id"] for one in made if one["type"] == "google_secret_manager_secret"):
-            if self.hands.secret_value(secret) is not None:
+            if self.operator.secret_value(secret) is not None:
                 continue
             if secret in self._secrets:
-                self.hands.put_secret_value(secret, self._secrets[secret])
+                self.operator.put_secret_value(secret, self._secrets[secret])
                 self.tell(f"{secret} has its value restored")
             else:
                 self.tell(f"{secret} has no value: add one with `gcloud secrets versions add`")
@@ -160,7 +168,7 @@ class Recreate:
     def _undeploy_models(self, stack: Stack) -> None:
         here = [one.id for one in self._losing if (one.stack, one.type) == (stack.name, "google_vertex_ai_endpoint")]
         for endpoint in here:
-            if number := self.hands.undeploy(endpoint):
+            if number := self.operator.undeploy(endpoint):
                 self.tell(f"undeployed {number} models from {endpoint}")
 
     # -- shared
@@ -175,7 +183,7 @@ class Recreate:
         return Stack(stack.name, folder, stack.after)
 
 
-def confirm(losing: Sequence[Loss], environment: str, ask: Callable[[str], str]) -> None:
+def confirm(losing: Sequence[DestroyLoss], environment: str, ask: Callable[[str], str]) -> None:
     """Ask for the environment's name before anything is destroyed. Raises RefusedError for any other answer."""
     if losing and ask(f"Type {environment} to destroy and deploy it again") != environment:
         raise RefusedError("nothing was destroyed", hint="answer with the environment's name, or give --yes")
@@ -196,3 +204,37 @@ def _changed(planned: PlannedStack) -> list[str]:
         for change in planned.plan.get("resource_changes", [])
         if change["change"]["actions"] not in (["no-op"], ["read"])
     ]
+
+
+ROOT = Path(__file__).parents[3]
+
+
+@contextmanager
+def open_recreate(name: str, *, sandbox: bool, cloud: Path | None, tell: Callable[[str], None]) -> Iterator[Recreate]:
+    """A recreate of the environment, ready to run. In a command of the sandbox it is in the sandbox already."""
+    load_environment(name)  # what is wrong with its settings is said before anything starts
+    if not sandbox:
+        with _opened(name, os.environ, tell) as recreate:
+            yield recreate
+        return
+    with (
+        stand_in(Options((cloud or default_cloud()).absolute())) as up,
+        _opened(name, up.environment, tell) as recreate,
+    ):
+        yield recreate
+
+
+@contextmanager
+def _opened(name: str, environment: Mapping[str, str], tell: Callable[[str], None]) -> Iterator[Recreate]:
+    env = load_environment(name)
+    tell(f"synthesising {name}")
+    stacks = [one for one in synthesise([name], ROOT / "cdktf.out", variables=environment) if _belongs(one, name)]
+    if not stacks:
+        raise BadInputError(f"the synthesis produced no stack for {name}", where=ROOT / "cdktf.out")
+    with tempfile.TemporaryDirectory(prefix="fonderie-recreate-") as work:
+        operator = operator_actions_for(environment, env.project_id)
+        yield Recreate(name, env.project_id, stacks, Deployer(environment), operator, Path(work), tell)
+
+
+def _belongs(stack: Stack, environment: str) -> bool:
+    return stack.name.startswith(f"{environment}-")

@@ -15,7 +15,7 @@ from ci.lifecycle.deploy import Deployer, Stack
 from ci.preview.build.revisions import take_place
 from ci.preview.build.synthesis import Synthesised
 from fonderie.core.home import home
-from fonderie.sandbox.runner import Options, StandIn, standing_in
+from fonderie.sandbox.runner import Options, StandIn, stand_in
 
 _SANDBOX = Path(__file__).parents[3] / "fonderie" / "sandbox"
 
@@ -60,5 +60,5 @@ def in_sandbox(work: Path, stacks: tuple[Stack, ...]) -> Iterator[tuple[StandIn,
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy2(stack.folder / "cdk.tf.json", folder)
         copied.append(Stack(stack.name, folder, stack.after))
-    with standing_in(Options(cloud=work / "cloud.sqlite", established=True)) as up:
+    with stand_in(Options(cloud=work / "cloud.sqlite", established=True)) as up:
         yield up, copied

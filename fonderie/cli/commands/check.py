@@ -66,13 +66,13 @@ def _findings() -> Iterator[tuple[str, str]]:
 
 def _pipelines(model: str, env: Environment) -> Iterator[tuple[str, str]]:
     from fonderie.core.errors import FonderieError
-    from pipelines.compile import PIPELINES, compiled
-    from pipelines.engines.signature import check_images, check_parameters
+    from pipelines.compile import PIPELINES, compile_pipeline
+    from pipelines.engines.engine import check_images, check_parameters
 
     for pipeline in sorted(PIPELINES):
         what = f"pipeline {pipeline} of {model} in {env.name}"
         try:
-            spec = compiled(model, pipeline, str(env.images.pipelines))
+            spec = compile_pipeline(model, pipeline, str(env.images.pipelines))
             document = spec.read()
             check_images(document, spec.path)
             for parameters in _submissions(model, env, pipeline, document):

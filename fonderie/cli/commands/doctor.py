@@ -12,7 +12,7 @@ import typer
 from fonderie.core.errors import ExitCode
 
 if TYPE_CHECKING:
-    from ci.lifecycle.doctor.finding import Diagnosis
+    from ci.lifecycle.doctor import DoctorFinding
     from fonderie.google import RestClient
     from infra.settings import Environment
 
@@ -32,8 +32,7 @@ def command(
     """
     from rich.console import Console
 
-    from ci.lifecycle.doctor.checks import LOGIN, examine, patient
-    from ci.lifecycle.doctor.finding import State, unseen, well
+    from ci.lifecycle.doctor import LOGIN, CheckState, examine, passed, target_of, unread
     from ci.synth import synthesise
     from infra.settings import load_environment
     from infra.synthesised import read_stacks
@@ -41,9 +40,9 @@ def command(
     environment = load_environment(env)
     with tempfile.TemporaryDirectory() as scratch, Console(stderr=True).status("synthesising"):
         synthesise([environment], Path(scratch))
-        who = patient(environment, read_stacks(Path(scratch)))
+        who = target_of(environment, read_stacks(Path(scratch)))
     google, account = _client(environment)
-    findings = [well("credentials", account) if google else unseen("credentials", account, LOGIN)]
+    findings = [passed("credentials", account) if google else unread("credentials", account, LOGIN)]
     with Console(stderr=True).status("looking"):
         findings += examine(who, google, why_not="no credentials")
     if as_json:
@@ -51,7 +50,13 @@ def command(
     else:
         _print(findings)
     states = {finding.state for finding in findings}
-    code = ExitCode.REFUSED if State.WRONG in states else ExitCode.ERROR if State.UNSEEN in states else ExitCode.OK
+    code = (
+        ExitCode.REFUSED
+        if CheckState.WRONG in states
+        else ExitCode.ERROR
+        if CheckState.UNSEEN in states
+        else ExitCode.OK
+    )
     raise typer.Exit(int(code))
 
 
@@ -67,7 +72,7 @@ def _client(env: Environment) -> tuple[RestClient | None, str]:
     return RestClient(access, patience_s=5), account
 
 
-def _print(findings: list[Diagnosis]) -> None:
+def _print(findings: list[DoctorFinding]) -> None:
     from rich.table import Table
 
     from fonderie.cli.tables import show_table

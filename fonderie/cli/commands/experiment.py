@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ml.models import ModelConfig
-    from pipelines.experiments.search import Tried
+    from pipelines.experiments.search import ExperimentResult
 
 
 def command(
@@ -66,7 +66,7 @@ def command(
         print(f"in Vertex AI Experiments as {recorded['experiment']}: {recorded['new']} new of {len(tried)}")
 
 
-def _record(env: str, config: ModelConfig, month: str, tried: list[Tried]) -> dict[str, str | int]:
+def _record(env: str, config: ModelConfig, month: str, tried: list[ExperimentResult]) -> dict[str, str | int]:
     """Put the runs into Vertex AI Experiments; how many were not there yet."""
     from ci.remote.engines import environment, open_experiments
     from pipelines.experiments.search import as_recorded
@@ -88,7 +88,7 @@ def _promote(run_id: str, registry: str, as_json: bool) -> None:
     Console(highlight=False).print(f"[bold]{decision.outcome}[/]  {'; '.join(decision.reasons)}")
 
 
-def _write(config: ModelConfig, month: str, tried: list[Tried]) -> Path:
+def _write(config: ModelConfig, month: str, tried: list[ExperimentResult]) -> Path:
     from fonderie.core.files import write_text
     from fonderie.core.home import home
     from pipelines.experiments.page import experiment_page
@@ -98,7 +98,7 @@ def _write(config: ModelConfig, month: str, tried: list[Tried]) -> Path:
     return path
 
 
-def _show(config: ModelConfig, tried: list[Tried]) -> None:
+def _show(config: ModelConfig, tried: list[ExperimentResult]) -> None:
     from rich.table import Table
 
     from fonderie.cli.tables import show_table

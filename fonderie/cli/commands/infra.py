@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from infra.synthesised import Stack
+    from infra.synthesised import SynthesisedStack
 
 app = typer.Typer(help="Show an environment: its stacks and resources, and who may do what.")
 
@@ -19,7 +19,7 @@ Env = Annotated[str, typer.Option(help="The environment: a file in infra/environ
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 
-def _stacks(env: str) -> list[Stack]:
+def _stacks(env: str) -> list[SynthesisedStack]:
     """The stacks of `env`, synthesised anew into a folder that is gone afterwards."""
     from rich.console import Console
 

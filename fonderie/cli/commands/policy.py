@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from infra.policy.findings import Verdict
+    from infra.policy.findings import ScanResult
 
 
 def command(
@@ -57,10 +57,10 @@ def command(
     raise typer.Exit(int(ExitCode.OK if verdict.passed else ExitCode.REFUSED))
 
 
-def _verdict(chosen: list[str], out: Path | None, progress: Callable[[str], None]) -> Verdict:
+def _verdict(chosen: list[str], out: Path | None, progress: Callable[[str], None]) -> ScanResult:
     from ci.synth import synthesise
+    from infra.policy.findings import read_waivers
     from infra.policy.scan import evaluate
-    from infra.policy.waivers import read_waivers
     from infra.settings import environment_names, load_environment
     from infra.synthesised import read_stacks
 
@@ -82,7 +82,7 @@ def _verdict(chosen: list[str], out: Path | None, progress: Callable[[str], None
         )
 
 
-def _print(verdict: Verdict, console: Console) -> None:
+def _print(verdict: ScanResult, console: Console) -> None:
     from rich.table import Table
 
     from fonderie.cli.tables import show_table

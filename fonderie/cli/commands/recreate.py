@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ci.lifecycle.recreate.destroys import Loss
+    from ci.lifecycle.recreate.destroys import DestroyLoss
 
 
 def command(
@@ -32,13 +32,12 @@ def command(
     """
     from rich.console import Console
 
-    from ci.lifecycle.recreate.command import open_recreate
-    from ci.lifecycle.recreate.journal import Journal
-    from ci.lifecycle.recreate.run import confirm
+    from ci.lifecycle.recreate.journal import RecreateJournal
+    from ci.lifecycle.recreate.run import confirm, open_recreate
 
     console = Console(stderr=True, highlight=False)
     with open_recreate(env, sandbox=sandbox or cloud is not None, cloud=cloud, tell=console.print) as recreate:
-        journal = Journal.open(env)
+        journal = RecreateJournal.open(env)
         if journal.resumed:
             console.print(f"continuing the recreate of {journal.started:%Y-%m-%d %H:%M} UTC at: {journal.failed}")
         losing = [one for one in recreate.will_lose() if f"destroy {one.stack}" not in journal.done]
@@ -53,7 +52,7 @@ def command(
         print(f"recreated {env}: {journal.lost} resources destroyed and created again, the plan is empty")
 
 
-def _show(console: object, losing: Sequence[Loss], env: str) -> None:
+def _show(console: object, losing: Sequence[DestroyLoss], env: str) -> None:
     from rich.console import Console
     from rich.table import Table
 

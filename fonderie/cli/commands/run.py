@@ -10,8 +10,8 @@ import typer
 from ci.remote.runs import run_remotely, task_progress
 
 if TYPE_CHECKING:
-    from pipelines.monitoring.turn import Watched
-    from pipelines.training.run import Trained
+    from pipelines.monitoring.run import MonitoringResult
+    from pipelines.training.run import TrainingResult
 
 app = typer.Typer(help="Run a pipeline.")
 
@@ -144,7 +144,7 @@ def monitoring(
     from datetime import UTC, datetime
 
     from ml.datasets.months import Month
-    from pipelines.monitoring.turn import turn
+    from pipelines.monitoring.run import run_monitoring
 
     of = Month.parse(month)
     if engine != "local" or env:
@@ -159,14 +159,14 @@ def monitoring(
         )
         return
     with task_progress(quiet=as_json) as progress:
-        done = turn(model, of, registry=registry, history=history, retrain=retrain, progress=progress)
+        done = run_monitoring(model, of, registry=registry, history=history, retrain=retrain, progress=progress)
     if as_json:
         print(done.model_dump_json(indent=2))
     else:
         show_watched(done)
 
 
-def show(done: Trained) -> None:
+def show(done: TrainingResult) -> None:
     """What came of a training run, for a person."""
     from rich.console import Console
 
@@ -183,7 +183,7 @@ def show(done: Trained) -> None:
     console.print(f"report  {done.report}")
 
 
-def show_watched(done: Watched) -> None:
+def show_watched(done: MonitoringResult) -> None:
     """What came of a monitoring run, for a person."""
     from rich.console import Console
 

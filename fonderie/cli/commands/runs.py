@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipelines.engines import Engine, Run
+    from pipelines.engines import PipelineEngine, Run
 
 app = typer.Typer(help="Show runs, wait for one, cancel one.")
 
@@ -153,7 +153,7 @@ def _minute(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
 
-def _show(runner: Engine, run: Run) -> None:
+def _show(runner: PipelineEngine, run: Run) -> None:
     from rich.console import Console
     from rich.markup import escape
 

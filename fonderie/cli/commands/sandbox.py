@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from fonderie.sandbox.cloud.cloud import Cloud, Thing
+    from fonderie.sandbox.cloud.cloud import Cloud, CloudObject
     from fonderie.sandbox.runner import Options
 
 app = typer.Typer(help="An offline stand-in for Google: real Terraform, no account, no credentials.")
@@ -118,7 +118,7 @@ def show(
     fonderie sandbox show topics
     ```
     """
-    from fonderie.sandbox.cloud.out_of_band import as_dict, found
+    from fonderie.sandbox.cloud.out_of_band import as_dict, find_object
 
     with _open(cloud) as opened:
         things = [one for one in opened.things() if name is None or name in one.type or name in one.path]
@@ -126,12 +126,12 @@ def show(
             print(json.dumps({"objects": [as_dict(one) for one in things], "policies": opened.policies()}, indent=1))
             return
         if name is not None and len(things) == 1:
-            print(json.dumps(found(opened, things[0].path).attributes, indent=1))
+            print(json.dumps(find_object(opened, things[0].path).attributes, indent=1))
             return
         _table(things, opened)
 
 
-def _table(things: list[Thing], opened: Cloud) -> None:
+def _table(things: list[CloudObject], opened: Cloud) -> None:
     from rich.table import Table
 
     from fonderie.cli.tables import show_table
@@ -186,7 +186,7 @@ def faults(
     """
     from fonderie.core.toml import checked
     from fonderie.sandbox.cloud.cloud import Cloud
-    from fonderie.sandbox.lifecycle.faults import Settings, rates_of, seconds_of
+    from fonderie.sandbox.lifecycle.faults import FaultSettings, rates_of, seconds_of
 
     given = {
         "rates": rates_of(rate) if rate else None,
@@ -197,9 +197,9 @@ def faults(
         "time_scale": time_scale,
     }
     with Cloud(_options(cloud).cloud) as opened:
-        before = Settings() if off else Settings.read(opened)
+        before = FaultSettings() if off else FaultSettings.read(opened)
         asked = {name: value for name, value in given.items() if value is not None}
-        settings = checked({**before.model_dump(), **asked}, Settings, where="fonderie sandbox faults")
+        settings = checked({**before.model_dump(), **asked}, FaultSettings, where="fonderie sandbox faults")
         settings.write(opened)
     if as_json:
         print(settings.model_dump_json(indent=1))
@@ -224,13 +224,13 @@ def edit(
     ```
     """
     from fonderie.sandbox.cloud import out_of_band
-    from fonderie.sandbox.cloud.edit import edit as edit_object
+    from fonderie.sandbox.cloud.out_of_band import edit as edit_object
     from fonderie.sandbox.process import default_schema
-    from fonderie.sandbox.provider.schema import Schema
+    from fonderie.sandbox.provider.schema import ProviderSchema
 
     with _open(cloud) as opened:
-        thing = out_of_band.found(opened, name)
-        edit_object(opened, thing, changes, Schema.load(default_schema()))
+        thing = out_of_band.find_object(opened, name)
+        edit_object(opened, thing, changes, ProviderSchema.load(default_schema()))
         print(f"changed {thing.path}")
 
 
@@ -250,7 +250,7 @@ def delete(
         if (membership := out_of_band.delete_membership(opened, name)) is not None:
             print(f"deleted {membership}")
             return
-        for path in out_of_band.delete(opened, out_of_band.found(opened, name)):
+        for path in out_of_band.delete(opened, out_of_band.find_object(opened, name)):
             print(f"deleted {path}")
 
 
@@ -303,4 +303,4 @@ def secret(
     from fonderie.sandbox.cloud import out_of_band
 
     with _open(cloud) as opened:
-        print(f"added {out_of_band.add_secret_version(opened, out_of_band.found(opened, name).path, value)}")
+        print(f"added {out_of_band.add_secret_version(opened, out_of_band.find_object(opened, name).path, value)}")

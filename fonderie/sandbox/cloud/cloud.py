@@ -15,7 +15,7 @@ _FIRST_NUMBER = 123456789012
 _SELECT = "SELECT type, path, project, status, serial, attributes FROM objects"
 
 
-class Status(StrEnum):
+class ObjectStatus(StrEnum):
     """An object that was deleted is remembered: some names stay taken, and an absence is then a known one."""
 
     LIVE = "live"
@@ -24,13 +24,13 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Thing:
+class CloudObject:
     """One object of the cloud: `path` is its canonical name, `serial` grows with every object ever made."""
 
     type: str
     path: str
     project: str
-    status: Status
+    status: ObjectStatus
     serial: int
     attributes: dict[str, Any]
 
@@ -102,17 +102,19 @@ class Cloud(CloudFile):
 
     # -- objects
 
-    def get(self, type: str, path: str) -> Thing | None:
+    def get(self, type: str, path: str) -> CloudObject | None:
         """One object, deleted ones too: look at its status."""
         row = self.one(f"{_SELECT} WHERE type = ? AND path = ?", type, path)
         return _thing(row) if row else None
 
-    def live(self, type: str, path: str) -> Thing | None:
+    def live(self, type: str, path: str) -> CloudObject | None:
         """One object that is there."""
         found = self.get(type, path)
-        return found if found and found.status is Status.LIVE else None
+        return found if found and found.status is ObjectStatus.LIVE else None
 
-    def things(self, type: str | None = None, *, project: str | None = None, under: str | None = None) -> list[Thing]:
+    def things(
+        self, type: str | None = None, *, project: str | None = None, under: str | None = None
+    ) -> list[CloudObject]:
         """Objects that are there, in the order they were made; `under` a path, without the object of that path."""
         conditions, values = ["status = 'live'"], list[str]()
         if type is not None:
@@ -124,11 +126,11 @@ class Cloud(CloudFile):
         rows = self.all(f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY serial", *values)
         return [_thing(row) for row in rows]
 
-    def deleted(self) -> list[Thing]:
+    def deleted(self) -> list[CloudObject]:
         """Objects that were deleted and are remembered."""
         return [_thing(row) for row in self.all(f"{_SELECT} WHERE status != 'live' ORDER BY serial")]
 
-    def put(self, type: str, path: str, project: str, attributes: Mapping[str, Any]) -> Thing:
+    def put(self, type: str, path: str, project: str, attributes: Mapping[str, Any]) -> CloudObject:
         """Make an object, or replace what was deleted under its name."""
         with self.transaction():
             serial = self.count("serial")
@@ -136,17 +138,17 @@ class Cloud(CloudFile):
                 "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, 'live', ?, ?)",
                 *(type, path, project, serial, json.dumps(attributes)),
             )
-        return Thing(type, path, project, Status.LIVE, serial, dict(attributes))
+        return CloudObject(type, path, project, ObjectStatus.LIVE, serial, dict(attributes))
 
     def change(self, type: str, path: str, attributes: Mapping[str, Any]) -> None:
         """Give an object other attributes."""
         self.run("UPDATE objects SET attributes = ? WHERE type = ? AND path = ?", json.dumps(attributes), type, path)
 
-    def mark(self, type: str, path: str, status: Status) -> None:
+    def mark(self, type: str, path: str, status: ObjectStatus) -> None:
         """Delete an object or bring it back; what used it and its policy go with a deletion."""
         with self.transaction():
             self.run("UPDATE objects SET status = ? WHERE type = ? AND path = ?", status.value, type, path)
-            if status is not Status.LIVE:
+            if status is not ObjectStatus.LIVE:
                 self.run("DELETE FROM uses WHERE type = ? AND path = ?", type, path)
                 self.run("DELETE FROM policies WHERE path = ?", path)
 
@@ -188,6 +190,6 @@ class Cloud(CloudFile):
         return {path: json.loads(text) for path, text in self.all("SELECT path, policy FROM policies ORDER BY path")}
 
 
-def _thing(row: tuple[str, str, str, str, int, str]) -> Thing:
+def _thing(row: tuple[str, str, str, str, int, str]) -> CloudObject:
     type, path, project, status, serial, attributes = row
-    return Thing(type, path, project, Status(status), serial, json.loads(attributes))
+    return CloudObject(type, path, project, ObjectStatus(status), serial, json.loads(attributes))

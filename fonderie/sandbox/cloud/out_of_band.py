@@ -1,28 +1,31 @@
-"""Changes outside Terraform: find, delete and undelete objects of a cloud, as a person at a console would."""
+"""Changes outside Terraform: find, edit, delete and undelete objects of a cloud, as a person at a console would."""
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from fonderie.core.errors import BadInputError, ConflictError
 from fonderie.sandbox.cloud.buckets import Buckets
-from fonderie.sandbox.cloud.cloud import Cloud, Status, Thing
+from fonderie.sandbox.cloud.cloud import Cloud, CloudObject, ObjectStatus
+from fonderie.sandbox.protocol.wire import misfit
+from fonderie.sandbox.provider.schema import ProviderSchema
 from fonderie.sandbox.rules import agents
 
 _STATES = ("terraform.tfstate", "*.tfstate", ".fonderie/state/*.tfstate")
 
 
-def as_dict(thing: Thing) -> dict[str, Any]:
+def as_dict(thing: CloudObject) -> dict[str, Any]:
     """The object as JSON: type, path, project, status and attributes."""
     return {"type": thing.type, "path": thing.path, "project": thing.project, "attributes": thing.attributes}
 
 
-def found(cloud: Cloud, name: str, *, states: Path | None = None) -> Thing:
+def find_object(cloud: Cloud, name: str, *, states: Path | None = None) -> CloudObject:
     """The one object that `name` means: its path, its id, a Terraform address, or the end of a path.
 
     Raises BadInputError when there is none, or more than one.
@@ -59,13 +62,13 @@ def _by_address(name: str, folder: Path) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
-def delete(cloud: Cloud, thing: Thing) -> list[str]:
+def delete(cloud: Cloud, thing: CloudObject) -> list[str]:
     """Delete an object and what lies within it; the paths that went."""
     buckets = Buckets(cloud.file)
     with cloud.transaction():
         gone = [*cloud.things(under=thing.path), thing]
         for one in gone:
-            cloud.mark(one.type, one.path, Status.GONE)
+            cloud.mark(one.type, one.path, ObjectStatus.GONE)
     if thing.type == "google_storage_bucket":
         buckets.remove(thing.path.removeprefix("b/"))
     if thing.type == "google_storage_bucket_object":
@@ -95,11 +98,11 @@ def undelete(cloud: Cloud, path: str) -> str:
     known = [
         one
         for one in cloud.deleted()
-        if one.status is Status.SOFT_DELETED and path in (one.path, one.path.rsplit("/", 1)[-1])
+        if one.status is ObjectStatus.SOFT_DELETED and path in (one.path, one.path.rsplit("/", 1)[-1])
     ]
     if len(known) != 1:
         raise BadInputError(f"no soft-deleted object {path!r}", where=cloud.file)
-    cloud.mark(known[0].type, known[0].path, Status.LIVE)
+    cloud.mark(known[0].type, known[0].path, ObjectStatus.LIVE)
     return known[0].path
 
 
@@ -149,3 +152,73 @@ def forget(file: Path) -> None:
         for bucket in list(folder.iterdir()):
             Buckets(file).remove(bucket.name)
         folder.rmdir()
+
+
+_LABELS = ("labels", "resource_labels", "user_labels", "terraform_labels")
+
+
+def edit(cloud: Cloud, thing: CloudObject, changes: Sequence[str], schema: ProviderSchema) -> None:
+    """Set attributes: `display_name=x`, `labels.env=prod`, `versioning.0.enabled=false`; `null` removes.
+
+    Names may be those of Google's API (`displayName`). Raises BadInputError for what is not there, and for a value
+    that the attribute cannot hold (of types that the schema has).
+    """
+    attributes = copy.deepcopy(thing.attributes)
+    kinds = schema.resource(thing.type).block.type[1] if thing.type in schema.types else {}
+    for change in changes:
+        path, equals, value = change.partition("=")
+        if not equals:
+            raise BadInputError(f"{change!r} has no value", hint="write ATTRIBUTE=VALUE")
+        first, *inner = _parts(attributes, path)
+        _set(attributes, [first, *inner], _value(value), path)
+        if problem := misfit(attributes[first], kinds.get(first, "dynamic"), first):
+            raise BadInputError(problem, where=thing.path, hint="`fonderie sandbox show` has its attributes")
+    with cloud.transaction():
+        cloud.change(thing.type, thing.path, attributes)
+
+
+def _parts(attributes: dict[str, Any], path: str) -> list[str]:
+    words = path.split(".")
+    first = words[0] if words[0] in attributes else _snake(words[0])
+    if first in _LABELS and "effective_labels" in attributes:
+        return ["effective_labels", *words[1:]]
+    return [first, *words[1:]]
+
+
+def _set(value: Any, parts: list[str], new: Any, path: str) -> None:
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        if isinstance(value, list):
+            if not part.isdigit() or int(part) >= len(value):
+                if len(value) != 1 or part.isdigit():
+                    raise BadInputError(f"no element {part!r} in a list of {len(value)}", where=path)
+                value = value[0]
+            else:
+                if last:
+                    value[int(part)] = new
+                    return
+                value = value[int(part)]
+                continue
+        name = part if index and part in value else next((one for one in (part, _snake(part)) if one in value), part)
+        if last:
+            if index == 0 and name not in value:
+                raise BadInputError(f"the object has no attribute {name}", where=path)
+            if new is None and index:
+                value.pop(name, None)
+            else:
+                value[name] = new
+            return
+        if not isinstance(value.get(name), dict | list):
+            raise BadInputError(f"{name} has no nested attributes", where=path)
+        value = value[name]
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
+
+
+def _value(written: str) -> Any:
+    try:
+        return json.loads(written)
+    except ValueError:
+        return written

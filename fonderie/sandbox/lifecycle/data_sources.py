@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fonderie.sandbox.cloud.cloud import Thing
-from fonderie.sandbox.lifecycle import labels
+from fonderie.sandbox.cloud.cloud import CloudObject
+from fonderie.sandbox.lifecycle import refresh
 from fonderie.sandbox.lifecycle.computed import Filler
 from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApiError, ProviderConfig, State
 from fonderie.sandbox.lifecycle.world import World, noun
@@ -20,7 +20,7 @@ _GKE_VERSIONS = ("1.33.4-gke.1172000", "1.32.8-gke.1134000", "1.31.12-gke.101800
 
 
 @dataclass(frozen=True)
-class Lookup:
+class DataSourceRequest:
     """One reading of a data source."""
 
     world: World
@@ -32,7 +32,7 @@ def read_data(world: World, type: str, config: State, provider: ProviderConfig) 
     """`config` with its computed attributes. Raises ApiError for what is not there."""
     state = {**config}
     if type in _SPECIAL:
-        state |= _SPECIAL[type](Lookup(world, config, provider))
+        state |= _SPECIAL[type](DataSourceRequest(world, config, provider))
     elif type in world.facts.raw["types"]:
         state |= _of_resource(world, type, config, provider)
     kind = world.schema.data_source(type).block.type
@@ -54,7 +54,7 @@ def _of_resource(world: World, type: str, config: State, provider: ProviderConfi
     elif type == "google_service_account":
         values["email"] = values["account_id"].rsplit("/", 1)[-1]
     if type == "google_secret_manager_secret_version":
-        return _secret_version(Lookup(world, config, provider))
+        return _secret_version(DataSourceRequest(world, config, provider))
     path = world.names.path(type, values)
     found = world.cloud.live(type, path)
     if found is None and not world.established:
@@ -66,23 +66,23 @@ def _of_resource(world: World, type: str, config: State, provider: ProviderConfi
     return {**state, "id": world.names.id(type, values), **named}
 
 
-def _shown(found: Thing) -> State:
+def _shown(found: CloudObject) -> State:
     """A data source shows all labels."""
     shown = dict(found.attributes)
-    for name in labels.WRITTEN[:3]:
+    for name in refresh.WRITTEN[:3]:
         if name in shown and "effective_labels" in shown:
             shown[name] = shown["effective_labels"]
     return shown
 
 
-def _secret_version(look: Lookup) -> State:
-    secret = look.world.names.refer(
+def _secret_version(request: DataSourceRequest) -> State:
+    secret = request.world.names.refer(
         "google_secret_manager_secret",
-        str(look.config.get("secret")),
-        look.world.names.values("", look.config, look.provider),
+        str(request.config.get("secret")),
+        request.world.names.values("", request.config, request.provider),
     )
-    wanted = str(look.config.get("version") or "latest")
-    versions = look.world.cloud.things("google_secret_manager_secret_version", under=secret)
+    wanted = str(request.config.get("version") or "latest")
+    versions = request.world.cloud.things("google_secret_manager_secret_version", under=secret)
     found = [one for one in versions if wanted in ("latest", one.path.rsplit("/", 1)[-1])]
     if not found:
         raise ApiError.because(
@@ -94,27 +94,27 @@ def _secret_version(look: Lookup) -> State:
     return {"id": attributes["id"], **{name: attributes.get(name) for name in shown}}
 
 
-def _client_config(look: Lookup) -> State:
-    place = {"project": look.provider.project, "region": look.provider.region, "zone": look.provider.zone}
+def _client_config(request: DataSourceRequest) -> State:
+    place = {"project": request.provider.project, "region": request.provider.region, "zone": request.provider.zone}
     identity = "projects/{project}/regions/{region}/zones/{zone}".format_map({k: v or "" for k, v in place.items()})
-    return {"id": identity, **place, "access_token": "sandbox", "default_labels": dict(look.provider.default_labels)}
+    return {"id": identity, **place, "access_token": "sandbox", "default_labels": dict(request.provider.default_labels)}
 
 
-def _userinfo(_: Lookup) -> State:
+def _userinfo(_: DataSourceRequest) -> State:
     return {"id": _ME, "email": _ME}
 
 
-def _zones(look: Lookup) -> State:
-    region = look.config.get("region") or look.provider.region or ""
-    project = look.config.get("project") or look.provider.project or ""
+def _zones(request: DataSourceRequest) -> State:
+    region = request.config.get("region") or request.provider.region or ""
+    project = request.config.get("project") or request.provider.project or ""
     names = [f"{region}-{letter}" for letter in "abc"]
     return {"id": f"projects/{project}/regions/{region}", "names": names, "project": project, "region": region}
 
 
-def _engine_versions(look: Lookup) -> State:
+def _engine_versions(request: DataSourceRequest) -> State:
     channels = dict.fromkeys(("RAPID", "REGULAR", "STABLE"), _GKE_VERSIONS[0])
     return {
-        "id": look.world.clock.timestamp(),
+        "id": request.world.clock.timestamp(),
         "default_cluster_version": _GKE_VERSIONS[0],
         "latest_master_version": _GKE_VERSIONS[0],
         "latest_node_version": _GKE_VERSIONS[0],
@@ -125,9 +125,9 @@ def _engine_versions(look: Lookup) -> State:
     }
 
 
-def _iam_policy(look: Lookup) -> State:
+def _iam_policy(request: DataSourceRequest) -> State:
     bindings = []
-    for binding in look.config.get("binding") or []:
+    for binding in request.config.get("binding") or []:
         one: dict[str, Any] = {"role": binding["role"], "members": sorted(binding.get("members") or [])}
         if binding.get("condition"):
             one["condition"] = binding["condition"][0]
@@ -136,39 +136,39 @@ def _iam_policy(look: Lookup) -> State:
     return {"id": str(zlib.crc32(policy.encode())), "policy_data": policy}
 
 
-def _project(look: Lookup) -> State:
-    project = look.config.get("project_id") or look.provider.project or ""
-    number = look.world.cloud.number_of(project)
-    found = look.world.cloud.live("google_project", f"projects/{project}")
+def _project(request: DataSourceRequest) -> State:
+    project = request.config.get("project_id") or request.provider.project or ""
+    number = request.world.cloud.number_of(project)
+    found = request.world.cloud.live("google_project", f"projects/{project}")
     shown = _shown(found) if found else {"name": project}
-    known = look.world.schema.data_source("google_project").block.attributes
+    known = request.world.schema.data_source("google_project").block.attributes
     state = {name: value for name, value in shown.items() if name in known}
     return {**state, "id": f"projects/{project}", "project_id": project, "number": str(number)}
 
 
-def _storage_agent(look: Lookup) -> State:
+def _storage_agent(request: DataSourceRequest) -> State:
     """Asking for the agent of Cloud Storage makes it."""
-    project = look.config.get("project") or look.provider.project or ""
-    email = agents.email("storage.googleapis.com", look.world.cloud.number_of(project))
-    look.world.cloud.add_agent(email)
+    project = request.config.get("project") or request.provider.project or ""
+    email = agents.email("storage.googleapis.com", request.world.cloud.number_of(project))
+    request.world.cloud.add_agent(email)
     return {"id": email, "email_address": email, "member": f"serviceAccount:{email}", "project": project}
 
 
-def _docker_image(look: Lookup) -> State:
+def _docker_image(request: DataSourceRequest) -> State:
     """Images are not kept here: any image of a registry that is there is found, under a digest of its name."""
-    values = look.world.names.values("google_artifact_registry_docker_image", look.config, look.provider)
-    repository = look.world.names.refer(
+    values = request.world.names.values("google_artifact_registry_docker_image", request.config, request.provider)
+    repository = request.world.names.refer(
         "google_artifact_registry_repository",
-        str(look.config.get("repository_id")),
-        {**values, "location": str(look.config.get("location"))},
+        str(request.config.get("repository_id")),
+        {**values, "location": str(request.config.get("location"))},
     )
-    if not look.world.there("google_artifact_registry_repository", repository):
+    if not request.world.there("google_artifact_registry_repository", repository):
         raise ApiError.because(f"Error: Requested Artifact Registry repository {repository} not found")
-    name = f"{repository}/dockerImages/{look.config.get('image_name')}"
+    name = f"{repository}/dockerImages/{request.config.get('image_name')}"
     return {"id": name, "name": name}
 
 
-_SPECIAL: dict[str, Callable[[Lookup], State]] = {
+_SPECIAL: dict[str, Callable[[DataSourceRequest], State]] = {
     "google_artifact_registry_docker_image": _docker_image,
     "google_client_config": _client_config,
     "google_client_openid_userinfo": _userinfo,

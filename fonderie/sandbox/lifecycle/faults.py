@@ -32,7 +32,7 @@ WORDS = {
 _NOTE = "faults"
 
 
-class Settings(BaseModel):
+class FaultSettings(BaseModel):
     """What goes wrong, how often. Rates are per request to Google's API."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,14 +45,14 @@ class Settings(BaseModel):
     time_scale: float = Field(default=0.05, ge=0, le=10, description="of the waits between retries; 1: as at Google")
 
     @classmethod
-    def read(cls, cloud: Cloud) -> Settings:
+    def read(cls, cloud: Cloud) -> FaultSettings:
         """The faults that are noted in a cloud; none by default."""
         noted = cloud.note(_NOTE)
         return cls.model_validate_json(noted) if noted else cls()
 
     def write(self, cloud: Cloud) -> None:
         """Note them, for every run from now on."""
-        cloud.set_note(_NOTE, None if self == Settings() else self.model_dump_json())
+        cloud.set_note(_NOTE, None if self == FaultSettings() else self.model_dump_json())
 
 
 def rates_of(written: list[str]) -> dict[int, float]:
@@ -96,7 +96,7 @@ class Faults:
 
     cloud: Cloud
     clock: Clock
-    settings: Settings
+    settings: FaultSettings
     run: int
     _calls: Counter[str] = field(default_factory=Counter)
     _writes: int = 0
@@ -106,7 +106,7 @@ class Faults:
     @classmethod
     def of(cls, cloud: Cloud, clock: Clock) -> Faults:
         """The faults noted in a cloud, for one run more."""
-        return cls(cloud, clock, Settings.read(cloud), cloud.count("run"))
+        return cls(cloud, clock, FaultSettings.read(cloud), cloud.count("run"))
 
     def call(self, request: str, *, retried: Mapping[int, tuple[float, ...]] | None = None) -> None:
         """One request to Google: takes its time, fails as often as asked, is retried as the provider does.

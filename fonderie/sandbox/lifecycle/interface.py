@@ -46,7 +46,7 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 
-class Severity(StrEnum):
+class DiagnosticSeverity(StrEnum):
     """How bad a diagnostic is: an error stops Terraform, a warning is printed."""
 
     ERROR = "error"
@@ -57,7 +57,7 @@ class Severity(StrEnum):
 class Diagnostic:
     """What Terraform prints: a summary, more words, and the attribute it is about."""
 
-    severity: Severity
+    severity: DiagnosticSeverity
     summary: str
     detail: str = ""
     path: Path = ()
@@ -73,7 +73,7 @@ class ApiError(RefusedError):
     @classmethod
     def because(cls, summary: str, detail: str = "", path: Path = ()) -> ApiError:
         """Of one diagnostic."""
-        return cls(Diagnostic(Severity.ERROR, summary, detail, path))
+        return cls(Diagnostic(DiagnosticSeverity.ERROR, summary, detail, path))
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class ProviderConfig:
 
 
 @dataclass(frozen=True)
-class Applied:
+class ApplyResult:
     """What an apply leaves: the state to keep (None: no such resource) and what to print. A state together with an
     error is kept by Terraform: tainted after a create, as it is after an update."""
 
@@ -102,13 +102,13 @@ class Applied:
 class Lifecycle(Protocol):
     """The apply side. Methods are called from several threads at once; each may raise `ApiError`."""
 
-    def create(self, type: str, planned: State, provider: ProviderConfig) -> Applied:
+    def create(self, type: str, planned: State, provider: ProviderConfig) -> ApplyResult:
         """Make what was planned. The state that returns has no UNKNOWN and equals the plan wherever that was known."""
 
     def read(self, type: str, state: State, provider: ProviderConfig) -> State | None:
         """Refresh: what is there now; None when it is gone. After an import `state` may hold little more than `id`."""
 
-    def update(self, type: str, prior: State, planned: State, provider: ProviderConfig) -> Applied:
+    def update(self, type: str, prior: State, planned: State, provider: ProviderConfig) -> ApplyResult:
         """Change `prior` into `planned` in place."""
 
     def delete(self, type: str, prior: State, provider: ProviderConfig) -> list[Diagnostic]:

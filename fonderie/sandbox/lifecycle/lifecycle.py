@@ -1,17 +1,21 @@
-"""The apply side: what Google does when Terraform creates, reads, updates, deletes and imports."""
+"""The apply side: what Google does when Terraform creates, reads, updates, deletes and imports.
+
+What keeps a resource from being destroyed is read from the state, at the apply. Source: the recorded cases behind
+`provider/behaviours.json` (`deletion_policy`, `deletion_protection`)."""
 
 from __future__ import annotations
 
-from fonderie.sandbox.cloud.cloud import Status
-from fonderie.sandbox.lifecycle import destroy_protection, import_ids, object_requests
+from enum import StrEnum
+
+from fonderie.sandbox.cloud.cloud import ObjectStatus
+from fonderie.sandbox.lifecycle import import_ids, object_requests
 from fonderie.sandbox.lifecycle.data_sources import read_data
-from fonderie.sandbox.lifecycle.destroy_protection import Verdict
-from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApiError, Applied, Diagnostic, ProviderConfig, State
+from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApiError, ApplyResult, Diagnostic, ProviderConfig, State
 from fonderie.sandbox.lifecycle.objects import Objects
 from fonderie.sandbox.lifecycle.policies import Policies, is_part
 from fonderie.sandbox.lifecycle.refresh import read_back
-from fonderie.sandbox.lifecycle.world import World
-from fonderie.sandbox.rules.rulebook import Event, obey
+from fonderie.sandbox.lifecycle.world import World, noun
+from fonderie.sandbox.rules.rulebook import LifecycleEvent, obey
 
 
 class GoogleLifecycle:
@@ -22,13 +26,13 @@ class GoogleLifecycle:
         self._policies = Policies(world)
         self._objects = Objects(world)
 
-    def create(self, type: str, planned: State, provider: ProviderConfig) -> Applied:
+    def create(self, type: str, planned: State, provider: ProviderConfig) -> ApplyResult:
         """Make what was planned, as a fresh project would let it."""
         self._world.faults.write()
-        with self._world.waves.request() as change:
+        with self._world.settling.request() as change:
             if is_part(type):
                 object_requests.api_is_on(self._world, type, planned, provider)
-                return Applied(self._policies.make(type, planned, provider))
+                return ApplyResult(self._policies.make(type, planned, provider))
             return self._objects.create(type, planned, provider, change)
 
     def read(self, type: str, state: State, provider: ProviderConfig) -> State | None:
@@ -39,22 +43,26 @@ class GoogleLifecycle:
         request = object_requests.request_for(self._world, type, state, provider, read=True)
         object_requests.call(self._world, type, "reading", f"read {type} {request.path}")
         found = self._world.cloud.get(type, request.path)
-        if found is None or found.status is Status.GONE or (found.status is Status.SOFT_DELETED and not _shown(type)):
+        if (
+            found is None
+            or found.status is ObjectStatus.GONE
+            or (found.status is ObjectStatus.SOFT_DELETED and not _shown(type))
+        ):
             return None
         request.thing = found
-        obey(Event.READ, request)
+        obey(LifecycleEvent.READ, request)
         return read_back(request, found) if request.thing else None
 
-    def update(self, type: str, prior: State, planned: State, provider: ProviderConfig) -> Applied:
+    def update(self, type: str, prior: State, planned: State, provider: ProviderConfig) -> ApplyResult:
         """Change in place; what Google is not told of (`deletion_policy`, ...) changes in the state only."""
         self._world.faults.write()
-        with self._world.waves.request():
+        with self._world.settling.request():
             try:
                 if is_part(type):
-                    return Applied(self._policies.make(type, planned, provider))
+                    return ApplyResult(self._policies.make(type, planned, provider))
                 return self._objects.update(type, prior, planned, provider)
             except ApiError as refused:
-                return Applied(self._after_failure(type, prior, planned), refused.diagnostics)
+                return ApplyResult(self._after_failure(type, prior, planned), refused.diagnostics)
 
     def _after_failure(self, type: str, prior: State, planned: State) -> State:
         recorded = self._world.facts.behaviour(type).get("failed_update_leaves_in_state")
@@ -64,10 +72,10 @@ class GoogleLifecycle:
 
     def delete(self, type: str, prior: State, provider: ProviderConfig) -> list[Diagnostic]:
         """Destroy, unless the state or the cloud protects it."""
-        if not is_part(type) and destroy_protection.verdict(self._world, type, prior) is Verdict.ABANDON:
+        if not is_part(type) and destroy_action(self._world, type, prior) is DestroyAction.ABANDON:
             return []
         self._world.faults.write()
-        with self._world.waves.request() as change:
+        with self._world.settling.request() as change:
             if is_part(type):
                 return self._policies.remove(type, prior, provider)
             return self._objects.delete(type, prior, provider, change)
@@ -99,3 +107,47 @@ class GoogleLifecycle:
 def _shown(type: str) -> bool:
     """A custom role that was deleted is still read, with `deleted = true`, and plans nothing."""
     return type == "google_project_iam_custom_role"
+
+
+class DestroyAction(StrEnum):
+    """What a destroy may do."""
+
+    DELETE = "delete"
+    ABANDON = "abandon"  # Terraform forgets the resource; Google is not asked
+
+
+_PROTECTED_WHEN_NULL = ("google_cloud_run_v2_", "google_workflows_")
+
+
+def destroy_action(world: World, type: str, state: State) -> DestroyAction:
+    """Whether a destroy deletes or abandons. Raises ApiError where it is refused."""
+    if "deletion_policy" in world.facts.type(type).attributes:
+        match state.get("deletion_policy"):  # any other value, case included, deletes
+            case "ABANDON":
+                return DestroyAction.ABANDON
+            case "PREVENT":
+                raise _refused(type, "cannot destroy {} with deletion_policy = PREVENT", 'deletion_policy = "DELETE"')
+    if protected(world, type, state):
+        raise _refused(type, "cannot destroy {} without setting deletion_protection=false", "deletion_protection=false")
+    return DestroyAction.DELETE
+
+
+def protected(world: World, type: str, state: State) -> bool:
+    """Whether `deletion_protection` holds; null counts as protected for some types and as free for others."""
+    if "deletion_protection" not in world.facts.type(type).attributes:
+        return False
+    value = state.get("deletion_protection")
+    if value is None:
+        recorded = world.facts.behaviour(type).get("deletion_protection", {})
+        if "null_in_state" in recorded:
+            return bool(recorded["null_in_state"] == "refused")
+        return type.startswith(_PROTECTED_WHEN_NULL)
+    return value is True
+
+
+def _refused(type: str, what: str, way_out: str) -> ApiError:
+    name = noun(type)
+    return ApiError.because(
+        f"{what.format(name)} and running `terraform apply`",
+        f"The value in the state counts, not the one in the configuration. Set {way_out}, apply, then destroy.",
+    )

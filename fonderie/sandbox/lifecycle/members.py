@@ -18,7 +18,7 @@ _ACCOUNT = re.compile(r"^[^@]+@([a-z0-9-]+)\.iam\.gserviceaccount\.com$")
 _AGENT = re.compile(r"^(?:service-|bq-|p|bqcx-)?(\d+)(?:-[0-9a-z]+)?@([\w.-]+)\.gserviceaccount\.com$")
 
 
-class Kind(StrEnum):
+class MemberKind(StrEnum):
     """What has to exist for a member: a federation's pool, a project's pool of Kubernetes identities, an account."""
 
     POOL = "identity pool"
@@ -26,28 +26,28 @@ class Kind(StrEnum):
     ACCOUNT = "service account"
 
 
-def needed(member: str) -> tuple[Kind, str] | None:
+def needed(member: str) -> tuple[MemberKind, str] | None:
     """What a member needs: the pool's path, the project, or the e-mail; None for what is taken on trust."""
     if match := _POOL.match(member):
-        return Kind.POOL, match[1]
+        return MemberKind.POOL, match[1]
     kind, _, name = member.partition(":")
     if kind != "serviceAccount":
         return None
     if match := _IDENTITY.match(name):
-        return Kind.IDENTITIES, match[1]
-    return Kind.ACCOUNT, name
+        return MemberKind.IDENTITIES, match[1]
+    return MemberKind.ACCOUNT, name
 
 
 def refusal(world: World, member: str) -> str | None:
     """Why Google would refuse a member; None when it would not. Only a fresh project's are looked at."""
     match needed(member) if not world.established else None:
-        case Kind.POOL, pool:
+        case MemberKind.POOL, pool:
             path = world.names.canonical(pool)
             if _ours(world, path.split("/")[1]) and not world.there("google_iam_workload_identity_pool", path):
                 return f"Identity Pool does not exist ({pool})."
-        case Kind.IDENTITIES, project if not _has_workload_pool(world, project):
+        case MemberKind.IDENTITIES, project if not _has_workload_pool(world, project):
             return f"Identity Pool does not exist ({project}.svc.id.goog)."
-        case Kind.ACCOUNT, email if not _account_exists(world, email):
+        case MemberKind.ACCOUNT, email if not _account_exists(world, email):
             return f"Service account {email} does not exist."
     return None
 
@@ -66,7 +66,7 @@ def _has_workload_pool(world: World, project: str) -> bool:
         return True
     clusters = world.cloud.things("google_container_cluster", project=project)
     return world.cloud.note(workload_pool_note(project)) is not None and not (
-        clusters and all(world.waves.being_made(one.path) for one in clusters)
+        clusters and all(world.settling.being_made(one.path) for one in clusters)
     )
 
 
@@ -75,9 +75,9 @@ def _account_exists(world: World, email: str) -> bool:
         if _ours(world, match[1]):
             return world.there("google_service_account", f"projects/{match[1]}/serviceAccounts/{email}")
         if world.cloud.has_agent(email):
-            return not world.waves.being_made(email)
+            return not world.settling.being_made(email)
     if match := _AGENT.match(email):
         return world.cloud.project_of(int(match[1])) is None or (
-            world.cloud.has_agent(email) and not world.waves.being_made(email)
+            world.cloud.has_agent(email) and not world.settling.being_made(email)
         )
     return True

@@ -9,16 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fonderie.sandbox.cloud.cloud import Status, Thing
-from fonderie.sandbox.lifecycle import labels, object_references, object_requests
+from fonderie.sandbox.cloud.cloud import CloudObject, ObjectStatus
+from fonderie.sandbox.lifecycle import object_requests, refresh
 from fonderie.sandbox.lifecycle.computed import CHANGES_ON_UPDATE, Filler
-from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApiError, Applied, Diagnostic, ProviderConfig, Severity, State
+from fonderie.sandbox.lifecycle.interface import (
+    UNKNOWN,
+    ApiError,
+    ApplyResult,
+    Diagnostic,
+    DiagnosticSeverity,
+    ProviderConfig,
+    State,
+)
 from fonderie.sandbox.lifecycle.refresh import read_back
 from fonderie.sandbox.lifecycle.resource_paths import placeholders
-from fonderie.sandbox.lifecycle.settling import Change
-from fonderie.sandbox.lifecycle.world import Request, World, google_error, noun
+from fonderie.sandbox.lifecycle.settling import RequestEffects
+from fonderie.sandbox.lifecycle.world import ObjectRequest, World, google_error, noun
 from fonderie.sandbox.rules import serviceusage
-from fonderie.sandbox.rules.rulebook import Event, obey
+from fonderie.sandbox.rules.rulebook import LifecycleEvent, obey
 
 TAINTED_BY_FAILURE = ("google_container_cluster",)
 _API_PATHS = {"compute": "compute", "storage": "storage", "bigquery": "bigquery"}
@@ -30,7 +38,7 @@ class Objects:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def create(self, type: str, planned: State, provider: ProviderConfig, change: Change) -> Applied:
+    def create(self, type: str, planned: State, provider: ProviderConfig, change: RequestEffects) -> ApplyResult:
         """Make an object. Raises ApiError."""
         request = object_requests.request_for(self._world, type, planned, provider)
         object_requests.call(self._world, type, "creating", f"create {type} {request.path}")
@@ -42,32 +50,32 @@ class Objects:
                 request.thing = found
                 if (taken := self._over_existing(request, found)) is not None:
                     return taken
-            obey(Event.CREATE, request)
+            obey(LifecycleEvent.CREATE, request)
             thing = self._put(request)
             request.thing = thing
             change.made.add(request.path)
-            obey(Event.CREATED, request)
+            obey(LifecycleEvent.CREATED, request)
             change.made |= request.made
             if self._world.faults.operation_fails(f"{type} {request.path}"):
                 return self._failed_operation(request)
-        return Applied(request.state)
+        return ApplyResult(request.state)
 
-    def _failed_operation(self, request: Request) -> Applied:
+    def _failed_operation(self, request: ObjectRequest) -> ApplyResult:
         """A create whose operation fails leaves nothing; only a cluster stays, in the state too, and is tainted."""
         words = (
             f"Error waiting to create {noun(request.type)}: Error waiting for Creating {noun(request.type)}: internal"
         )
         if request.type not in TAINTED_BY_FAILURE:
             raise ApiError.because(words)
-        return Applied(request.state, [Diagnostic(Severity.ERROR, words)])
+        return ApplyResult(request.state, [Diagnostic(DiagnosticSeverity.ERROR, words)])
 
-    def _over_existing(self, request: Request, found: Thing) -> Applied | None:
+    def _over_existing(self, request: ObjectRequest, found: CloudObject) -> ApplyResult | None:
         """What a create does when the name is known: None means that it goes on."""
         type, path = request.type, request.path
         behaviour = self._world.facts.behaviour(type).get("create_over_existing", {}).get("outcome")
-        if found.status is Status.GONE:
+        if found.status is ObjectStatus.GONE:
             return None
-        if found.status is Status.SOFT_DELETED:
+        if found.status is ObjectStatus.SOFT_DELETED:
             if "undelete + patch" in self._world.facts.behaviour(type).get("recreate", ""):
                 return None
             raise request.error(
@@ -75,7 +83,7 @@ class Objects:
             )
         match behaviour or self._usual_behaviour(type):
             case "adopted_without_write":
-                return Applied(read_back(request, found))
+                return ApplyResult(read_back(request, found))
             case "adopted_by_write" | "second_object":
                 return None
             case "exists_found_by_read":
@@ -89,7 +97,7 @@ class Objects:
         last = self._world.names.path_template(type).rsplit("/", 1)[-1]
         return "exists_409" if placeholders(last) else "adopted_by_write"
 
-    def _put(self, request: Request) -> Thing:
+    def _put(self, request: ObjectRequest) -> CloudObject:
         type, path, cloud = request.type, request.path, self._world.cloud
         serial = cloud.count("made")
         request.values["path"] = path
@@ -97,7 +105,7 @@ class Objects:
         request.values["api"] = _API_PATHS.get(type.split("_")[1], type.split("_")[1])
         block = self._world.schema.resource(type).block
         state = {**request.state, **{name: request.extra[name] for name in request.extra if name in block.attributes}}
-        state = {**state, **labels.computed(state, request.provider)}
+        state = {**state, **refresh.computed(state, request.provider)}
         if state.get("id") in (UNKNOWN, None):
             state["id"] = request.values["id"]
         self._parents_values(request)
@@ -105,10 +113,10 @@ class Objects:
         request.state.clear()
         request.state.update(filler.fill(state, block.type))
         thing = cloud.put(type, path, self._world.names.project(type, request.values), request.state)
-        cloud.set_uses(type, path, {one.path for one in object_references.references(request)})
+        cloud.set_uses(type, path, {one.path for one in object_requests.references(request)})
         return thing
 
-    def _server_names(self, request: Request) -> dict[str, str]:
+    def _server_names(self, request: ObjectRequest) -> dict[str, str]:
         """Attributes that are the name Google made: `name` of a model index is the number in its path."""
         name = request.state.get("name", "")
         if name is not UNKNOWN:
@@ -118,13 +126,13 @@ class Objects:
         by_number = any("(?P<name>" in form for form in formats)
         return {"name": last if by_number else request.values["id"]}
 
-    def _parents_values(self, request: Request) -> None:
+    def _parents_values(self, request: ObjectRequest) -> None:
         for above, type in self._world.names.parents(request.path)[:1]:
             if found := self._world.cloud.live(type, above):
                 texts = {name: value for name, value in found.attributes.items() if isinstance(value, str)}
                 request.values.update({f"parent.{name}": value for name, value in texts.items()})
 
-    def update(self, type: str, prior: State, planned: State, provider: ProviderConfig) -> Applied:
+    def update(self, type: str, prior: State, planned: State, provider: ProviderConfig) -> ApplyResult:
         """Change an object. Raises ApiError."""
         request = object_requests.request_for(self._world, type, planned, provider, read=True)
         request.prior = prior
@@ -139,31 +147,31 @@ class Objects:
             if told:
                 object_requests.api_is_on(self._world, type, planned, provider)
                 object_requests.references_are_there(request, "updating")
-                obey(Event.UPDATE, request)
+                obey(LifecycleEvent.UPDATE, request)
             state = self._filled_anew(request, told=told)
             request.state.clear()
             request.state.update(state)
             if found is not None:
                 self._world.cloud.change(type, request.path, state)
                 self._world.cloud.set_uses(
-                    type, request.path, {one.path for one in object_references.references(request)}
+                    type, request.path, {one.path for one in object_requests.references(request)}
                 )
-                obey(Event.UPDATED, request)
-        return Applied(request.state)
+                obey(LifecycleEvent.UPDATED, request)
+        return ApplyResult(request.state)
 
     def _silent(self, type: str) -> frozenset[str]:
         """Attributes of which Google is not told when they change."""
-        silent = labels.ONLY_TERRAFORM
+        silent = refresh.ONLY_TERRAFORM
         if self._world.facts.behaviour(type).get("deletion_protection", {}).get("toggle_writes_api"):
             silent -= {"deletion_protection"}
         return silent
 
-    def _filled_anew(self, request: Request, *, told: bool) -> State:
+    def _filled_anew(self, request: ObjectRequest, *, told: bool) -> State:
         type, block = request.type, self._world.schema.resource(request.type).block
         serial = request.thing.serial if request.thing else 0
         filler = Filler(type, f"{request.path}#{serial}", request.values, self._world.clock)
         state = {**request.state, **{name: request.extra[name] for name in request.extra if name in block.attributes}}
-        state = filler.fill({**state, **labels.computed(state, request.provider)}, block.type)
+        state = filler.fill({**state, **refresh.computed(state, request.provider)}, block.type)
         if told:
             for name in self._changing(type) & state.keys():
                 state[name] = filler.again(name, block.attributes[name].type)
@@ -179,7 +187,7 @@ class Objects:
             }
         return {name for name in CHANGES_ON_UPDATE & attributes.keys() if not attributes[name].optional}
 
-    def delete(self, type: str, prior: State, provider: ProviderConfig, change: Change) -> list[Diagnostic]:
+    def delete(self, type: str, prior: State, provider: ProviderConfig, change: RequestEffects) -> list[Diagnostic]:
         """Delete an object with what lies within it. Raises ApiError."""
         request = object_requests.request_for(self._world, type, prior, provider, read=True)
         recorded = self._world.facts.behaviour(type).get("destroy", {})
@@ -196,12 +204,12 @@ class Objects:
                 return []
             request.thing = found
             object_requests.api_is_on(self._world, type, prior, provider, verb="deleting")
-            obey(Event.DELETE, request)
+            obey(LifecycleEvent.DELETE, request)
             self._remove(request, found, change)
-            obey(Event.DELETED, request)
+            obey(LifecycleEvent.DELETED, request)
         return []
 
-    def _remove(self, request: Request, found: Thing, change: Change) -> None:
+    def _remove(self, request: ObjectRequest, found: CloudObject, change: RequestEffects) -> None:
         """An object goes, and what lies within it goes with it."""
         cloud = self._world.cloud
         if (stays := request.extra.get("stays")) is not None:  # a key: only its versions are destroyed
@@ -212,9 +220,9 @@ class Objects:
             cloud.mark(one.type, one.path, _after_deletion(self._world.facts.behaviour(one.type)))
 
 
-def _after_deletion(behaviour: Mapping[str, Any]) -> Status:
+def _after_deletion(behaviour: Mapping[str, Any]) -> ObjectStatus:
     words = behaviour.get("recreate", "")
-    return Status.SOFT_DELETED if "undelete" in words else Status.GONE
+    return ObjectStatus.SOFT_DELETED if "undelete" in words else ObjectStatus.GONE
 
 
 def _taken(type: str, path: str) -> str:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from fonderie.sandbox.lifecycle import members, object_references
+from fonderie.sandbox.lifecycle import members, object_requests
 from fonderie.sandbox.lifecycle.faults import InjectedError
 from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApiError, Diagnostic, ProviderConfig, State
 from fonderie.sandbox.lifecycle.resource_paths import Names, iam_parent, placeholders
@@ -64,7 +64,7 @@ class Policies:
     def make(self, type: str, planned: State, provider: ProviderConfig) -> State:
         """Add a part to its policy, or take over one that is there. Raises ApiError."""
         parent, path = self.target(type, planned, provider)
-        if parent != "google_project" and not object_references.exists(self._world, parent, path):
+        if parent != "google_project" and not object_requests.exists(self._world, parent, path):
             raise self._error(type, "setting", 404, f"Resource not found (resource={path}).", "notFound")
         self._check_members(type, members_of(planned), path)
         version = self._modify(type, path, lambda policy: _put(policy, type, planned))
@@ -73,7 +73,7 @@ class Policies:
     def read(self, type: str, state: State, provider: ProviderConfig) -> State | None:
         """The part as it is; None when it, or the object, is gone."""
         parent, path = self.target(type, state, provider)
-        if parent != "google_project" and not object_references.exists(self._world, parent, path):
+        if parent != "google_project" and not object_requests.exists(self._world, parent, path):
             return None
         version, policy = self._world.cloud.policy(path)
         found = _find(policy, type, state)
@@ -82,7 +82,7 @@ class Policies:
     def remove(self, type: str, state: State, provider: ProviderConfig) -> list[Diagnostic]:
         """Take a part out of its policy; nothing happens when it is not there."""
         parent, path = self.target(type, state, provider)
-        if parent == "google_project" or object_references.exists(self._world, parent, path):
+        if parent == "google_project" or object_requests.exists(self._world, parent, path):
             self._modify(type, path, lambda policy: _drop(policy, type, state))
         return []
 

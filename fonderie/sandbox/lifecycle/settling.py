@@ -20,14 +20,14 @@ _LONGEST_S = 5.0
 
 
 @dataclass
-class Change:
+class RequestEffects:
     """What one request does: the paths it makes, and those it unmakes with the paths that they were using."""
 
     made: set[str] = field(default_factory=set)
     unmade: dict[str, set[str]] = field(default_factory=dict)
 
 
-class Waves:
+class Settling:
     """What is in the making or in the unmaking, for the requests of one process."""
 
     def __init__(self, *, quiet_s: float = _QUIET_S, longest_s: float = _LONGEST_S) -> None:
@@ -37,7 +37,7 @@ class Waves:
         self._working = 0
         self._last_work = 0.0
         self._wave = 0
-        self._unsettled = Change()
+        self._unsettled = RequestEffects()
 
     def being_made(self, path: str) -> bool:
         """Whether an object exists in the file but not yet for others."""
@@ -49,9 +49,9 @@ class Waves:
             return [user for user, used in self._unsettled.unmade.items() if path in used]
 
     @contextmanager
-    def request(self) -> Iterator[Change]:
+    def request(self) -> Iterator[RequestEffects]:
         """A request: note in the change what it makes and unmakes; leaving it waits for the end of the wave."""
-        change = Change()
+        change = RequestEffects()
         with self._condition:
             self._working += 1
         try:
@@ -71,7 +71,7 @@ class Waves:
             now = time.monotonic()
             if now > end or (not self._working and now >= self._last_work + self._quiet_s):
                 self._wave += 1
-                self._unsettled = Change()
+                self._unsettled = RequestEffects()
                 self._condition.notify_all()
             else:
                 self._condition.wait(self._quiet_s)

@@ -9,13 +9,13 @@ from typing import Any
 
 from fonderie.sandbox.cloud.buckets import Buckets
 from fonderie.sandbox.cloud.clock import Clock
-from fonderie.sandbox.cloud.cloud import Cloud, Status, Thing
+from fonderie.sandbox.cloud.cloud import Cloud, CloudObject, ObjectStatus
 from fonderie.sandbox.lifecycle.faults import Faults
 from fonderie.sandbox.lifecycle.interface import ApiError, ProviderConfig, State
 from fonderie.sandbox.lifecycle.resource_paths import Names, prefix_and_noun
-from fonderie.sandbox.lifecycle.settling import Waves
+from fonderie.sandbox.lifecycle.settling import Settling
 from fonderie.sandbox.provider.facts import Facts
-from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.provider.schema import ProviderSchema
 
 
 @dataclass
@@ -23,11 +23,11 @@ class World:
     """One run of the stand-in over one cloud file."""
 
     cloud: Cloud
-    schema: Schema
+    schema: ProviderSchema
     facts: Facts
     clock: Clock = field(default_factory=Clock)
     established: bool = False  # every API is on, and what was named but never made here exists elsewhere
-    waves: Waves = field(default_factory=Waves)
+    settling: Settling = field(default_factory=Settling)
 
     @cached_property
     def names(self) -> Names:
@@ -47,14 +47,14 @@ class World:
     def there(self, type: str, path: str) -> bool:
         """Whether an object exists for others: made, settled, not deleted; on an established project also what was
         never heard of."""
-        if self.waves.being_made(path):
+        if self.settling.being_made(path):
             return self.established
         found = self.cloud.get(type, path)
-        return found.status is Status.LIVE if found else self.established
+        return found.status is ObjectStatus.LIVE if found else self.established
 
 
 @dataclass
-class Request:
+class ObjectRequest:
     """One thing Terraform wants done to one object: what rules look at."""
 
     world: World
@@ -64,7 +64,7 @@ class Request:
     provider: ProviderConfig
     path: str
     prior: State | None = None  # of an update
-    thing: Thing | None = None  # the object as it is in the cloud, for updates, reads and deletions
+    thing: CloudObject | None = None  # the object as it is in the cloud, for updates, reads and deletions
     extra: dict[str, Any] = field(default_factory=dict)  # computed values that a rule knows better
     made: set[str] = field(default_factory=set)  # what else the request makes: service agents
 

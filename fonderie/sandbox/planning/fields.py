@@ -10,7 +10,7 @@ from fonderie.sandbox.provider.facts import Fact, TypeFacts
 from fonderie.sandbox.provider.schema import Attribute, Block, CtyType, NestedBlock
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """The SDK's types. An object is an element of a list or set of blocks."""
 
     STRING = "string"
@@ -24,27 +24,27 @@ class Kind(StrEnum):
     @property
     def primitive(self) -> bool:
         """Whether it is a single value."""
-        return self in (Kind.STRING, Kind.INT, Kind.FLOAT, Kind.BOOL)
+        return self in (FieldKind.STRING, FieldKind.INT, FieldKind.FLOAT, FieldKind.BOOL)
 
 
 _UNSAID = Fact(kind="string")
 
 
 @dataclass(frozen=True)
-class Field:
+class AttributeField:
     """One attribute or block. A list or set has either `children` (its elements are objects) or an `element`."""
 
     name: str
     path: str  # as the facts name it: `a.b.c`
-    kind: Kind
+    kind: FieldKind
     fact: Fact = _UNSAID
     required: bool = False
     optional: bool = False
     computed: bool = False
     block: bool = False  # written as a block; not as an attribute holding objects
     force_new: bool = False
-    children: Mapping[str, Field] = field(default_factory=dict)
-    element: Field | None = None
+    children: Mapping[str, AttributeField] = field(default_factory=dict)
+    element: AttributeField | None = None
 
     @property
     def configurable(self) -> bool:
@@ -52,7 +52,7 @@ class Field:
         return self.required or self.optional
 
 
-def fields_of(block: Block, facts: TypeFacts, prefix: str = "") -> dict[str, Field]:
+def fields_of(block: Block, facts: TypeFacts, prefix: str = "") -> dict[str, AttributeField]:
     """The fields of a block by name; `id` and `timeouts`, which the SDK treats apart, are left out at the top."""
     fields = {name: _of_attribute(attribute, facts, f"{prefix}{name}") for name, attribute in block.attributes.items()}
     fields |= {name: _of_block(nested, facts, f"{prefix}{name}") for name, nested in block.blocks.items()}
@@ -63,9 +63,9 @@ def fields_of(block: Block, facts: TypeFacts, prefix: str = "") -> dict[str, Fie
     return fields
 
 
-def _of_attribute(attribute: Attribute, facts: TypeFacts, path: str) -> Field:
+def _of_attribute(attribute: Attribute, facts: TypeFacts, path: str) -> AttributeField:
     fact = facts.attributes.get(path, _UNSAID)
-    base = Field(
+    base = AttributeField(
         attribute.name,
         path,
         _kind(attribute.type, fact.kind),
@@ -78,12 +78,12 @@ def _of_attribute(attribute: Attribute, facts: TypeFacts, path: str) -> Field:
     return _with_elements(base, attribute.type, facts)
 
 
-def _of_block(nested: NestedBlock, facts: TypeFacts, path: str) -> Field:
+def _of_block(nested: NestedBlock, facts: TypeFacts, path: str) -> AttributeField:
     fact = facts.attributes.get(path, _UNSAID)
-    return Field(
+    return AttributeField(
         nested.name,
         path,
-        Kind.SET if nested.nesting == "set" else Kind.LIST,
+        FieldKind.SET if nested.nesting == "set" else FieldKind.LIST,
         fact,
         fact.required,
         fact.optional,
@@ -94,7 +94,7 @@ def _of_block(nested: NestedBlock, facts: TypeFacts, path: str) -> Field:
     )
 
 
-def _with_elements(base: Field, type: CtyType, facts: TypeFacts) -> Field:
+def _with_elements(base: AttributeField, type: CtyType, facts: TypeFacts) -> AttributeField:
     match type:
         case ["list" | "set", ["object", members]]:
             children = {
@@ -112,7 +112,7 @@ def _member(name: str, type: CtyType, facts: TypeFacts, path: str) -> Attribute:
     return Attribute(name, type, fact.required, fact.optional, fact.computed)
 
 
-def _element(base: Field, kind: Kind) -> Field:
+def _element(base: AttributeField, kind: FieldKind) -> AttributeField:
     """An element has the field's own `force_new` and the facts known of elements."""
     known = base.fact
     fact = Fact(
@@ -124,16 +124,16 @@ def _element(base: Field, kind: Kind) -> Field:
         normalises=known.elements_normalise,
         normalised=known.elements_normalised,
     )
-    return Field("", base.path, kind, fact, force_new=base.force_new)
+    return AttributeField("", base.path, kind, fact, force_new=base.force_new)
 
 
 def _inner(kind: str) -> str:
     return kind.partition("<")[2].rstrip(">")
 
 
-def _kind(type: CtyType, known: str) -> Kind:
+def _kind(type: CtyType, known: str) -> FieldKind:
     if not isinstance(type, str):
-        return Kind(type[0])
+        return FieldKind(type[0])
     if type == "number":
-        return Kind.FLOAT if known == "float" else Kind.INT
-    return Kind(type) if type in ("string", "bool") else Kind.STRING
+        return FieldKind.FLOAT if known == "float" else FieldKind.INT
+    return FieldKind(type) if type in ("string", "bool") else FieldKind.STRING

@@ -6,38 +6,40 @@ from collections.abc import Mapping
 from typing import Any
 
 from fonderie.sandbox.lifecycle.interface import UNKNOWN, State
-from fonderie.sandbox.planning.difference import COUNT, Change, Node
-from fonderie.sandbox.planning.fields import Field, Kind
+from fonderie.sandbox.planning.difference import COUNT, LeafChange, Node
+from fonderie.sandbox.planning.fields import AttributeField, FieldKind
 from fonderie.sandbox.planning.values import Normalise, by_code, text
 
 
-def applied(fields: Mapping[str, Field], prior: Mapping[str, Any], node: Node, hashed: Normalise | None) -> State:
+def applied(
+    fields: Mapping[str, AttributeField], prior: Mapping[str, Any], node: Node, hashed: Normalise | None
+) -> State:
     """Every field of an object after the changes of `node`; None where there is nothing."""
     return {name: _field(field, prior.get(name), node.get(name, {}), hashed) for name, field in fields.items()}
 
 
-def _field(field: Field, prior: Any, found: Node | Change, hashed: Normalise | None) -> Any:
-    if isinstance(found, Change) or field.kind.primitive:
-        return _single(field, prior, found if isinstance(found, Change) else None)
+def _field(field: AttributeField, prior: Any, found: Node | LeafChange, hashed: Normalise | None) -> Any:
+    if isinstance(found, LeafChange) or field.kind.primitive:
+        return _single(field, prior, found if isinstance(found, LeafChange) else None)
     count = found.get(COUNT)
     if count is not None and count.unknown:
         return UNKNOWN
     if count is not None and count.new == "0":
-        return {} if field.kind is Kind.MAP else []
-    if field.kind is Kind.MAP:
+        return {} if field.kind is FieldKind.MAP else []
+    if field.kind is FieldKind.MAP:
         return _map(prior, found)
-    return (_set if field.kind is Kind.SET else _list)(field, prior, found, hashed)
+    return (_set if field.kind is FieldKind.SET else _list)(field, prior, found, hashed)
 
 
-def _single(field: Field | None, prior: Any, change: Change | None) -> Any:
+def _single(field: AttributeField | None, prior: Any, change: LeafChange | None) -> Any:
     if change is None:
-        return "" if prior is None and field and field.required and field.kind is Kind.STRING else prior
+        return "" if prior is None and field and field.required and field.kind is FieldKind.STRING else prior
     if change.unknown:
         return UNKNOWN
     if change.removed:
         return None
     if change.old == change.new == "":
-        return "" if field is None or field.kind is Kind.STRING else None
+        return "" if field is None or field.kind is FieldKind.STRING else None
     return change.value
 
 
@@ -48,7 +50,7 @@ def _map(prior: Any, found: Node) -> Any:
     return {key: one for key, one in merged.items() if one is not None}
 
 
-def _list(field: Field, prior: Any, found: Node, hashed: Normalise | None) -> Any:
+def _list(field: AttributeField, prior: Any, found: Node, hashed: Normalise | None) -> Any:
     if not found:
         return prior
     olds = prior or []
@@ -60,7 +62,7 @@ def _list(field: Field, prior: Any, found: Node, hashed: Normalise | None) -> An
     ]
 
 
-def _set(field: Field, prior: Any, found: Node, hashed: Normalise | None) -> Any:
+def _set(field: AttributeField, prior: Any, found: Node, hashed: Normalise | None) -> Any:
     if not found:
         return prior
     olds = by_code(field, prior or [], hashed if field.fact.own_hash else None)
@@ -72,20 +74,20 @@ def _set(field: Field, prior: Any, found: Node, hashed: Normalise | None) -> Any
     return [_element(field, olds.get(str(code)), one, hashed) for code, one in kept.items()] or prior
 
 
-def _element(field: Field, prior: Any, found: Node | Change, hashed: Normalise | None) -> Any:
+def _element(field: AttributeField, prior: Any, found: Node | LeafChange, hashed: Normalise | None) -> Any:
     if field.element is not None:
-        one = _single(field.element, prior, found if isinstance(found, Change) else None)
-        return "" if one is None and field.element.kind is Kind.STRING and field.kind is Kind.LIST else one
-    assert not isinstance(found, Change), field.path
+        one = _single(field.element, prior, found if isinstance(found, LeafChange) else None)
+        return "" if one is None and field.element.kind is FieldKind.STRING and field.kind is FieldKind.LIST else one
+    assert not isinstance(found, LeafChange), field.path
     return applied(field.children, prior or {}, found, hashed)
 
 
-def _keeps(found: Node | Change) -> bool:
+def _keeps(found: Node | LeafChange) -> bool:
     """Whether an element of a set stays: something in it is neither removed nor an empty count."""
-    if isinstance(found, Change):
+    if isinstance(found, LeafChange):
         return not found.removed
     return any(
-        not one.removed and not (key == COUNT and one.new == "0") if isinstance(one, Change) else _keeps(one)
+        not one.removed and not (key == COUNT and one.new == "0") if isinstance(one, LeafChange) else _keeps(one)
         for key, one in found.items()
     )
 
@@ -94,7 +96,7 @@ def _indexes(found: Node) -> list[int]:
     return [key for key in found if isinstance(key, int)]
 
 
-def with_nulls_as_given(field: Field, planned: Any, proposed: Any) -> Any:
+def with_nulls_as_given(field: AttributeField, planned: Any, proposed: Any) -> Any:
     """`planned`, but empty instead of nothing (or unknown) as proposed, where the difference lost it."""
     if proposed is UNKNOWN:
         return UNKNOWN if planned is None else planned
@@ -102,9 +104,9 @@ def with_nulls_as_given(field: Field, planned: Any, proposed: Any) -> Any:
         return planned
     if field.kind.primitive:
         return "" if planned is None and proposed == "" else planned
-    if field.kind is Kind.MAP:
+    if field.kind is FieldKind.MAP:
         return _map_as_given(planned, proposed)
-    if field.kind is Kind.SET:
+    if field.kind is FieldKind.SET:
         return planned
     if planned is None:
         return proposed if all(one is UNKNOWN for one in proposed) else None
@@ -113,12 +115,14 @@ def with_nulls_as_given(field: Field, planned: Any, proposed: Any) -> Any:
     return [_element_as_given(field, one, given) for one, given in zip(planned, proposed, strict=True)]
 
 
-def object_with_nulls_as_given(fields: Mapping[str, Field], planned: State, proposed: Mapping[str, Any]) -> State:
+def object_with_nulls_as_given(
+    fields: Mapping[str, AttributeField], planned: State, proposed: Mapping[str, Any]
+) -> State:
     """`with_nulls_as_given` for each field."""
     return {name: with_nulls_as_given(field, planned[name], proposed.get(name)) for name, field in fields.items()}
 
 
-def _element_as_given(field: Field, planned: Any, proposed: Any) -> Any:
+def _element_as_given(field: AttributeField, planned: Any, proposed: Any) -> Any:
     if field.element is not None:
         return with_nulls_as_given(field.element, planned, proposed)
     if not isinstance(proposed, Mapping) or not isinstance(planned, Mapping):
@@ -132,7 +136,7 @@ def _map_as_given(planned: Any, proposed: Mapping[str, Any]) -> Any:
     return {key: proposed.get(key, one) if one is UNKNOWN else one for key, one in planned.items()}
 
 
-def equivalent(field: Field, first: Any, second: Any) -> bool:
+def equivalent(field: AttributeField, first: Any, second: Any) -> bool:
     """Whether two values are the same to the SDK: nothing, zero and empty are one, sets have no order."""
     if first is UNKNOWN or second is UNKNOWN:
         return first is second
@@ -141,22 +145,24 @@ def equivalent(field: Field, first: Any, second: Any) -> bool:
         return all(empty)
     if field.kind.primitive:
         return text(first) == text(second)
-    if field.kind is Kind.MAP:
+    if field.kind is FieldKind.MAP:
         return first.keys() == second.keys() and all(_same_text(first[key], second[key]) for key in first)
     if len(first) != len(second):
         return False
-    if field.kind is Kind.LIST:
+    if field.kind is FieldKind.LIST:
         return all(_same_element(field, one, other) for one, other in zip(first, second, strict=True))
     pairs = [[_same_element(field, one, other) for other in second] for one in first]
     return all(any(row) for row in pairs) and all(any(column) for column in zip(*pairs, strict=True))
 
 
-def equivalent_objects(fields: Mapping[str, Field], first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+def equivalent_objects(
+    fields: Mapping[str, AttributeField], first: Mapping[str, Any], second: Mapping[str, Any]
+) -> bool:
     """`equivalent` for every field."""
     return all(equivalent(field, first.get(name), second.get(name)) for name, field in fields.items())
 
 
-def _same_element(field: Field, first: Any, second: Any) -> bool:
+def _same_element(field: AttributeField, first: Any, second: Any) -> bool:
     if field.element is not None:
         return equivalent(field.element, first, second)
     if first is UNKNOWN or second is UNKNOWN:
@@ -172,7 +178,7 @@ def _nothing(value: Any) -> bool:
     return value is None or value in ("", 0, False) or value == [] or value == {}
 
 
-def unknown_where_computed(fields: Mapping[str, Field], state: Mapping[str, Any]) -> State:
+def unknown_where_computed(fields: Mapping[str, AttributeField], state: Mapping[str, Any]) -> State:
     """A created resource's state: computed attributes that are nothing are unknown, in blocks too."""
     filled: State = dict(state)
     for name, field in fields.items():

@@ -1,9 +1,7 @@
-"""Room for what no fact can say: a type's own rules, registered by `fonderie/sandbox/rules/<service>_plan.py`."""
+"""Room for what no fact can say: a type's own rules, registered by `fonderie/sandbox/rules/<service>.py`."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,6 +9,7 @@ from typing import Any
 
 from fonderie.sandbox.lifecycle.interface import Diagnostic, Path, State
 from fonderie.sandbox.planning.difference import Steps
+from fonderie.sandbox.rules import service_modules
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,5 @@ NONE = TypeRules()
 
 @cache
 def rules_by_type() -> Mapping[str, TypeRules]:
-    """The `PLANS` of every module in `fonderie.sandbox.rules` whose name ends in `_plan`."""
-    package = importlib.import_module("fonderie.sandbox.rules")
-    found: dict[str, TypeRules] = {}
-    for module in pkgutil.iter_modules(package.__path__):
-        if module.name.endswith("_plan"):
-            found |= importlib.import_module(f"{package.__name__}.{module.name}").PLANS
-    return found
+    """The `PLANS` of every module in `fonderie.sandbox.rules` that has some."""
+    return {type: plans for module in service_modules() for type, plans in getattr(module, "PLANS", {}).items()}

@@ -6,29 +6,31 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fonderie.sandbox.lifecycle.interface import UNKNOWN, Diagnostic, Path, Severity, State
+from fonderie.sandbox.lifecycle.interface import UNKNOWN, Diagnostic, DiagnosticSeverity, Path, State
 from fonderie.sandbox.planning import formats
-from fonderie.sandbox.planning.fields import Field, Kind
+from fonderie.sandbox.planning.fields import AttributeField, FieldKind
 from fonderie.sandbox.planning.values import has_unknown, text
 from fonderie.sandbox.provider.facts import Values
 
 
-def faults(fields: Mapping[str, Field], config: State) -> list[Diagnostic]:
+def faults(fields: Mapping[str, AttributeField], config: State) -> list[Diagnostic]:
     """Everything wrong with the configuration of a resource."""
     return list(_of_object(fields, config, config, ()))
 
 
 def error(summary: str, detail: str = "", path: Path = ()) -> Diagnostic:
     """An error diagnostic."""
-    return Diagnostic(Severity.ERROR, summary, detail, path)
+    return Diagnostic(DiagnosticSeverity.ERROR, summary, detail, path)
 
 
-def _of_object(fields: Mapping[str, Field], value: Mapping[str, Any], root: State, at: Path) -> Iterator[Diagnostic]:
+def _of_object(
+    fields: Mapping[str, AttributeField], value: Mapping[str, Any], root: State, at: Path
+) -> Iterator[Diagnostic]:
     for name, field in fields.items():
         yield from _of_field(field, value.get(name), root, (*at, name))
 
 
-def _of_field(field: Field, value: Any, root: State, at: Path) -> Iterator[Diagnostic]:
+def _of_field(field: AttributeField, value: Any, root: State, at: Path) -> Iterator[Diagnostic]:
     found = _combination(field, value, root, at)
     if found is not None:
         yield found
@@ -36,16 +38,16 @@ def _of_field(field: Field, value: Any, root: State, at: Path) -> Iterator[Diagn
     if value is None or value is UNKNOWN:
         return
     if field.fact.deprecated and not (field.block and not value):
-        yield Diagnostic(Severity.WARNING, "Argument is deprecated", "", at)
+        yield Diagnostic(DiagnosticSeverity.WARNING, "Argument is deprecated", "", at)
     if field.kind.primitive:
         yield from _of_value(field.fact.values, value, at)
-    elif field.kind is Kind.MAP:
+    elif field.kind is FieldKind.MAP:
         return
     else:
         yield from _of_elements(field, value, root, at)
 
 
-def _of_elements(field: Field, value: list[Any], root: State, at: Path) -> Iterator[Diagnostic]:
+def _of_elements(field: AttributeField, value: list[Any], root: State, at: Path) -> Iterator[Diagnostic]:
     most, least = field.fact.max_items, field.fact.min_items
     if not field.block and not has_unknown(value):
         if most and len(value) > most:
@@ -56,7 +58,7 @@ def _of_elements(field: Field, value: list[Any], root: State, at: Path) -> Itera
             yield error("Not enough list items", words, at)
     for index, one in enumerate(value):
         # the elements of a set have no address, so a fault of theirs is the set's
-        place = at if field.kind is Kind.SET else (*at, index)
+        place = at if field.kind is FieldKind.SET else (*at, index)
         if one is UNKNOWN or one is None:
             continue
         if field.element is not None:
@@ -65,7 +67,7 @@ def _of_elements(field: Field, value: list[Any], root: State, at: Path) -> Itera
             yield from _of_object(field.children, one, root, place)
 
 
-def _combination(field: Field, value: Any, root: State, at: Path) -> Diagnostic | None:
+def _combination(field: AttributeField, value: Any, root: State, at: Path) -> Diagnostic | None:
     """Whether the arguments set together may be."""
     fact, key = field.fact, _key(at)
     given = _given(value, field)
@@ -96,7 +98,7 @@ def _combination(field: Field, value: Any, root: State, at: Path) -> Diagnostic 
     return None
 
 
-def _given(value: Any, field: Field) -> bool:
+def _given(value: Any, field: AttributeField) -> bool:
     return value is not None and not (field.block and not value)
 
 
@@ -170,6 +172,6 @@ def _key(path: Path) -> str:
     return ".".join(str(step) for step in path)
 
 
-def _element_values(field: Field) -> Values:
+def _element_values(field: AttributeField) -> Values:
     """What elements are checked against. A framework type's fact says it of the set itself."""
     return field.fact.element_values if field.fact.elements_validate else field.fact.values

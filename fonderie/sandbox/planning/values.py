@@ -8,19 +8,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fonderie.sandbox.lifecycle.interface import UNKNOWN
-from fonderie.sandbox.planning.fields import Field, Kind
+from fonderie.sandbox.planning.fields import AttributeField, FieldKind
 
-Normalise = Callable[[Field, Any], Any]
+Normalise = Callable[[AttributeField, Any], Any]
 """What a set's own hash function makes of a value before it counts, such as lower case."""
 
-_ZERO = {Kind.STRING: "", Kind.INT: 0, Kind.FLOAT: 0, Kind.BOOL: False}
+_ZERO = {FieldKind.STRING: "", FieldKind.INT: 0, FieldKind.FLOAT: 0, FieldKind.BOOL: False}
 
 
-def zero(field: Field) -> Any:
+def zero(field: AttributeField) -> Any:
     """What the SDK puts in the place of a missing value."""
     if field.kind.primitive:
         return _ZERO[field.kind]
-    return {} if field.kind is Kind.MAP else []
+    return {} if field.kind is FieldKind.MAP else []
 
 
 def text(value: Any) -> str:
@@ -36,7 +36,7 @@ def text(value: Any) -> str:
             return "" if value is UNKNOWN else str(value)
 
 
-def configured(field: Field, value: Any) -> Any:
+def configured(field: AttributeField, value: Any) -> Any:
     """`value` as the SDK reads it from a configuration: defaults filled in, None where there is nothing.
 
     A list of plain values or a map that holds something unknown is unknown as a whole; a list without blocks is
@@ -46,7 +46,7 @@ def configured(field: Field, value: Any) -> Any:
         return field.fact.default if field.kind.primitive else None
     if value is UNKNOWN or field.kind.primitive:
         return value
-    if field.kind is Kind.MAP:
+    if field.kind is FieldKind.MAP:
         return UNKNOWN if any(one is UNKNOWN for one in value.values()) else value
     if field.block and not value:
         return None
@@ -55,13 +55,13 @@ def configured(field: Field, value: Any) -> Any:
     return UNKNOWN if any(one is UNKNOWN for one in value) else value
 
 
-def configured_object(fields: Mapping[str, Field], value: Mapping[str, Any] | None) -> dict[str, Any]:
+def configured_object(fields: Mapping[str, AttributeField], value: Mapping[str, Any] | None) -> dict[str, Any]:
     """Every field of an object as `configured`."""
     given = value or {}
     return {name: configured(field, given.get(name)) for name, field in fields.items()}
 
 
-def as_kept(fields: Mapping[str, Field], state: Mapping[str, Any], *, inside: bool = False) -> dict[str, Any]:
+def as_kept(fields: Mapping[str, AttributeField], state: Mapping[str, Any], *, inside: bool = False) -> dict[str, Any]:
     """A state as the SDK keeps it after reading: what the API left out is zero (or the default), not null.
 
     At the top of a resource that goes for plain values that a user may set and for lists and maps that the server may,
@@ -71,7 +71,7 @@ def as_kept(fields: Mapping[str, Field], state: Mapping[str, Any], *, inside: bo
     return {name: _kept(field, state.get(name), inside=inside) for name, field in fields.items()}
 
 
-def _kept(field: Field, value: Any, *, inside: bool) -> Any:
+def _kept(field: AttributeField, value: Any, *, inside: bool) -> Any:
     if value is None:
         return _left_out(field, inside=inside)
     if not field.children or not isinstance(value, list):
@@ -79,7 +79,7 @@ def _kept(field: Field, value: Any, *, inside: bool) -> Any:
     return [as_kept(field.children, one, inside=True) if isinstance(one, Mapping) else one for one in value]
 
 
-def _left_out(field: Field, *, inside: bool) -> Any:
+def _left_out(field: AttributeField, *, inside: bool) -> Any:
     read_back = (field.optional and not field.computed) if field.kind.primitive else field.computed
     if field.fact.write_only or not (inside or field.block or read_back):
         return None
@@ -97,7 +97,7 @@ def has_unknown(value: Any) -> bool:
     return value is UNKNOWN
 
 
-def comparable(field: Field, value: Any, normalise: Normalise | None = None, *, hashing: bool = False) -> Any:
+def comparable(field: AttributeField, value: Any, normalise: Normalise | None = None, *, hashing: bool = False) -> Any:
     """A JSON-like value equal for two values that the SDK takes for the same: missing is zero, sets have no order.
 
     With `hashing` as it identifies elements of a set: computed-only fields do not count.
@@ -109,13 +109,15 @@ def comparable(field: Field, value: Any, normalise: Normalise | None = None, *, 
         return text(normalise(field, present) if normalise else present)
     if value is None or value is UNKNOWN:
         return []
-    if field.kind is Kind.MAP:
+    if field.kind is FieldKind.MAP:
         return sorted([key, text(one)] for key, one in value.items())
     items = [comparable_element(field, one, normalise, hashing=hashing) for one in value]
-    return sorted(items, key=json.dumps) if field.kind is Kind.SET else items
+    return sorted(items, key=json.dumps) if field.kind is FieldKind.SET else items
 
 
-def comparable_element(field: Field, value: Any, normalise: Normalise | None = None, *, hashing: bool = False) -> Any:
+def comparable_element(
+    field: AttributeField, value: Any, normalise: Normalise | None = None, *, hashing: bool = False
+) -> Any:
     """`comparable` of an element of a list or set."""
     if field.element is not None:
         return comparable(field.element, value, normalise, hashing=hashing)
@@ -125,7 +127,7 @@ def comparable_element(field: Field, value: Any, normalise: Normalise | None = N
     return [[one.name, comparable(one, members.get(one.name), normalise, hashing=hashing)] for one in children]
 
 
-def by_code(field: Field, elements: list[Any], normalise: Normalise | None = None) -> dict[str, Any]:
+def by_code(field: AttributeField, elements: list[Any], normalise: Normalise | None = None) -> dict[str, Any]:
     """The elements of a set by what identifies them; elements that are the same fall together."""
     coded = {}
     for one in elements:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from tf.gen import tfplugin_pb2 as pb
 
-from fonderie.sandbox.lifecycle.interface import Diagnostic, Key, Path, Severity
-from fonderie.sandbox.provider.schema import Attribute, Block, NestedBlock, Nesting, ResourceSchema, Schema
+from fonderie.sandbox.lifecycle.interface import Diagnostic, DiagnosticSeverity, Key, Path
+from fonderie.sandbox.provider.schema import Attribute, Block, NestedBlock, Nesting, ProviderSchema, ResourceSchema
 
 _NESTING = {
     Nesting.SINGLE: pb.Schema.NestedBlock.SINGLE,
@@ -21,7 +21,7 @@ _WRITE_ONLY = b"\x58\x01"  # field 11, true: the stubs are of protocol 6.6, `wri
 CAPABILITIES = pb.ServerCapabilities(get_provider_schema_optional=True, plan_destroy=False)
 
 
-def provider_schema(schema: Schema) -> pb.GetProviderSchema.Response:
+def provider_schema(schema: ProviderSchema) -> pb.GetProviderSchema.Response:
     """Every schema as a protocol message."""
     return pb.GetProviderSchema.Response(
         provider=_resource(schema.provider),
@@ -31,7 +31,7 @@ def provider_schema(schema: Schema) -> pb.GetProviderSchema.Response:
     )
 
 
-def metadata(schema: Schema) -> pb.GetMetadata.Response:
+def metadata(schema: ProviderSchema) -> pb.GetMetadata.Response:
     """The names of all resource types and data sources."""
     return pb.GetMetadata.Response(
         server_capabilities=CAPABILITIES,
@@ -44,7 +44,7 @@ def diagnostics(found: Iterable[Diagnostic]) -> list[pb.Diagnostic]:
     """Our diagnostics as protocol messages, with their attribute paths."""
     return [
         pb.Diagnostic(
-            severity=pb.Diagnostic.ERROR if one.severity is Severity.ERROR else pb.Diagnostic.WARNING,
+            severity=pb.Diagnostic.ERROR if one.severity is DiagnosticSeverity.ERROR else pb.Diagnostic.WARNING,
             summary=one.summary,
             detail=one.detail,
             attribute=path(one.path) if one.path else None,

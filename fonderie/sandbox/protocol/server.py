@@ -21,7 +21,7 @@ from fonderie.core.errors import StepFailedError
 from fonderie.sandbox.lifecycle.interface import Lifecycle
 from fonderie.sandbox.planning.planner import Planner
 from fonderie.sandbox.protocol.servicer import Provider
-from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.provider.schema import ProviderSchema
 
 ADDRESSES = ("registry.terraform.io/hashicorp/google", "registry.opentofu.org/hashicorp/google")
 _THREADS = 1024  # of several commands at once many may wait, and a command that stops must be heard; made as needed
@@ -30,7 +30,7 @@ _OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_len
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningProvider:
     """A provider that is up."""
 
     address: str  # host:port on the loopback interface
@@ -49,7 +49,7 @@ class Running:
 
 
 @contextmanager
-def serving(schema: Schema, planner: Planner, lifecycle: Lifecycle) -> Iterator[Running]:
+def serve_provider(schema: ProviderSchema, planner: Planner, lifecycle: Lifecycle) -> Iterator[RunningProvider]:
     """Serve until the block ends. Connections come over loopback TCP, not a Unix socket: there the peer's address tells
     them apart, and with them the provider blocks of parallel stacks. Raises StepFailedError when no port is free."""
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="sandbox") as threads:
@@ -63,7 +63,7 @@ def serving(schema: Schema, planner: Planner, lifecycle: Lifecycle) -> Iterator[
             raise StepFailedError("the sandbox cannot listen on 127.0.0.1", hint=str(problem)) from problem
         server.start()
         try:
-            yield Running(f"127.0.0.1:{port}")
+            yield RunningProvider(f"127.0.0.1:{port}")
         finally:
             server.stop(_GRACE_S).wait()
 

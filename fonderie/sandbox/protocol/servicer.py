@@ -18,14 +18,14 @@ from fonderie.sandbox.lifecycle.interface import (
     UNKNOWN,
     ApiError,
     Diagnostic,
+    DiagnosticSeverity,
     Lifecycle,
     ProviderConfig,
-    Severity,
     State,
 )
 from fonderie.sandbox.planning.planner import Planner
 from fonderie.sandbox.protocol import messages, wire
-from fonderie.sandbox.provider.schema import Block, Schema
+from fonderie.sandbox.provider.schema import Block, ProviderSchema
 
 _REMEMBERED = 1024  # connections whose provider block is kept; Terraform makes one a provider instance and command
 
@@ -44,7 +44,7 @@ def _answering(call: Call) -> Call:
         except ApiError as refused:
             return response(diagnostics=messages.diagnostics(refused.diagnostics))
         except FonderieError as error:
-            found = Diagnostic(Severity.ERROR, error.what, "\n".join(filter(None, [error.where, error.hint])))
+            found = Diagnostic(DiagnosticSeverity.ERROR, error.what, "\n".join(filter(None, [error.where, error.hint])))
             return response(diagnostics=messages.diagnostics([found]))
 
     return answered  # type: ignore[return-value]  # the same signature, which mypy cannot see
@@ -54,7 +54,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
     """Serves any number of Terraform commands at once. A connection is a provider instance: its block is kept by the
     peer's address."""
 
-    def __init__(self, schema: Schema, planner: Planner, lifecycle: Lifecycle) -> None:
+    def __init__(self, schema: ProviderSchema, planner: Planner, lifecycle: Lifecycle) -> None:
         self._schema = schema
         self._planner = planner
         self._lifecycle = lifecycle
@@ -173,7 +173,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
         try:
             if planned is None:
                 found = self._lifecycle.delete(type_name, prior or {}, provider)
-                if not any(one.severity is Severity.ERROR for one in found):
+                if not any(one.severity is DiagnosticSeverity.ERROR for one in found):
                     state = None
             else:
                 done = (

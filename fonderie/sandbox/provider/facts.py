@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fonderie.core.errors import BadInputError
-from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.provider.schema import ProviderSchema
 
 PROVIDER = Path(__file__).parent
 VERSION = "7.45.0"
@@ -219,7 +219,7 @@ class Facts:
         return self.id_templates.get(name)
 
 
-def check(schema: Schema, facts: Facts) -> None:
+def check(schema: ProviderSchema, facts: Facts) -> None:
     """Hold schema against facts. Raises BadInputError where the schema has a type or attribute the facts know not."""
     for name in schema.types:
         known = facts.paths(name)

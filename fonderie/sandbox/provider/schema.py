@@ -110,7 +110,7 @@ class ResourceSchema:
 
 
 @dataclass
-class Schema:
+class ProviderSchema:
     """A whole provider: its own block, resource types, data sources."""
 
     source: str
@@ -118,7 +118,7 @@ class Schema:
     _parsed: dict[tuple[str, str], ResourceSchema] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, path: Path) -> Schema:
+    def load(cls, path: Path) -> ProviderSchema:
         """Read a schema file (`.gz` too). Raises BadInputError when it is not one."""
         try:
             text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

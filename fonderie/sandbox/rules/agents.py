@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fonderie.sandbox.lifecycle.resource_paths import api_of, iam_parent
-from fonderie.sandbox.lifecycle.world import Request
-from fonderie.sandbox.rules.rulebook import Event, rule
+from fonderie.sandbox.lifecycle.world import ObjectRequest
+from fonderie.sandbox.rules.rulebook import LifecycleEvent, rule
 
 _SOURCE = "https://cloud.google.com/iam/docs/service-agents"
 
 
 @dataclass(frozen=True)
-class Agent:
+class ServiceAgent:
     """An agent of a service; `{}` in its domain pattern is the project's number."""
 
     service: str
@@ -24,21 +24,23 @@ class Agent:
     first_used_by: tuple[str, ...] = ()  # types that bring it; none: any of the service's
 
 
-def _usual(service: str, *, on_demand: bool = False, name: str = "", first_used_by: tuple[str, ...] = ()) -> Agent:
+def _usual(
+    service: str, *, on_demand: bool = False, name: str = "", first_used_by: tuple[str, ...] = ()
+) -> ServiceAgent:
     pattern = f"service-{{}}@gcp-sa-{name or service}.iam.gserviceaccount.com"
-    return Agent(f"{service}.googleapis.com", pattern, on_demand, first_used_by)
+    return ServiceAgent(f"{service}.googleapis.com", pattern, on_demand, first_used_by)
 
 
 AGENTS = (
     _usual("aiplatform"),
     _usual("aiplatform", name="aiplatform-cc", on_demand=True, first_used_by=("google_vertex_ai_schedule",)),
     _usual("artifactregistry", on_demand=True),
-    Agent("bigquery.googleapis.com", "bq-{}@bigquery-encryption.iam.gserviceaccount.com", on_demand=True),
+    ServiceAgent("bigquery.googleapis.com", "bq-{}@bigquery-encryption.iam.gserviceaccount.com", on_demand=True),
     _usual("cloudbuild", on_demand=True),
     _usual("cloudscheduler"),
-    Agent("compute.googleapis.com", "service-{}@compute-system.iam.gserviceaccount.com"),
-    Agent("compute.googleapis.com", "{}-compute@developer.gserviceaccount.com"),
-    Agent("container.googleapis.com", "service-{}@container-engine-robot.iam.gserviceaccount.com"),
+    ServiceAgent("compute.googleapis.com", "service-{}@compute-system.iam.gserviceaccount.com"),
+    ServiceAgent("compute.googleapis.com", "{}-compute@developer.gserviceaccount.com"),
+    ServiceAgent("container.googleapis.com", "service-{}@container-engine-robot.iam.gserviceaccount.com"),
     _usual("eventarc", on_demand=True),
     _usual("gkehub", on_demand=True),
     _usual("anthosconfigmanagement"),
@@ -49,12 +51,12 @@ AGENTS = (
         first_used_by=("google_monitoring_notification_channel",),
     ),
     _usual("pubsub", on_demand=True),
-    Agent("run.googleapis.com", "service-{}@serverless-robot-prod.iam.gserviceaccount.com"),
+    ServiceAgent("run.googleapis.com", "service-{}@serverless-robot-prod.iam.gserviceaccount.com"),
     _usual("secretmanager", on_demand=True),
     _usual("sqladmin", name="cloud-sql", on_demand=True),
-    Agent("storage.googleapis.com", "service-{}@gs-project-accounts.iam.gserviceaccount.com", on_demand=True),
+    ServiceAgent("storage.googleapis.com", "service-{}@gs-project-accounts.iam.gserviceaccount.com", on_demand=True),
     _usual("workflows", on_demand=True),
-    Agent("logging.googleapis.com", "service-{}@gcp-sa-logging.iam.gserviceaccount.com", on_demand=True,
+    ServiceAgent("logging.googleapis.com", "service-{}@gcp-sa-logging.iam.gserviceaccount.com", on_demand=True,
           first_used_by=("google_logging_project_sink",)),
 )  # fmt: skip
 
@@ -70,8 +72,8 @@ def email_or_none(service: str, number: int) -> str | None:
     return found.pattern.format(number) if found else None
 
 
-@rule(Event.CREATED, "google_project_service", source=_SOURCE)
-def enabling_an_api_brings_its_agent(request: Request) -> None:
+@rule(LifecycleEvent.CREATED, "google_project_service", source=_SOURCE)
+def enabling_an_api_brings_its_agent(request: ObjectRequest) -> None:
     """Enabling an API makes the service agents that are not made on demand."""
     service = request.state.get("service")
     for agent in AGENTS:
@@ -80,8 +82,8 @@ def enabling_an_api_brings_its_agent(request: Request) -> None:
     request.make_agent(f"{request.number}@cloudservices.gserviceaccount.com")
 
 
-@rule(Event.CREATED, "*", source=_SOURCE)
-def first_use_brings_its_agent(request: Request) -> None:
+@rule(LifecycleEvent.CREATED, "*", source=_SOURCE)
+def first_use_brings_its_agent(request: ObjectRequest) -> None:
     """An agent that is made on demand exists after the first use of its service."""
     if request.type == "google_project_service" or iam_parent(request.type) or not request.project:
         return
@@ -91,8 +93,8 @@ def first_use_brings_its_agent(request: Request) -> None:
             request.make_agent(agent.pattern.format(request.number))
 
 
-@rule(Event.CREATED, "google_bigquery_connection", "google_sql_database_instance", source=_SOURCE)
-def an_object_may_have_an_agent_of_its_own(request: Request) -> None:
+@rule(LifecycleEvent.CREATED, "google_bigquery_connection", "google_sql_database_instance", source=_SOURCE)
+def an_object_may_have_an_agent_of_its_own(request: ObjectRequest) -> None:
     """A BigQuery connection and a Cloud SQL instance act as an account that comes with them."""
     own = request.state.get("service_account_email_address")
     for block in request.state.get("cloud_resource") or []:

@@ -5,8 +5,8 @@ Source: Cloud Build's "Connect to a GitHub repository" pages; its error "Reposit
 
 from __future__ import annotations
 
-from fonderie.sandbox.lifecycle.world import Request, block, text
-from fonderie.sandbox.rules.rulebook import Event, rule
+from fonderie.sandbox.lifecycle.world import ObjectRequest, block, text
+from fonderie.sandbox.rules.rulebook import LifecycleEvent, rule
 
 _SOURCE = "https://cloud.google.com/build/docs/automating-builds/github/connect-repo-github"
 
@@ -16,8 +16,8 @@ def mapping_note(project: str, owner: str, name: str) -> str:
     return f"repository-mapping:{project}/{owner}/{name}"
 
 
-@rule(Event.CREATE, "google_cloudbuild_trigger", source=_SOURCE)
-def a_repository_must_be_connected_by_a_person(request: Request) -> None:
+@rule(LifecycleEvent.CREATE, "google_cloudbuild_trigger", source=_SOURCE)
+def a_repository_must_be_connected_by_a_person(request: ObjectRequest) -> None:
     """A trigger on a first-generation GitHub repository is refused until the app is installed on it."""
     github = block(request.state, "github")
     owner, name = text(github, "owner"), text(github, "name")
@@ -30,8 +30,8 @@ def a_repository_must_be_connected_by_a_person(request: Request) -> None:
         )
 
 
-@rule(Event.CREATE, "google_cloudbuildv2_repository", source=_SOURCE)
-def a_connection_must_be_authorised(request: Request) -> None:
+@rule(LifecycleEvent.CREATE, "google_cloudbuildv2_repository", source=_SOURCE)
+def a_connection_must_be_authorised(request: ObjectRequest) -> None:
     """A repository needs a connection whose app is installed and whose token is stored: a person's work."""
     path = request.path.rsplit("/repositories/", 1)[0]
     connection = request.cloud.live("google_cloudbuildv2_connection", path)

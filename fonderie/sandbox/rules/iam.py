@@ -1,21 +1,25 @@
-"""Service accounts and what becomes of their memberships, federation pools, custom roles.
+"""Identities: service accounts and their memberships, federation pools, custom roles; and how projects, keys and fleets
+are planned, whose names are known or refused before the apply.
 
 Source: IAM's "Create and manage service accounts" (deleted principals), "Manage workload identity pools", and the
-recorded cases of `google_project_iam_custom_role`.
-"""
+recorded cases of `google_project_iam_custom_role`."""
 
 from __future__ import annotations
 
-from fonderie.sandbox.cloud.cloud import Status
-from fonderie.sandbox.lifecycle.world import Request
-from fonderie.sandbox.rules.rulebook import Event, rule
+from fonderie.sandbox.cloud.cloud import ObjectStatus
+from fonderie.sandbox.lifecycle.interface import Diagnostic, State
+from fonderie.sandbox.lifecycle.world import ObjectRequest
+from fonderie.sandbox.planning.equivalence import duration_s
+from fonderie.sandbox.planning.type_rules import Situation, TypeRules
+from fonderie.sandbox.planning.validation import error
+from fonderie.sandbox.rules.rulebook import LifecycleEvent, rule
 
 _DELETED = "https://cloud.google.com/iam/docs/policies#handle-deleted-members"
 _POOLS = "https://cloud.google.com/iam/docs/manage-workload-identity-pools-providers"
 
 
-@rule(Event.DELETED, "google_service_account", source=_DELETED)
-def members_of_a_deleted_account_are_marked(request: Request) -> None:
+@rule(LifecycleEvent.DELETED, "google_service_account", source=_DELETED)
+def members_of_a_deleted_account_are_marked(request: ObjectRequest) -> None:
     """Policies keep a deleted service account as `deleted:serviceAccount:...?uid=`."""
     email, unique = request.state.get("email"), request.state.get("unique_id")
     member, marked = f"serviceAccount:{email}", f"deleted:serviceAccount:{email}?uid={unique}"
@@ -26,17 +30,78 @@ def members_of_a_deleted_account_are_marked(request: Request) -> None:
             request.cloud.set_policy(path, policy, version=request.cloud.policy(path)[0])
 
 
-@rule(Event.CREATE, "google_iam_workload_identity_pool_provider", source=_POOLS)
-def a_provider_needs_a_pool_that_is_not_deleted(request: Request) -> None:
+@rule(LifecycleEvent.CREATE, "google_iam_workload_identity_pool_provider", source=_POOLS)
+def a_provider_needs_a_pool_that_is_not_deleted(request: ObjectRequest) -> None:
     """A provider cannot be made in a pool that is soft-deleted."""
     pool = request.path.rsplit("/providers/", 1)[0]
     found = request.cloud.get("google_iam_workload_identity_pool", pool)
-    if found and found.status is Status.SOFT_DELETED:
+    if found and found.status is ObjectStatus.SOFT_DELETED:
         raise request.error(400, f"Workload identity pool {pool} is deleted.", "failedPrecondition")
 
 
-@rule(Event.READ, "google_project_iam_custom_role", source="recorded: object_deleted of google_project_iam_custom_role")
-def a_deleted_role_is_still_read(request: Request) -> None:
+@rule(
+    LifecycleEvent.READ,
+    "google_project_iam_custom_role",
+    source="recorded: object_deleted of google_project_iam_custom_role",
+)
+def a_deleted_role_is_still_read(request: ObjectRequest) -> None:
     """A custom role that was deleted is read with `deleted = true`, and plans nothing."""
     if request.thing is not None:
-        request.extra["deleted"] = request.thing.status is Status.SOFT_DELETED
+        request.extra["deleted"] = request.thing.status is ObjectStatus.SOFT_DELETED
+
+
+_LEAST_ROTATION_S = 86400
+
+
+def _account_wanted(prior: State | None, wanted: State, given: State) -> State:
+    """The address of a service account is known from its id and project."""
+    account, project = wanted.get("account_id"), wanted.get("project")
+    if not isinstance(account, str) or not isinstance(project, str):
+        return wanted
+    if prior is not None and (prior.get("account_id"), prior.get("project")) == (account, project):
+        return wanted
+    # example.com:project is a project of a domain; in an address it is project.example.com
+    email = f"{account}@{'.'.join(reversed(project.split(':')))}.iam.gserviceaccount.com"
+    return {**wanted, "email": email, "member": f"serviceAccount:{email}"}
+
+
+def _check_pool(name: str) -> TypeRules:
+    def check(config: State) -> list[Diagnostic]:
+        value = config.get(name)
+        if isinstance(value, str) and value.startswith("gcp-"):
+            return [error(f'"{name}" ("{value}") can not start with "gcp-"', path=(name,))]
+        return []
+
+    return TypeRules(check=check)
+
+
+def _check_key(config: State) -> list[Diagnostic]:
+    period = config.get("rotation_period")
+    if not isinstance(period, str) or period == "":
+        return []
+    seconds = duration_s(period)
+    if seconds is None or seconds < _LEAST_ROTATION_S:
+        return [error(f"rotation period must be greater than {_LEAST_ROTATION_S} seconds", path=("rotation_period",))]
+    return []
+
+
+def _same_without_host(situation: Situation) -> bool:
+    def path(link: str) -> str:
+        return link.removeprefix("//container.googleapis.com/").removeprefix("https://container.googleapis.com/v1/")
+
+    return path(situation.old) == path(situation.new)
+
+
+def _folder_number(prior: State | None, wanted: State, given: State) -> State:
+    folder = wanted.get("folder_id")
+    return {**wanted, "folder_id": folder.removeprefix("folders/")} if isinstance(folder, str) else wanted
+
+
+PLANS = {
+    "google_service_account": TypeRules(adjust=_account_wanted),
+    "google_iam_workload_identity_pool": _check_pool("workload_identity_pool_id"),
+    "google_iam_workload_identity_pool_provider": _check_pool("workload_identity_pool_provider_id"),
+    "google_kms_crypto_key": TypeRules(check=_check_key),
+    "google_gke_hub_membership": TypeRules(same={"endpoint.gke_cluster.resource_link": _same_without_host}),
+    "google_project": TypeRules(adjust=_folder_number),
+}

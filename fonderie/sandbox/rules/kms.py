@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fonderie.sandbox.lifecycle import object_references
+from fonderie.sandbox.lifecycle import object_requests
 from fonderie.sandbox.lifecycle.resource_paths import api_of
-from fonderie.sandbox.lifecycle.world import Request
+from fonderie.sandbox.lifecycle.world import ObjectRequest
 from fonderie.sandbox.rules import agents
-from fonderie.sandbox.rules.rulebook import Event, rule
+from fonderie.sandbox.rules.rulebook import LifecycleEvent, rule
 
 _CMEK = "https://cloud.google.com/kms/docs/cmek"
 _ROLES = frozenset(
@@ -24,8 +24,8 @@ _ROLES = frozenset(
 _DISKS = ("boot_disk_kms_key", "disk_encryption_key")
 
 
-@rule(Event.DELETE, "google_kms_crypto_key", source="recorded: destroy of google_kms_crypto_key")
-def versions_are_destroyed_not_the_key(request: Request) -> None:
+@rule(LifecycleEvent.DELETE, "google_kms_crypto_key", source="recorded: destroy of google_kms_crypto_key")
+def versions_are_destroyed_not_the_key(request: ObjectRequest) -> None:
     """Destroying a key schedules its versions for destruction and clears the rotation; the key stays."""
     if request.thing is None:
         return
@@ -33,17 +33,17 @@ def versions_are_destroyed_not_the_key(request: Request) -> None:
     request.extra["stays"] = {**request.thing.attributes, "rotation_period": None, "primary": primary}
 
 
-@rule(Event.CREATE, "*", source=_CMEK)
-def the_agent_may_use_the_key(request: Request) -> None:
+@rule(LifecycleEvent.CREATE, "*", source=_CMEK)
+def the_agent_may_use_the_key(request: ObjectRequest) -> None:
     """What is encrypted with a key of ours needs the service's agent to be allowed to use that key."""
     if not request.fresh or request.type.startswith("google_kms_"):
         return
-    for one in object_references.references(request):
+    for one in object_requests.references(request):
         if one.type == "google_kms_crypto_key" and one.attribute:
             _check(request, one)
 
 
-def _check(request: Request, key: object_references.Reference) -> None:
+def _check(request: ObjectRequest, key: object_requests.Reference) -> None:
     disk = any(part in key.attribute for part in _DISKS)
     service = "compute.googleapis.com" if disk else api_of(request.type)[0]
     email = agents.email_or_none(service, request.number)
@@ -58,11 +58,11 @@ def _check(request: Request, key: object_references.Reference) -> None:
         )
 
 
-def _allowed(request: Request, key: str, member: str) -> bool:
+def _allowed(request: ObjectRequest, key: str, member: str) -> bool:
     ring, project = key.rsplit("/cryptoKeys/", 1)[0], "/".join(key.split("/")[:2])
     return any(_has(request, path, member, _ROLES) for path in (key, ring, project))
 
 
-def _has(request: Request, path: str, member: str, roles: Iterable[str]) -> bool:
+def _has(request: ObjectRequest, path: str, member: str, roles: Iterable[str]) -> bool:
     bindings = request.cloud.policy(path)[1]["bindings"]
     return any(binding["role"] in roles and member in binding["members"] for binding in bindings)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fonderie.sandbox.lifecycle.world import Request
-from fonderie.sandbox.rules.rulebook import Event, rule
+from fonderie.sandbox.lifecycle.world import ObjectRequest
+from fonderie.sandbox.rules.rulebook import LifecycleEvent, rule
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ def note(name: str) -> str:
     return f"quota:{name}"
 
 
-@rule(Event.CREATE, *(one.type for one in QUOTAS), source="https://cloud.google.com/docs/quotas/overview")
-def quotas_are_kept(request: Request) -> None:
+@rule(LifecycleEvent.CREATE, *(one.type for one in QUOTAS), source="https://cloud.google.com/docs/quotas/overview")
+def quotas_are_kept(request: ObjectRequest) -> None:
     """A project has so many service accounts, networks, addresses and so on, and no more."""
     if not request.fresh:
         return

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from fonderie.sandbox import rules
-from fonderie.sandbox.lifecycle.world import Request
+from fonderie.sandbox.lifecycle.world import ObjectRequest
+from fonderie.sandbox.rules import service_modules
 
 
-class Event(StrEnum):
+class LifecycleEvent(StrEnum):
     """When a rule is called. Before: it may refuse by raising ApiError. After: it may change the cloud."""
 
     CREATE = "before a create"
@@ -26,49 +24,48 @@ class Event(StrEnum):
 
 
 @dataclass(frozen=True)
-class Rule:
+class ServiceRule:
     """One rule; its name and words are those of the function."""
 
     name: str
     service: str
-    event: Event
+    event: LifecycleEvent
     types: tuple[str, ...]  # "*": every type
     source: str
     words: str
-    call: Callable[[Request], None]
+    call: Callable[[ObjectRequest], None]
 
 
-_RULES: list[Rule] = []
-Function = Callable[[Request], None]
+_RULES: list[ServiceRule] = []
+Function = Callable[[ObjectRequest], None]
 
 
-def rule(event: Event, *types: str, source: str) -> Callable[[Function], Function]:
+def rule(event: LifecycleEvent, *types: str, source: str) -> Callable[[Function], Function]:
     """Register a function as a rule for these types."""
 
     def register(function: Function) -> Function:
         service = function.__module__.rsplit(".", 1)[-1]
         words = (function.__doc__ or "").strip().split("\n")[0]
-        _RULES.append(Rule(function.__name__, service, event, types, source, words, function))
+        _RULES.append(ServiceRule(function.__name__, service, event, types, source, words, function))
         return function
 
     return register
 
 
 @cache
-def all_rules() -> tuple[Rule, ...]:
+def all_rules() -> tuple[ServiceRule, ...]:
     """Every rule of `fonderie/sandbox/rules/`, by service."""
-    for module in pkgutil.iter_modules(rules.__path__):
-        importlib.import_module(f"{rules.__name__}.{module.name}")
+    service_modules()
     return tuple(sorted(_RULES, key=lambda one: (one.service, one.name)))
 
 
 @cache
-def rules_for(event: Event, type: str) -> tuple[Rule, ...]:
+def rules_for(event: LifecycleEvent, type: str) -> tuple[ServiceRule, ...]:
     """The rules of a type at an event."""
     return tuple(one for one in all_rules() if one.event is event and (type in one.types or "*" in one.types))
 
 
-def obey(event: Event, request: Request) -> None:
+def obey(event: LifecycleEvent, request: ObjectRequest) -> None:
     """Call the rules of an event. Raises ApiError when one of them says no."""
     for one in rules_for(event, request.type):
         one.call(request)

@@ -5,16 +5,16 @@ Source: Secret Manager's "Create rotation schedules" and "Secret version states"
 
 from __future__ import annotations
 
-from fonderie.sandbox.lifecycle.world import Request
+from fonderie.sandbox.lifecycle.world import ObjectRequest
 from fonderie.sandbox.rules import agents
-from fonderie.sandbox.rules.rulebook import Event, rule
+from fonderie.sandbox.rules.rulebook import LifecycleEvent, rule
 from fonderie.sandbox.rules.storage import may_publish
 
 _ROTATION = "https://cloud.google.com/secret-manager/docs/secret-rotation"
 
 
-@rule(Event.CREATE, "google_secret_manager_secret", source=_ROTATION)
-def rotation_needs_a_topic_it_may_publish_to(request: Request) -> None:
+@rule(LifecycleEvent.CREATE, "google_secret_manager_secret", source=_ROTATION)
+def rotation_needs_a_topic_it_may_publish_to(request: ObjectRequest) -> None:
     """A secret's topics need the agent of Secret Manager as a publisher."""
     if not request.fresh:
         return
@@ -29,16 +29,18 @@ def rotation_needs_a_topic_it_may_publish_to(request: Request) -> None:
             )
 
 
-@rule(Event.CREATE, "google_secret_manager_secret", source=_ROTATION)
-def rotation_wants_topics(request: Request) -> None:
+@rule(LifecycleEvent.CREATE, "google_secret_manager_secret", source=_ROTATION)
+def rotation_wants_topics(request: ObjectRequest) -> None:
     """A rotation without topics is refused."""
     if request.state.get("rotation") and not request.state.get("topics"):
         raise request.error(400, "Secret must have at least one topic to have a rotation.", "badRequest")
 
 
 @rule(
-    Event.DELETED, "google_secret_manager_secret", source="https://cloud.google.com/secret-manager/docs/delete-secret"
+    LifecycleEvent.DELETED,
+    "google_secret_manager_secret",
+    source="https://cloud.google.com/secret-manager/docs/delete-secret",
 )
-def a_new_secret_counts_anew(request: Request) -> None:
+def a_new_secret_counts_anew(request: ObjectRequest) -> None:
     """Version numbers never repeat within a secret; one that is made again begins with 1."""
     request.cloud.set_note(f"count:versions of {request.path}", None)

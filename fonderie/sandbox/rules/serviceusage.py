@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from fonderie.sandbox.lifecycle.interface import ApiError
 from fonderie.sandbox.lifecycle.resource_paths import api_of
-from fonderie.sandbox.lifecycle.world import Request, World, noun
-from fonderie.sandbox.rules.rulebook import Event, rule
+from fonderie.sandbox.lifecycle.world import ObjectRequest, World, noun
+from fonderie.sandbox.rules.rulebook import LifecycleEvent, rule
 
 ALWAYS_ON = frozenset({"serviceusage.googleapis.com", "cloudbilling.googleapis.com"})
 _SOURCE = "https://cloud.google.com/service-usage/docs/enable-disable"
@@ -35,13 +35,13 @@ def is_enabled(world: World, project: str, service: str) -> bool:
     return world.there("google_project_service", f"projects/{project}/services/{service}")
 
 
-def stays_enabled(request: Request) -> bool:
+def stays_enabled(request: ObjectRequest) -> bool:
     """Destroying a project_service does nothing unless `disable_on_destroy` is true in the state."""
     return request.type == "google_project_service" and request.state.get("disable_on_destroy") is not True
 
 
-@rule(Event.DELETE, "google_project_service", source=_SOURCE)
-def a_service_in_use_is_not_disabled(request: Request) -> None:
+@rule(LifecycleEvent.DELETE, "google_project_service", source=_SOURCE)
+def a_service_in_use_is_not_disabled(request: ObjectRequest) -> None:
     """Disabling a service that others need is refused unless `disable_dependent_services` says otherwise."""
     service = request.state.get("service")
     if request.state.get("disable_dependent_services") is True or not request.fresh:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fonderie.core.resource_types import resource_type
 from infra import names
-from infra.policy.checks.subject import Look, at, walk
+from infra.policy.checks.subject import CheckSubject, at, walk
 
 PRIMITIVE_ROLE = re.compile(r"roles/(owner|editor|viewer)(?![\w.])")
 EVERYBODY = re.compile(r"\ball(Authenticated)?Users\b|\bpublicRead(Write)?\b|\bauthenticatedRead\b")
@@ -58,69 +58,69 @@ DEFAULT_ACCOUNT = re.compile(
 )
 
 
-def account_keys(look: Look) -> Iterator[str]:
+def account_keys(subject: CheckSubject) -> Iterator[str]:
     """No service account has a key, and no one may create one: identities are federated or attached."""
-    if look.type in {"google_service_account_key", "google_storage_hmac_key"}:
-        yield look.text("service_account_id") or look.text("service_account_email")
-    if look.text("role") == "roles/iam.serviceAccountKeyAdmin":
-        yield f"{look.text('role')} to {', '.join(look.members)}"
-    if "iam.serviceAccountKeys.create" in at(look.values, "permissions"):
+    if subject.type in {"google_service_account_key", "google_storage_hmac_key"}:
+        yield subject.text("service_account_id") or subject.text("service_account_email")
+    if subject.text("role") == "roles/iam.serviceAccountKeyAdmin":
+        yield f"{subject.text('role')} to {', '.join(subject.members)}"
+    if "iam.serviceAccountKeys.create" in at(subject.values, "permissions"):
         yield "iam.serviceAccountKeys.create"
 
 
-def primitive_roles(look: Look) -> Iterator[str]:
+def primitive_roles(subject: CheckSubject) -> Iterator[str]:
     """No primitive role (owner, editor, viewer) is granted, nor may be."""
-    for argument, value in walk(look.values):
+    for argument, value in walk(subject.values):
         if isinstance(value, str) and (match := PRIMITIVE_ROLE.search(value)):
-            yield f"{argument}: {match.group()} to {', '.join(look.members) or 'someone'}"
+            yield f"{argument}: {match.group()} to {', '.join(subject.members) or 'someone'}"
 
 
-def public_members(look: Look) -> Iterator[str]:
+def public_members(subject: CheckSubject) -> Iterator[str]:
     """Nothing is granted to everybody."""
-    for argument, value in walk(look.values):
+    for argument, value in walk(subject.values):
         if isinstance(value, str) and (match := EVERYBODY.search(value)):
-            yield f"{look.text('role')} to {match.group()} ({argument})".strip()
-    yield from (f"{look.text('role')} to {member}" for member in look.members if member.startswith("domain:"))
+            yield f"{subject.text('role')} to {match.group()} ({argument})".strip()
+    yield from (f"{subject.text('role')} to {member}" for member in subject.members if member.startswith("domain:"))
 
 
-def default_accounts(look: Look) -> Iterator[str]:
+def default_accounts(subject: CheckSubject) -> Iterator[str]:
     """No default service account is used or granted anything."""
-    for argument, value in walk(look.values):
+    for argument, value in walk(subject.values):
         if isinstance(value, str) and DEFAULT_ACCOUNT.search(value):
             yield f"{argument} = {value}"
-    if path := resource_type(look.type).runs_as:
-        accounts = [account for account in at(look.values, path) if account]
+    if path := resource_type(subject.type).runs_as:
+        accounts = [account for account in at(subject.values, path) if account]
         if not accounts:
             yield f"{path} is not given: Google would take a default account"
-        ours = f"@{look.env.project_id}.iam.gserviceaccount.com"
+        ours = f"@{subject.env.project_id}.iam.gserviceaccount.com"
         yield from (f"{path} = {each}" for each in accounts if not str(each).startswith("${") and ours not in str(each))
 
 
-def least_privilege(look: Look) -> Iterator[str]:
+def least_privilege(subject: CheckSubject) -> Iterator[str]:
     """No role lets its holder become others or administer, and what is kept is granted where it is made."""
-    role = look.text("role")
-    holders = ", ".join(look.members)
+    role = subject.text("role")
+    holders = ", ".join(subject.members)
     if role == PROJECT_IAM_ADMIN:
         return  # `bounded` judges it
-    if role in ESCALATING_ROLES and not (look.type.startswith(OF_ACCOUNT) and role in ATTACHING_ROLES):
+    if role in ESCALATING_ROLES and not (subject.type.startswith(OF_ACCOUNT) and role in ATTACHING_ROLES):
         yield f"{role} to {holders}"
     elif ADMINISTERS.match(role):
         yield f"{role} administers, to {holders}"
-    elif look.on_project and OF_WHAT_IS_KEPT.match(role):
+    elif subject.on_project and OF_WHAT_IS_KEPT.match(role):
         yield f"{role} in the whole project, to {holders}"
-    if look.type.endswith("_iam_custom_role"):
-        permissions = at(look.values, "permissions")
+    if subject.type.endswith("_iam_custom_role"):
+        permissions = at(subject.values, "permissions")
         yield from sorted(ESCALATING_PERMISSIONS.intersection(permissions))
         yield from (permission for permission in permissions if "*" in permission)
-    if look.type.endswith("_iam_policy"):
+    if subject.type.endswith("_iam_policy"):
         yield "a whole policy replaces what others were granted"
 
 
-def bounded(look: Look) -> Iterator[str]:
+def bounded(subject: CheckSubject) -> Iterator[str]:
     """Who may grant roles in the project may grant only those that a condition lists."""
-    if look.text("role") != PROJECT_IAM_ADMIN:
+    if subject.text("role") != PROJECT_IAM_ADMIN:
         return
-    expressions = " ".join(map(str, at(look.values, "condition.expression")))
+    expressions = " ".join(map(str, at(subject.values, "condition.expression")))
     listed = re.fullmatch(r"api\.getAttribute\('iam\.googleapis\.com/modifiedGrantsByRole', \[\]\)"
                           r"\.hasOnly\(\[(.*)\]\)", expressions)  # fmt: skip
     if not listed:
@@ -131,40 +131,40 @@ def bounded(look: Look) -> Iterator[str]:
             yield f"the condition allows {role}"
 
 
-def plan_reads(look: Look) -> Iterator[str]:
+def plan_reads(subject: CheckSubject) -> Iterator[str]:
     """Any pull request's workflow becomes the plan identity, so it reads and changes nothing."""
-    own = names.custom_role(look.env, names.Identity.PLAN)
-    if look.type.endswith("_iam_custom_role") and look.text("role_id") == own:
-        for permission in at(look.values, "permissions"):
+    own = names.custom_role(subject.env, names.IdentityName.PLAN)
+    if subject.type.endswith("_iam_custom_role") and subject.text("role_id") == own:
+        for permission in at(subject.values, "permissions"):
             if not READS.search(permission) and permission != "logging.logEntries.create":
                 yield f"{permission} in {own}"
-    if names.member(look.env, names.Identity.PLAN) in look.members:
-        role = look.text("role")
+    if names.member(subject.env, names.IdentityName.PLAN) in subject.members:
+        role = subject.text("role")
         if role not in {own, "roles/logging.logWriter"} and not READING_ROLE.match(role):
-            yield f"{role} to {names.Identity.PLAN}"
+            yield f"{role} to {names.IdentityName.PLAN}"
 
 
-def federation(look: Look) -> Iterator[str]:
+def federation(subject: CheckSubject) -> Iterator[str]:
     """From outside only the repository comes in, and only its protected branch changes anything."""
-    git = look.env.git
-    if look.type == "google_iam_workload_identity_pool_provider":
-        if look.text("attribute_condition") != f"assertion.repository == '{git.repository}'":
-            yield f"attribute_condition = {look.text('attribute_condition') or 'none'}"
-        if at(look.values, "oidc.issuer_uri") != ["https://token.actions.githubusercontent.com"]:
-            yield f"issuer = {at(look.values, 'oidc.issuer_uri') or 'none'}"
-        mapping = look.values.get("attribute_mapping") or {}
+    git = subject.env.git
+    if subject.type == "google_iam_workload_identity_pool_provider":
+        if subject.text("attribute_condition") != f"assertion.repository == '{git.repository}'":
+            yield f"attribute_condition = {subject.text('attribute_condition') or 'none'}"
+        if at(subject.values, "oidc.issuer_uri") != ["https://token.actions.githubusercontent.com"]:
+            yield f"issuer = {at(subject.values, 'oidc.issuer_uri') or 'none'}"
+        mapping = subject.values.get("attribute_mapping") or {}
         if mapping.get("attribute.repository") != "assertion.repository":
             yield f"attribute.repository = {mapping.get('attribute.repository')}"
         if mapping.get("attribute.repository_ref") not in {None, "assertion.repository + '@' + assertion.ref"}:
             yield f"attribute.repository_ref = {mapping.get('attribute.repository_ref')}"
-    pool = f"principalSet://iam.googleapis.com/{names.identity_pool_path(look.env)}"
+    pool = f"principalSet://iam.googleapis.com/{names.identity_pool_path(subject.env)}"
     protected = f"{pool}/attribute.repository_ref/{git.repository}@refs/heads/{git.branch}"
     anywhere = f"{pool}/attribute.repository/{git.repository}"
-    plan = names.email(look.env, names.Identity.PLAN)
-    for member in look.members:
+    plan = names.email(subject.env, names.IdentityName.PLAN)
+    for member in subject.members:
         if not member.startswith("principal"):
             continue
-        account = look.text("service_account_id")
-        of_plan = account.endswith(plan) or account == names.account_id(look.env, names.Identity.PLAN)
+        account = subject.text("service_account_id")
+        of_plan = account.endswith(plan) or account == names.account_id(subject.env, names.IdentityName.PLAN)
         if member not in ({anywhere, protected} if of_plan else {protected}):
-            yield f"{look.text('role')} on {account or look.type} to {member}"
+            yield f"{subject.text('role')} on {account or subject.type} to {member}"

@@ -9,12 +9,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from infra.policy.checks.subject import Check, Look, at, word
+from infra.policy.checks.subject import Check, CheckSubject, at, word
 from infra.settings import Environment
 
 
 @dataclass(frozen=True)
-class Want:
+class Need:
     """What stands at `path` of a `type` matches `pattern`; `default` when nothing stands there is fine too."""
 
     check: str
@@ -33,107 +33,107 @@ BUCKET, TRIGGER = "google_storage_bucket", "google_cloudbuild_trigger"
 SYNC = "fleet_default_member_config.configmanagement.config_sync"
 TRUE, FALSE = "true", "false"
 
-WANTS = (
+NEEDS = (
     # nodes and pods
-    Want("FND_WORKLOAD_IDENTITY", CLUSTER, "workload_identity_config.workload_pool", ".+", "pods act as their node"),
-    Want("FND_WORKLOAD_IDENTITY", CLUSTER, "node_config.workload_metadata_config.mode", "GKE_METADATA",
+    Need("FND_WORKLOAD_IDENTITY", CLUSTER, "workload_identity_config.workload_pool", ".+", "pods act as their node"),
+    Need("FND_WORKLOAD_IDENTITY", CLUSTER, "node_config.workload_metadata_config.mode", "GKE_METADATA",
          "pods can read the nodes' token", default=True),
-    Want("FND_WORKLOAD_IDENTITY", POOL, "node_config.workload_metadata_config.mode", "GKE_METADATA",
+    Need("FND_WORKLOAD_IDENTITY", POOL, "node_config.workload_metadata_config.mode", "GKE_METADATA",
          "pods can read the nodes' token"),
-    Want("FND_SCOPES", POOL, "node_config.oauth_scopes", re.escape(CLOUD_PLATFORM),
+    Need("FND_SCOPES", POOL, "node_config.oauth_scopes", re.escape(CLOUD_PLATFORM),
          "IAM decides permissions; use the cloud-platform scope"),
-    Want("FND_SCOPES", "google_cloud_scheduler_job", "http_target.oauth_token.scope", re.escape(CLOUD_PLATFORM),
+    Need("FND_SCOPES", "google_cloud_scheduler_job", "http_target.oauth_token.scope", re.escape(CLOUD_PLATFORM),
          "IAM decides permissions", default=True),
-    Want("FND_SHIELDED", CLUSTER, "enable_shielded_nodes", TRUE, "nodes cannot prove their identity", default=True),
-    *(Want("FND_SHIELDED", type, f"node_config.shielded_instance_config.{switch}", TRUE, "nodes could boot other code")
+    Need("FND_SHIELDED", CLUSTER, "enable_shielded_nodes", TRUE, "nodes cannot prove their identity", default=True),
+    *(Need("FND_SHIELDED", type, f"node_config.shielded_instance_config.{switch}", TRUE, "nodes could boot other code")
       for type in (CLUSTER, POOL) for switch in ("enable_secure_boot", "enable_integrity_monitoring")),
-    Want("FND_LEGACY", CLUSTER, "enable_legacy_abac", FALSE, "ABAC gives service accounts broad rights", default=True),
-    Want("FND_LEGACY", CLUSTER, "master_auth.client_certificate_config.issue_client_certificate", FALSE,
+    Need("FND_LEGACY", CLUSTER, "enable_legacy_abac", FALSE, "ABAC gives service accounts broad rights", default=True),
+    Need("FND_LEGACY", CLUSTER, "master_auth.client_certificate_config.issue_client_certificate", FALSE,
          "a client certificate is not revocable", default=True),
-    Want("FND_LEGACY", CLUSTER, "enable_kubernetes_alpha", FALSE, "alpha clusters are not upgraded", default=True),
-    Want("FND_LEGACY", POOL, "node_config.metadata.disable-legacy-endpoints", TRUE, "the legacy metadata API is open"),
-    *(Want("FND_LEGACY", type, "node_config.kubelet_config.insecure_kubelet_readonly_port_enabled", "FALSE",
+    Need("FND_LEGACY", CLUSTER, "enable_kubernetes_alpha", FALSE, "alpha clusters are not upgraded", default=True),
+    Need("FND_LEGACY", POOL, "node_config.metadata.disable-legacy-endpoints", TRUE, "the legacy metadata API is open"),
+    *(Need("FND_LEGACY", type, "node_config.kubelet_config.insecure_kubelet_readonly_port_enabled", "FALSE",
            "the read-only kubelet port is open", default=True) for type in (CLUSTER, POOL)),
-    Want("FND_NETWORK_POLICY", CLUSTER, "datapath_provider", "ADVANCED_DATAPATH", "network policies are not enforced"),
-    Want("FND_NETWORK_POLICY", CLUSTER, "enable_intranode_visibility", TRUE, "traffic within a node is not visible"),
-    Want("FND_PRIVATE_NODES", POOL, "network_config.enable_private_nodes", TRUE, "nodes have public addresses",
+    Need("FND_NETWORK_POLICY", CLUSTER, "datapath_provider", "ADVANCED_DATAPATH", "network policies are not enforced"),
+    Need("FND_NETWORK_POLICY", CLUSTER, "enable_intranode_visibility", TRUE, "traffic within a node is not visible"),
+    Need("FND_PRIVATE_NODES", POOL, "network_config.enable_private_nodes", TRUE, "nodes have public addresses",
          default=True),
-    *(Want("FND_PRIVATE_NODES", CLUSTER, each, "(?!(.*/)?default$).+", "nodes are in the default network")
+    *(Need("FND_PRIVATE_NODES", CLUSTER, each, "(?!(.*/)?default$).+", "nodes are in the default network")
       for each in ("network", "subnetwork")),
-    Want("FND_FIRST_POOL", CLUSTER, "remove_default_node_pool", TRUE, "the default pool remains"),
-    Want("FND_IMAGES", CLUSTER, "binary_authorization.evaluation_mode", "PROJECT_SINGLETON_POLICY_ENFORCE",
+    Need("FND_FIRST_POOL", CLUSTER, "remove_default_node_pool", TRUE, "the default pool remains"),
+    Need("FND_IMAGES", CLUSTER, "binary_authorization.evaluation_mode", "PROJECT_SINGLETON_POLICY_ENFORCE",
          "no policy restricts images"),
-    Want("FND_POSTURE", CLUSTER, "security_posture_config.mode", "BASIC|ENTERPRISE", "weaknesses are not scanned for"),
-    Want("FND_POSTURE", CLUSTER, "security_posture_config.vulnerability_mode", "VULNERABILITY_(BASIC|ENTERPRISE)",
+    Need("FND_POSTURE", CLUSTER, "security_posture_config.mode", "BASIC|ENTERPRISE", "weaknesses are not scanned for"),
+    Need("FND_POSTURE", CLUSTER, "security_posture_config.vulnerability_mode", "VULNERABILITY_(BASIC|ENTERPRISE)",
          "packages are not scanned for vulnerabilities"),
-    Want("FND_UPGRADES", CLUSTER, "release_channel.channel", "RAPID|REGULAR|STABLE|EXTENDED", "no upgrades"),
-    Want("FND_UPGRADES", POOL, "management.auto_upgrade", TRUE, "nodes keep known vulnerabilities"),
-    Want("FND_UPGRADES", POOL, "management.auto_repair", TRUE, "broken nodes are not repaired"),
-    Want("FND_UPGRADES", POOL, "node_config.image_type", "COS_CONTAINERD", "not the minimal image", default=True),
+    Need("FND_UPGRADES", CLUSTER, "release_channel.channel", "RAPID|REGULAR|STABLE|EXTENDED", "no upgrades"),
+    Need("FND_UPGRADES", POOL, "management.auto_upgrade", TRUE, "nodes keep known vulnerabilities"),
+    Need("FND_UPGRADES", POOL, "management.auto_repair", TRUE, "broken nodes are not repaired"),
+    Need("FND_UPGRADES", POOL, "node_config.image_type", "COS_CONTAINERD", "not the minimal image", default=True),
     # logs
-    *(Want("FND_LOGGING", CLUSTER, "logging_config.enable_components", each, f"{each} are not logged", every=False)
+    *(Need("FND_LOGGING", CLUSTER, "logging_config.enable_components", each, f"{each} are not logged", every=False)
       for each in ("SYSTEM_COMPONENTS", "WORKLOADS")),
-    Want("FND_LOGGING", CLUSTER, "logging_service", "logging.googleapis.com/kubernetes", "no logs", default=True),
-    Want("FND_LOGGING", CLUSTER, "monitoring_service", "monitoring.googleapis.com/kubernetes", "no metrics",
+    Need("FND_LOGGING", CLUSTER, "logging_service", "logging.googleapis.com/kubernetes", "no logs", default=True),
+    Need("FND_LOGGING", CLUSTER, "monitoring_service", "monitoring.googleapis.com/kubernetes", "no metrics",
          default=True),
-    Want("FND_LOGGING", CLUSTER, "monitoring_config.enable_components", "SYSTEM_COMPONENTS", "no metrics", every=False),
-    Want("FND_LOGGING", CLUSTER, "monitoring_config.managed_prometheus.enabled", TRUE, "workloads have no metrics"),
-    *(Want("FND_LOGGING", "google_project_iam_audit_config", "audit_log_config.log_type", each,
+    Need("FND_LOGGING", CLUSTER, "monitoring_config.enable_components", "SYSTEM_COMPONENTS", "no metrics", every=False),
+    Need("FND_LOGGING", CLUSTER, "monitoring_config.managed_prometheus.enabled", TRUE, "workloads have no metrics"),
+    *(Need("FND_LOGGING", "google_project_iam_audit_config", "audit_log_config.log_type", each,
            f"{each} is not audited", every=False) for each in ("ADMIN_READ", "DATA_READ", "DATA_WRITE")),
-    Want("FND_LOGGING", "google_project_iam_audit_config", "audit_log_config.exempted_members", "(?!)",
+    Need("FND_LOGGING", "google_project_iam_audit_config", "audit_log_config.exempted_members", "(?!)",
          "some accesses are not audited", default=True),
-    Want("FND_LOGGING", "google_project_iam_audit_config", "service", "allServices", "other services are not audited"),
-    Want("FND_LOGGING", "google_workflows_workflow", "call_log_level", "LOG_(ERRORS_ONLY|ALL_CALLS)",
+    Need("FND_LOGGING", "google_project_iam_audit_config", "service", "allServices", "other services are not audited"),
+    Need("FND_LOGGING", "google_workflows_workflow", "call_log_level", "LOG_(ERRORS_ONLY|ALL_CALLS)",
          "errors are not logged"),
-    Want("FND_LOGGING", "google_vertex_ai_endpoint", "predict_request_response_logging_config.enabled", TRUE,
+    Need("FND_LOGGING", "google_vertex_ai_endpoint", "predict_request_response_logging_config.enabled", TRUE,
          "drift monitoring has no data"),
-    Want("FND_LOGGING", "google_vertex_ai_endpoint",
+    Need("FND_LOGGING", "google_vertex_ai_endpoint",
          "predict_request_response_logging_config.bigquery_destination.output_uri", "bq://.+", "no log destination"),
     # what is kept
-    Want("FND_BUCKET_ACCESS", BUCKET, "uniform_bucket_level_access", TRUE, "objects have their own access lists"),
-    Want("FND_BUCKET_ACCESS", BUCKET, "public_access_prevention", "enforced", "a grant could make it public"),
-    Want("FND_VERSIONING", BUCKET, "versioning.enabled", TRUE, "overwritten objects are lost"),
-    Want("FND_IMAGES", "google_artifact_registry_repository", "docker_config.immutable_tags", TRUE,
+    Need("FND_BUCKET_ACCESS", BUCKET, "uniform_bucket_level_access", TRUE, "objects have their own access lists"),
+    Need("FND_BUCKET_ACCESS", BUCKET, "public_access_prevention", "enforced", "a grant could make it public"),
+    Need("FND_VERSIONING", BUCKET, "versioning.enabled", TRUE, "overwritten objects are lost"),
+    Need("FND_IMAGES", "google_artifact_registry_repository", "docker_config.immutable_tags", TRUE,
          "a tag could move to another image"),
-    Want("FND_IMAGES", "google_artifact_registry_repository", "vulnerability_scanning_config.enablement_config",
+    Need("FND_IMAGES", "google_artifact_registry_repository", "vulnerability_scanning_config.enablement_config",
          "INHERITED", "images are not scanned"),
     # delivery
-    Want("FND_APPROVAL", TRIGGER, "approval_config.approval_required", TRUE, "applies need no approval",
+    Need("FND_APPROVAL", TRIGGER, "approval_config.approval_required", TRUE, "applies need no approval",
          when=lambda env: env.approval or env.production),
-    Want("FND_SCHEDULE", "google_cloud_scheduler_job", "http_target.uri", r"https://[a-z0-9.-]+\.googleapis\.com/.*",
+    Need("FND_SCHEDULE", "google_cloud_scheduler_job", "http_target.uri", r"https://[a-z0-9.-]+\.googleapis\.com/.*",
          "it calls a host that is not Google's"),
-    Want("FND_SCHEDULE", "google_cloud_scheduler_job", "http_target.oauth_token.service_account_email", ".+",
+    Need("FND_SCHEDULE", "google_cloud_scheduler_job", "http_target.oauth_token.service_account_email", ".+",
          "it calls without an identity"),
-    Want("FND_CONFIG_SYNC", "google_gke_hub_feature", f"{SYNC}.prevent_drift", TRUE, "drift is not corrected"),
+    Need("FND_CONFIG_SYNC", "google_gke_hub_feature", f"{SYNC}.prevent_drift", TRUE, "drift is not corrected"),
 )  # fmt: skip
 
 
-def _names_apply(look: Look) -> bool:
-    return "-apply@" in look.text("service_account")
+def _names_apply(subject: CheckSubject) -> bool:
+    return "-apply@" in subject.text("service_account")
 
 
-def broken(want: Want, look: Look) -> str | None:
+def broken(need: Need, subject: CheckSubject) -> str | None:
     """What is wrong with an argument, or None."""
-    found = [word(one) for one in at(look.values, want.path)]
+    found = [word(one) for one in at(subject.values, need.path)]
     if not found:
-        return None if want.default else f"{want.path} is not given: {want.why}"
-    good = [re.fullmatch(want.pattern, one) is not None for one in found]
-    if all(good) if want.every else any(good):
+        return None if need.default else f"{need.path} is not given: {need.why}"
+    good = [re.fullmatch(need.pattern, one) is not None for one in found]
+    if all(good) if need.every else any(good):
         return None
-    return f"{want.path} = {', '.join(found)}: {want.why}"
+    return f"{need.path} = {', '.join(found)}: {need.why}"
 
 
 def hardened(check: str) -> Check:
     """The check of that name: every row of the table that has it."""
-    rows = [want for want in WANTS if want.check == check]
+    rows = [need for need in NEEDS if need.check == check]
 
-    def of_rows(look: Look) -> Iterator[str]:
-        for want in rows:
-            if want.type != look.type or not want.when(look.env):
+    def of_rows(subject: CheckSubject) -> Iterator[str]:
+        for need in rows:
+            if need.type != subject.type or not need.when(subject.env):
                 continue
-            if want.check == "FND_APPROVAL" and not _names_apply(look):
+            if need.check == "FND_APPROVAL" and not _names_apply(subject):
                 continue
-            if problem := broken(want, look):
+            if problem := broken(need, subject):
                 yield problem
 
     of_rows.__doc__ = SENTENCES[check]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from infra.policy.checks.subject import Look, at, blocks, word
+from infra.policy.checks.subject import CheckSubject, at, blocks, word
 
 PRIVATE = [ipaddress.ip_network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
 # Google's own: Identity-Aware Proxy, and health checks. Source: VPC, "Firewall rules", IAP "TCP forwarding".
@@ -29,15 +29,15 @@ def _within(value: object, allowed: list[Range]) -> bool:
     )
 
 
-def firewall(look: Look) -> Iterator[str]:
+def firewall(subject: CheckSubject) -> Iterator[str]:
     """A firewall lets in private ranges and Google's proxy only, says to whom, and by which ports from outside."""
-    if look.type != "google_compute_firewall" or word(look.values.get("direction", "INGRESS")) != "INGRESS":
+    if subject.type != "google_compute_firewall" or word(subject.values.get("direction", "INGRESS")) != "INGRESS":
         return
-    allows = blocks(look.values, "allow")
-    if not allows or word(look.values.get("disabled", False)) == "true":
+    allows = blocks(subject.values, "allow")
+    if not allows or word(subject.values.get("disabled", False)) == "true":
         return
-    sources = at(look.values, "source_ranges")
-    if not sources and not at(look.values, "source_tags") and not at(look.values, "source_service_accounts"):
+    sources = at(subject.values, "source_ranges")
+    if not sources and not at(subject.values, "source_tags") and not at(subject.values, "source_service_accounts"):
         yield "no source is set: open to everybody"
     for source in sources:
         if not _within(source, PRIVATE + GOOGLES):
@@ -48,48 +48,51 @@ def firewall(look: Look) -> Iterator[str]:
             yield "lets in every protocol"
         elif outside and not allow.get("ports"):
             yield f"lets {', '.join(map(str, outside))} in by every port"
-    if not at(look.values, "target_tags") and not at(look.values, "target_service_accounts"):
+    if not at(subject.values, "target_tags") and not at(subject.values, "target_service_accounts"):
         yield "no target is set: applies to every machine of the network"
-    if outside and not blocks(look.values, "log_config"):
+    if outside and not blocks(subject.values, "log_config"):
         yield "what it lets in from outside is not logged"
 
 
-def network(look: Look) -> Iterator[str]:
+def network(subject: CheckSubject) -> Iterator[str]:
     """The network has the subnets we made and no other, and gives nothing a public address."""
-    if look.type == "google_compute_network" and word(look.values.get("auto_create_subnetworks", True)) != "false":
+    if (
+        subject.type == "google_compute_network"
+        and word(subject.values.get("auto_create_subnetworks", True)) != "false"
+    ):
         yield "auto_create_subnetworks: a subnet in every region, open to all others"
-    if look.type == "google_compute_subnetwork":
-        if word(look.values.get("private_ip_google_access", False)) != "true":
+    if subject.type == "google_compute_subnetwork":
+        if word(subject.values.get("private_ip_google_access", False)) != "true":
             yield "private_ip_google_access is off: Google is reached through the internet"
-        if not blocks(look.values, "log_config"):
+        if not blocks(subject.values, "log_config"):
             yield "flows are not logged"
-        if at(look.values, "ipv6_access_type") == ["EXTERNAL"]:
+        if at(subject.values, "ipv6_access_type") == ["EXTERNAL"]:
             yield "ipv6_access_type = EXTERNAL: machines have public addresses"
-    if look.type == "google_compute_router_nat" and [word(one) for one in at(look.values, "log_config.enable")] != [
-        "true"
-    ]:
+    if subject.type == "google_compute_router_nat" and [
+        word(one) for one in at(subject.values, "log_config.enable")
+    ] != ["true"]:
         yield "failed translations are not logged"
 
 
-def control_plane(look: Look) -> Iterator[str]:
+def control_plane(subject: CheckSubject) -> Iterator[str]:
     """The cluster's control plane and nodes have no public address, and only private ranges may ask it."""
-    if look.type != "google_container_cluster":
+    if subject.type != "google_container_cluster":
         return
     for switch in ("enable_private_nodes", "enable_private_endpoint"):
-        if [word(one) for one in at(look.values, f"private_cluster_config.{switch}")] != ["true"]:
+        if [word(one) for one in at(subject.values, f"private_cluster_config.{switch}")] != ["true"]:
             yield f"private_cluster_config.{switch} is not true"
     authorised = "master_authorized_networks_config"
-    if not blocks(look.values, authorised):
+    if not blocks(subject.values, authorised):
         yield f"no {authorised}: anyone who reaches it may connect"
-    ranges = at(look.values, f"{authorised}.cidr_blocks.cidr_block")
-    if len(ranges) < len(at(look.values, f"{authorised}.cidr_blocks")):
+    ranges = at(subject.values, f"{authorised}.cidr_blocks.cidr_block")
+    if len(ranges) < len(at(subject.values, f"{authorised}.cidr_blocks")):
         yield f"{authorised}: a block has no range"
     for each in ranges:
         if not _within(each, PRIVATE):
             yield f"{authorised} lets in {each}"
-    if "true" in map(word, at(look.values, f"{authorised}.gcp_public_cidrs_access_enabled")):
+    if "true" in map(word, at(subject.values, f"{authorised}.gcp_public_cidrs_access_enabled")):
         yield "gcp_public_cidrs_access_enabled: every machine in Google Cloud may connect"
     if "true" in map(
-        word, at(look.values, "control_plane_endpoints_config.dns_endpoint_config.allow_external_traffic")
+        word, at(subject.values, "control_plane_endpoints_config.dns_endpoint_config.allow_external_traffic")
     ):
         yield "dns_endpoint_config.allow_external_traffic: it is reachable from the internet"

@@ -8,15 +8,15 @@ from typing import Any
 
 from infra.access.access_table import resolve
 from infra.settings import Environment
-from infra.synthesised import Resource, Stack
+from infra.synthesised import Resource, SynthesisedStack
 
 
 @dataclass(frozen=True)
-class Look:
+class CheckSubject:
     """One resource under a check: its type, its planned values and whom it grants to."""
 
     resource: Resource
-    stack: Stack
+    stack: SynthesisedStack
     env: Environment
 
     @property
@@ -46,7 +46,7 @@ class Look:
         return self.type.startswith(("google_project_iam_", "google_folder_iam_", "google_organization_iam_"))
 
 
-Check = Callable[[Look], Iterator[str]]
+Check = Callable[[CheckSubject], Iterator[str]]
 
 
 def walk(values: Any, key: str = "") -> Iterator[tuple[str, Any]]:

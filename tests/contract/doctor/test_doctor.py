@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from ci.lifecycle.doctor.checks import CHECKS, LOGIN, Patient, examine
-from ci.lifecycle.doctor.finding import Diagnosis, State
+from ci.lifecycle.doctor import CHECKS, LOGIN, CheckState, DoctorFinding, DoctorTarget, examine
 from infra.settings import load_environment
 from tests.google.session import Answers, client
 
@@ -27,9 +26,9 @@ PROJECT = "cloudresourcemanager.projects.get"
 
 
 @pytest.fixture(scope="module")
-def who() -> Patient:
+def target() -> DoctorTarget:
     apis = ("aiplatform.googleapis.com", "storage.googleapis.com")
-    return Patient(load_environment("dev"), apis, (AGENT,))
+    return DoctorTarget(load_environment("dev"), apis, (AGENT,))
 
 
 @pytest.fixture
@@ -52,22 +51,24 @@ def healthy() -> dict[str, Any]:
     }
 
 
-def look(who: Patient, answers: dict[str, Any]) -> dict[str, Diagnosis]:
-    found = examine(who, client(Answers(answers)))
+def look(target: DoctorTarget, answers: dict[str, Any]) -> dict[str, DoctorFinding]:
+    found = examine(target, client(Answers(answers)))
     return {finding.check: finding for finding in found}
 
 
-def test_a_healthy_project_is_well_in_every_respect(who: Patient, healthy: dict[str, Any]) -> None:
-    found = look(who, healthy)
+def test_a_healthy_project_is_well_in_every_respect(target: DoctorTarget, healthy: dict[str, Any]) -> None:
+    found = look(target, healthy)
 
-    assert {finding.state for finding in found.values()} == {State.WELL}, found
+    assert {finding.state for finding in found.values()} == {CheckState.WELL}, found
     assert len(found) >= len(CHECKS)
 
 
-def test_every_question_is_one_that_google_answers_and_none_writes(who: Patient, healthy: dict[str, Any]) -> None:
+def test_every_question_is_one_that_google_answers_and_none_writes(
+    target: DoctorTarget, healthy: dict[str, Any]
+) -> None:
     answers = Answers(healthy)
 
-    list(examine(who, client(answers)))
+    list(examine(target, client(answers)))
 
     assert len(answers.asked) >= len(CHECKS)
     assert all(re.search(r"\.(get\w*|list)$", method) for method in answers.asked), answers.asked
@@ -91,23 +92,23 @@ def test_every_question_is_one_that_google_answers_and_none_writes(who: Patient,
     ],
 )
 def test_what_is_wrong_is_said_with_what_mends_it(
-    who: Patient, healthy: dict[str, Any], method: str, answer: Any, check: str, seen: str, mend: str
+    target: DoctorTarget, healthy: dict[str, Any], method: str, answer: Any, check: str, seen: str, mend: str
 ) -> None:
-    found = look(who, healthy | {method: answer})
+    found = look(target, healthy | {method: answer})
 
-    assert found[check].state is State.WRONG
+    assert found[check].state is CheckState.WRONG
     assert seen in found[check].seen
     assert mend in found[check].mend
     others = {name: finding.state for name, finding in found.items() if not name.startswith(check.partition(" ")[0])}
-    assert set(others.values()) == {State.WELL}, others
+    assert set(others.values()) == {CheckState.WELL}, others
 
 
 def test_an_agent_that_the_project_does_not_know_is_unseen_with_the_command(
-    who: Patient, healthy: dict[str, Any]
+    target: DoctorTarget, healthy: dict[str, Any]
 ) -> None:
-    found = look(who, healthy | {"cloudresourcemanager.projects.getIamPolicy": {}})
+    found = look(target, healthy | {"cloudresourcemanager.projects.getIamPolicy": {}})
 
-    assert found["service agents"].state is State.UNSEEN
+    assert found["service agents"].state is CheckState.UNSEEN
     assert "gcp-sa-pubsub" in found["service agents"].seen
 
 
@@ -115,29 +116,29 @@ def test_an_agent_that_the_project_does_not_know_is_unseen_with_the_command(
     "failure", [403, 500, requests.exceptions.ConnectionError("cut"), requests.exceptions.Timeout("slow")]
 )
 def test_what_google_does_not_let_us_see_is_unseen_and_the_rest_goes_on(
-    who: Patient, healthy: dict[str, Any], failure: int | Exception
+    target: DoctorTarget, healthy: dict[str, Any], failure: int | Exception
 ) -> None:
-    found = look(who, healthy | {"cloudbilling.projects.getBillingInfo": failure})
+    found = look(target, healthy | {"cloudbilling.projects.getBillingInfo": failure})
 
-    assert found["billing"].state is State.UNSEEN
-    assert found["project"].state is State.WELL
+    assert found["billing"].state is CheckState.UNSEEN
+    assert found["project"].state is CheckState.WELL
 
 
-def test_without_credentials_nothing_is_called_well(who: Patient) -> None:
-    found = list(examine(who, None, why_not="no credentials"))
+def test_without_credentials_nothing_is_called_well(target: DoctorTarget) -> None:
+    found = list(examine(target, None, why_not="no credentials"))
 
-    assert {finding.state for finding in found} == {State.UNSEEN}
+    assert {finding.state for finding in found} == {CheckState.UNSEEN}
     assert {finding.mend for finding in found} == {LOGIN}
     assert len(found) == len(CHECKS)
 
 
-def test_apis_are_read_page_by_page(who: Patient, healthy: dict[str, Any]) -> None:
+def test_apis_are_read_page_by_page(target: DoctorTarget, healthy: dict[str, Any]) -> None:
     pages = [
         {"services": [{"config": {"name": "aiplatform.googleapis.com"}}], "nextPageToken": "2"},
         {"services": [{"config": {"name": "storage.googleapis.com"}}]},
     ]
 
-    found = look(who, healthy | {"serviceusage.services.list": pages})
+    found = look(target, healthy | {"serviceusage.services.list": pages})
 
-    assert found["APIs"].state is State.WELL
+    assert found["APIs"].state is CheckState.WELL
     assert pages == []

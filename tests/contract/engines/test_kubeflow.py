@@ -10,7 +10,7 @@ import pytest
 
 from fonderie.core.errors import BadInputError, MissingToolError, StepFailedError
 from ml.models import load_model
-from pipelines.compile import CompiledSpec, compiled
+from pipelines.compile import CompiledSpec, compile_pipeline
 from pipelines.engines.engine import RunState, TaskRun, TaskState
 from pipelines.engines.kubeflow import KubeflowEngine, KubeflowSettings, platform_spec
 from tests.google.discovery import RejectedError
@@ -39,7 +39,7 @@ def engine(kubeflow: Kubeflow, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture(scope="module")
 def spec() -> CompiledSpec:
-    return compiled("air_time", "training", IMAGE)
+    return compile_pipeline("air_time", "training", IMAGE)
 
 
 def test_the_shipped_spec_is_submitted_with_what_only_the_cluster_knows_beside_it(
@@ -168,7 +168,7 @@ def test_a_run_can_be_cancelled(engine: KubeflowEngine, kubeflow: Kubeflow, spec
 
 def test_an_unpinned_image_and_an_unknown_run_are_refused(engine: KubeflowEngine, kubeflow: Kubeflow) -> None:
     with pytest.raises(BadInputError, match="not pinned by digest"):
-        engine.submit(compiled("air_time", "training", "training:latest"), RUN_ID, RUN)
+        engine.submit(compile_pipeline("air_time", "training", "training:latest"), RUN_ID, RUN)
     with pytest.raises(BadInputError, match="unknown run"):
         engine.get("nothing")
     assert kubeflow.runs == {}

@@ -15,10 +15,10 @@ from google.oauth2.credentials import Credentials
 from fonderie.core.errors import BadInputError, RefusedError, StepFailedError
 from fonderie.google import Access
 from infra.constructs.schedule import pipeline_job
-from infra.names import Identity
+from infra.names import IdentityName
 from infra.settings import load_environment
 from infra.workloads import CompiledPipeline, PipelineName
-from pipelines.compile import CompiledSpec, compiled
+from pipelines.compile import CompiledSpec, compile_pipeline
 from pipelines.engines.engine import RunState, TaskRun, TaskState
 from pipelines.engines.vertex import VertexEngine, VertexSettings
 from pipelines.engines.waiting import UNREACHED_TRIES
@@ -61,7 +61,7 @@ def engine(google: Google, pauses: list[float]) -> VertexEngine:
 
 @pytest.fixture(scope="module")
 def spec() -> CompiledSpec:
-    return compiled("air_time", "training", IMAGE)
+    return compile_pipeline("air_time", "training", IMAGE)
 
 
 def test_the_spec_that_ships_is_submitted_as_it_is_and_accepted(
@@ -219,7 +219,7 @@ def test_runs_are_listed_by_our_label(engine: VertexEngine, google: Google, spec
 def test_the_schedules_of_the_delivery_stack_are_read_with_how_they_went(engine: VertexEngine, google: Google) -> None:
     env = load_environment("dev")
     pipeline = CompiledPipeline("air_time", PipelineName.TRAINING, "{}", "0" * 64)
-    body = base64.b64encode(json.dumps(pipeline_job(env, pipeline, Identity.PIPELINES)).encode()).decode()
+    body = base64.b64encode(json.dumps(pipeline_job(env, pipeline, IdentityName.PIPELINES)).encode()).decode()
     starts = {"httpTarget": {"uri": "https://x/v1/projects/acme/locations/r/pipelineJobs", "body": body}}
     place, about = "projects/acme/locations/europe-west1/jobs", {"schedule": "0 4 2 * *", "timeZone": "Europe/Paris"}
     failed = {"status": {"code": 7, "message": "denied"}, "lastAttemptTime": "2026-11-02T03:00:00.123456Z"}
@@ -247,7 +247,7 @@ def test_schedules_that_may_not_be_read_are_refused_in_words(engine: VertexEngin
 
 
 def test_an_image_without_digest_is_refused_before_anything_is_sent(engine: VertexEngine, google: Google) -> None:
-    loose = compiled("air_time", "training", "europe-west1-docker.pkg.dev/acme/images/pipelines:latest")
+    loose = compile_pipeline("air_time", "training", "europe-west1-docker.pkg.dev/acme/images/pipelines:latest")
 
     with pytest.raises(BadInputError, match="not pinned by digest"):
         engine.submit(loose, RUN_ID, RUN)

@@ -25,7 +25,7 @@ from fonderie.google.agents import make_service_agents
 from fonderie.google.answers import Refusal
 from fonderie.google.metadata import BigQuerySink, GoogleClient, fetch
 from fonderie.google.operator import GoogleOperator
-from infra.names import AGENTS_ON_DEMAND, Agent
+from infra.names import AGENTS_ON_DEMAND, AgentName
 from ml.serving.server.prediction_log import LogRow
 from tests.google.discovery import RejectedError
 from tests.google.server import running
@@ -208,7 +208,7 @@ def test_service_agents_are_asked_for_by_the_calls_that_make_them(answering: Ans
     storage = "storage.projects.serviceAccount.get"
     answers = answering({generate: {}, bigquery: {}, storage: {}})
 
-    make_service_agents(access(), 412345678901, [*AGENTS_ON_DEMAND, Agent.STORAGE])
+    make_service_agents(access(), 412345678901, [*AGENTS_ON_DEMAND, AgentName.STORAGE])
 
     assert set(answers.asked) == {generate, bigquery, storage}
     assert len(answers.asked) == len(AGENTS_ON_DEMAND) + 1

@@ -19,7 +19,7 @@ from fonderie.google import Access
 from ml.monitoring.messages import DRIFT_ALARM, RetrainRequest, lines
 from ml.monitoring.trigger import Action, TriggerDecision
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
-from pipelines.compile import compiled
+from pipelines.compile import compile_pipeline
 from pipelines.engines.vertex import VertexEngine, VertexSettings
 from tests.contract.retraining.workflow import WorkflowError, run
 from tests.google.discovery import RejectedError
@@ -91,7 +91,7 @@ def workflows(server: Google, spec: bytes) -> Workflows:
 def spec(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bytes]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FONDERIE_HOME", str(tmp_path_factory.mktemp("home")))
-        yield compiled("air_time", "training", IMAGE).path.read_bytes()
+        yield compile_pipeline("air_time", "training", IMAGE).path.read_bytes()
 
 
 def ends(google: Google, name: str, state: str) -> None:
@@ -156,7 +156,7 @@ def test_both_sides_of_a_retraining_name_a_second_attempt_the_same(workflows: Wo
     ends(google, FIRST, "FAILED")
     access = Access("p", "europe-west1", endpoint=google.address, credentials=Credentials(token="of-the-test"))
     engine = VertexEngine(VertexSettings(access, ENV["PIPELINE_ROOT"], ENV["RUNS_AS"], {}))
-    with_image = compiled("air_time", "training", IMAGE)
+    with_image = compile_pipeline("air_time", "training", IMAGE)
 
     second = engine.submit(with_image, REQUEST.job_id, {"month": "2013-05", "run_id": REQUEST.job_id})
 

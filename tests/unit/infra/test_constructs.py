@@ -13,7 +13,7 @@ from ci.synth import load_workloads
 from fonderie.google.bigquery.tables import PARTITION
 from infra import names
 from infra.constructs.grants import label_of
-from infra.names import Agent, Identity, Key
+from infra.names import AgentName, IdentityName, KeyName
 from infra.settings import Environment, load_environment
 from infra.stacks.foundation import USERS
 from ml.datasets.schema import SCHEMAS, Dataset
@@ -44,11 +44,11 @@ def test_apis_stay_on_when_the_stack_goes(stacks: Synthesised) -> None:
 
 
 def test_a_bucket_is_private_versioned_and_encrypted(stacks: Synthesised, prod: Environment) -> None:
-    bucket = one(stacks["prod-data"], "storage_bucket", name=names.bucket(prod, names.Bucket.MODELS))
+    bucket = one(stacks["prod-data"], "storage_bucket", name=names.bucket(prod, names.BucketName.MODELS))
     assert bucket["uniform_bucket_level_access"] is True
     assert bucket["public_access_prevention"] == "enforced"
     assert bucket["versioning"] == {"enabled": True}
-    assert bucket["encryption"] == {"default_kms_key_name": names.key_path(prod, Key.DATA)}
+    assert bucket["encryption"] == {"default_kms_key_name": names.key_path(prod, KeyName.DATA)}
     assert bucket["force_destroy"] is False
     assert bucket["soft_delete_policy"] == {"retention_duration_seconds": 7 * 86_400}
     assert bucket["lifecycle_rule"] == [
@@ -57,7 +57,7 @@ def test_a_bucket_is_private_versioned_and_encrypted(stacks: Synthesised, prod: 
 
 
 def test_a_bucket_of_a_throw_away_environment_goes_at_once(stacks: Synthesised, local: Environment) -> None:
-    bucket = one(stacks["local-data"], "storage_bucket", name=names.bucket(local, names.Bucket.RAW))
+    bucket = one(stacks["local-data"], "storage_bucket", name=names.bucket(local, names.BucketName.RAW))
     assert bucket["force_destroy"] is True
     assert bucket["soft_delete_policy"] == {"retention_duration_seconds": 0}
     assert "encryption" not in bucket
@@ -67,7 +67,7 @@ def test_a_bucket_of_a_throw_away_environment_goes_at_once(stacks: Synthesised, 
 @pytest.mark.parametrize("name", ["prod", "local"])
 def test_runs_expire_and_the_monitor_s_history_beside_them_stays(stacks: Synthesised, name: str) -> None:
     env = load_environment(name)
-    bucket = one(stacks[f"{name}-data"], "storage_bucket", name=names.bucket(env, names.Bucket.PIPELINE_ROOT))
+    bucket = one(stacks[f"{name}-data"], "storage_bucket", name=names.bucket(env, names.BucketName.PIPELINE_ROOT))
 
     def expires(path: str) -> bool:
         place, _, object = path.removeprefix("gs://").removeprefix("/gcs/").partition("/")
@@ -85,7 +85,7 @@ def test_runs_expire_and_the_monitor_s_history_beside_them_stays(stacks: Synthes
 
 def test_the_state_is_kept_whatever_happens(stacks: Synthesised, local: Environment) -> None:
     bucket = one(stacks["local-bootstrap"], "storage_bucket")
-    assert bucket["name"] == names.bucket(local, names.Bucket.STATE)
+    assert bucket["name"] == names.bucket(local, names.BucketName.STATE)
     assert bucket["force_destroy"] is False
     assert bucket["deletion_policy"] == "PREVENT"
     assert bucket["lifecycle"] == {"prevent_destroy": True}
@@ -97,7 +97,7 @@ def test_tags_of_images_never_move_and_only_the_builder_pushes(stacks: Synthesis
     assert [policy["action"] for policy in registry["cleanup_policies"]] == ["DELETE", "KEEP"]
     assert registry["vulnerability_scanning_config"] == {"enablement_config": "INHERITED"}
     writers = members(stacks["prod-data"], "artifact_registry_repository_iam_member", "roles/artifactregistry.writer")
-    assert writers == {names.member(prod, Identity.BUILDER)}
+    assert writers == {names.member(prod, IdentityName.BUILDER)}
 
 
 def test_tables_are_partitioned_and_can_not_be_scanned_whole(stacks: Synthesised) -> None:
@@ -127,10 +127,10 @@ def test_a_secret_has_no_value_and_stays_in_its_region(stacks: Synthesised, prod
     secret = one(stacks["prod-data"], "secret_manager_secret")
     (replica,) = secret["replication"]["user_managed"]["replicas"]
     assert replica["location"] == prod.region
-    assert replica["customer_managed_encryption"] == {"kms_key_name": names.key_path(prod, Key.SECRETS)}
+    assert replica["customer_managed_encryption"] == {"kms_key_name": names.key_path(prod, KeyName.SECRETS)}
     readers = members(stacks["prod-data"], "secret_manager_secret_iam_member", "roles/secretmanager.secretAccessor")
-    builds = {names.member(prod, Identity.PLAN), names.member(prod, Identity.APPLY)}
-    assert readers == {names.agent(prod, Agent.CLOUD_BUILD), *builds}
+    builds = {names.member(prod, IdentityName.PLAN), names.member(prod, IdentityName.APPLY)}
+    assert readers == {names.agent(prod, AgentName.CLOUD_BUILD), *builds}
 
 
 def test_nothing_comes_into_the_network_but_through_iap_and_among_nodes(stacks: Synthesised, prod: Environment) -> None:
@@ -159,7 +159,7 @@ def test_an_identity_can_be_attached_by_whom_it_is_for_and_by_nobody_else(
         for kind, id, each in resources(stacks["prod-foundation"])
         if kind == "google_service_account_iam_member" and id.startswith("pipelines_")
     }
-    assert set(made) == {names.member(prod, user) for user in USERS[Identity.PIPELINES]}
+    assert set(made) == {names.member(prod, user) for user in USERS[IdentityName.PIPELINES]}
 
 
 def test_only_the_protected_branch_becomes_the_apply_identity(stacks: Synthesised, prod: Environment) -> None:
@@ -188,7 +188,7 @@ def test_the_apply_identity_grants_only_what_the_stacks_grant(stacks: Synthesise
 
 def test_keys_rotate_each_quarter(stacks: Synthesised) -> None:
     keys = [each for kind, _, each in resources(stacks["dev-bootstrap"]) if kind == "google_kms_crypto_key"]
-    assert {each["name"] for each in keys} == set(Key)
+    assert {each["name"] for each in keys} == set(KeyName)
     assert {each["rotation_period"] for each in keys} == {"7776000s"}
 
 
@@ -200,7 +200,7 @@ def test_service_agents_may_encrypt_where_the_environment_asks(stacks: Synthesis
             if kind == "google_kms_crypto_key_iam_member"
         }
 
-    assert ("data", names.agent(prod, Agent.BIGQUERY)) in encrypters("prod")
+    assert ("data", names.agent(prod, AgentName.BIGQUERY)) in encrypters("prod")
     assert len(encrypters("prod")) == 8
     assert {key for key, _ in encrypters("dev")} == {"cluster"}, "the cluster's secrets, everywhere"
 
@@ -214,7 +214,7 @@ def test_the_cluster_is_private_and_hardened(stacks: Synthesised, prod: Environm
     }
     assert cluster["datapath_provider"] == "ADVANCED_DATAPATH"
     assert cluster["workload_identity_config"] == {"workload_pool": "acme-ml-prod.svc.id.goog"}
-    assert cluster["database_encryption"] == {"key_name": names.key_path(prod, Key.CLUSTER), "state": "ENCRYPTED"}
+    assert cluster["database_encryption"] == {"key_name": names.key_path(prod, KeyName.CLUSTER), "state": "ENCRYPTED"}
     assert cluster["release_channel"] == {"channel": "STABLE"}
     assert cluster["maintenance_policy"]["recurring_window"]["recurrence"] == "FREQ=WEEKLY;BYDAY=SA,SU"
     assert cluster["monitoring_config"]["managed_prometheus"] == {"enabled": True}
@@ -282,7 +282,7 @@ def test_only_who_applies_makes_triggers_and_so_attaches_identities_to_them(
         for kind, id, each in resources(stacks["prod-bootstrap"])
         if kind == "google_service_account_iam_member" and each["role"] == "roles/iam.serviceAccountUser"
     }
-    assert users == dict.fromkeys(["plan", "apply", "builder"], names.member(prod, Identity.APPLY))
+    assert users == dict.fromkeys(["plan", "apply", "builder"], names.member(prod, IdentityName.APPLY))
     assert "roles/iam.serviceAccountUser" not in json.dumps(stacks["local-bootstrap"]), "no triggers there"
 
 
@@ -292,7 +292,7 @@ def test_terraforms_objects_are_written_by_who_applies_and_only_there(stacks: Sy
         for kind, _, each in resources(stacks["prod-data"])
         if kind == "google_storage_bucket_iam_member" and each["role"] == "roles/storage.objectUser"
     }
-    apply = names.member(prod, Identity.APPLY)
+    apply = names.member(prod, IdentityName.APPLY)
     assert [bucket for bucket, member in writers if member == apply] == ["templates"]
 
 
@@ -304,10 +304,10 @@ def test_triggers_run_as_ours_and_prods_apply_waits_for_a_person(stacks: Synthes
         if kind == "google_cloudbuild_trigger"
     }
     assert runs_as == {
-        "prod-preview": names.account_path(prod, Identity.PLAN),
-        "prod-apply": names.account_path(prod, Identity.APPLY),
-        "prod-images": names.account_path(prod, Identity.BUILDER),
-        "prod-drift": names.account_path(prod, Identity.PLAN),
+        "prod-preview": names.account_path(prod, IdentityName.PLAN),
+        "prod-apply": names.account_path(prod, IdentityName.APPLY),
+        "prod-images": names.account_path(prod, IdentityName.BUILDER),
+        "prod-drift": names.account_path(prod, IdentityName.PLAN),
     }
     assert one(stack, "cloudbuild_trigger", name="prod-apply")["approval_config"] == {"approval_required": True}
     assert "approval_config" not in one(stacks["dev-delivery"], "cloudbuild_trigger", name="dev-apply")
@@ -320,13 +320,13 @@ def test_a_schedule_sends_the_compiled_spec_as_the_scheduler(stacks: Synthesised
     target = job["http_target"]
     body = json.loads(base64.b64decode(target["body"]))
     template = one(
-        stacks["prod-delivery"], "storage_bucket_object", bucket=names.bucket(prod, names.Bucket.TEMPLATES),
+        stacks["prod-delivery"], "storage_bucket_object", bucket=names.bucket(prod, names.BucketName.TEMPLATES),
         content_type="application/json", name=_template_name(stacks, "training/air_time-"),
     )  # fmt: skip
     assert body["pipelineSpec"] == json.loads(template["content"].replace("$${", "${").replace("%%{", "%{"))
     assert prod.images.pipelines in json.dumps(body["pipelineSpec"])
-    assert body["serviceAccount"] == names.email(prod, Identity.PIPELINES)
-    assert target["oauth_token"]["service_account_email"] == names.email(prod, Identity.SCHEDULER)
+    assert body["serviceAccount"] == names.email(prod, IdentityName.PIPELINES)
+    assert target["oauth_token"]["service_account_email"] == names.email(prod, IdentityName.SCHEDULER)
     assert target["uri"] == (
         "https://europe-west1-aiplatform.googleapis.com/v1/projects/acme-ml-prod/locations/europe-west1/pipelineJobs"
     )
@@ -351,7 +351,7 @@ def test_a_retraining_has_an_id_made_of_model_and_month(stacks: Synthesised, pro
     known = json.loads(workflow["user_env_vars"]["PIPELINES"])
     assert known["air_time"]["object"] == _template_name(stacks, "training/air_time-")
     asking = members(stacks["prod-delivery"], "pubsub_topic_iam_member", "roles/pubsub.publisher")
-    assert asking == {names.member(prod, Identity.MONITORING)}
+    assert asking == {names.member(prod, IdentityName.MONITORING)}
 
 
 def test_alerts_wait_for_their_metrics_and_tell_people_what_to_do(stacks: Synthesised) -> None:

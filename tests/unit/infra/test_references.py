@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.names import Stack
+from infra.names import StackName
 from infra.settings import Environment, environment_names, load_environment
 from tests.unit.infra.conftest import Synthesised
 from tests.unit.infra.synthesised import REFERENCE, leaves, resources
@@ -91,7 +91,7 @@ def test_every_name_a_stack_writes_is_made_by_exactly_one_stack_that_is_not_late
     name: str, stacks: Synthesised
 ) -> None:
     env = load_environment(name)
-    ours = {index: stacks[f"{name}-{stack}"] for index, stack in enumerate(Stack)}
+    ours = {index: stacks[f"{name}-{stack}"] for index, stack in enumerate(StackName)}
     makers: dict[str, list[int]] = defaultdict(list)
     for index, stack in ours.items():
         for kind, _, arguments in resources(stack):
@@ -114,7 +114,7 @@ def test_every_name_a_stack_writes_is_made_by_exactly_one_stack_that_is_not_late
 def test_what_names_another_resource_of_its_stack_comes_after_it(name: str, stacks: Synthesised) -> None:
     """By reference or by `depends_on`: on a fresh project a name alone orders nothing."""
     env = load_environment(name)
-    for stack in (stacks[f"{name}-{each}"] for each in Stack):
+    for stack in (stacks[f"{name}-{each}"] for each in StackName):
         makers = {
             made: f"{kind}.{id}"
             for kind, id, arguments in resources(stack)

@@ -12,9 +12,8 @@ import pytest
 from fonderie.core.resource_types import resource_type, resource_types, types_in_use
 from fonderie.sandbox.provider.cut import PROVIDER, SCHEMA_FILE
 from infra import names
-from infra.access.permissions import apply_permissions, plan_permissions
-from infra.access.roles import GRANTABLE_ROLES
-from infra.names import Stack
+from infra.access.roles import GRANTABLE_ROLES, apply_permissions, plan_permissions
+from infra.names import StackName
 from infra.settings import environment_names, load_environment
 from tests.unit.infra.conftest import Synthesised
 from tests.unit.infra.synthesised import REFERENCE, leaves, resources
@@ -26,7 +25,7 @@ EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
 def test_every_environment_has_the_five_stacks_each_after_the_one_before(outdir: Any) -> None:
     manifest = json.loads((outdir / "manifest.json").read_text())["stacks"]
     for name in environment_names():
-        ids = [f"{name}-{stack}" for stack in Stack]
+        ids = [f"{name}-{stack}" for stack in StackName]
         assert [manifest[id]["dependencies"] for id in ids] == [[], *([before] for before in ids[:-1])]
     assert len(manifest) == 5 * len(environment_names())
 
@@ -181,7 +180,7 @@ def test_state_is_kept_in_the_bootstraps_bucket_one_prefix_a_stack(stacks: Synth
         env = load_environment(name.partition("-")[0])
         if env.backend == "gcs":
             assert stack["terraform"]["backend"] == {
-                "gcs": {"bucket": names.bucket(env, names.Bucket.STATE), "prefix": name}
+                "gcs": {"bucket": names.bucket(env, names.BucketName.STATE), "prefix": name}
             }
         else:
             assert not stack["terraform"]["backend"]["local"]["path"].startswith("/")
@@ -202,7 +201,7 @@ def test_stateful_resources_are_protected_unless_the_environment_is_ephemeral(na
         "google_vertex_ai_tensorboard": ("deletion_policy", "PREVENT"),
     }
     seen = set()
-    for stack in (stacks[f"{name}-{each}"] for each in Stack if each is not Stack.BOOTSTRAP):
+    for stack in (stacks[f"{name}-{each}"] for each in StackName if each is not StackName.BOOTSTRAP):
         for kind, id, arguments in resources(stack):
             if kind in protected:
                 key, value = protected[kind]

@@ -6,11 +6,11 @@ import hashlib
 import json
 
 from infra.settings import Environment
-from infra.workloads import CompiledPipeline, Feature, Model, PipelineName, Workloads
+from infra.workloads import CompiledPipeline, FeatureColumn, Model, PipelineName, Workloads
 
 FEATURES = (
-    Feature("distance", "float64", "Miles between the airports."),
-    Feature("origin", "string", "Airport of departure."),
+    FeatureColumn("distance", "float64", "Miles between the airports."),
+    FeatureColumn("origin", "string", "Airport of departure."),
 )
 
 

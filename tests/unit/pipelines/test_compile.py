@@ -15,7 +15,7 @@ import pytest
 from fonderie.core.errors import BadInputError
 from ml.models import load_model
 from ml.models.config.compute import TASKS
-from pipelines.compile import PIPELINES, ROOT, CompiledSpec, compile_config, compiled
+from pipelines.compile import PIPELINES, ROOT, CompiledSpec, compile_config, compile_pipeline
 
 IMAGE = "europe-docker.pkg.dev/p/r/pipelines@sha256:" + "0" * 64
 
@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def spec() -> CompiledSpec:
-    return compiled("air_time", "training", IMAGE)
+    return compile_pipeline("air_time", "training", IMAGE)
 
 
 def test_the_hash_is_of_the_file_and_the_name_is_stable(spec: CompiledSpec) -> None:
@@ -36,7 +36,7 @@ def test_the_hash_is_of_the_file_and_the_name_is_stable(spec: CompiledSpec) -> N
 
 
 def test_compiling_again_elsewhere_gives_the_same_bytes(spec: CompiledSpec, tmp_path: Path) -> None:
-    script = f"from pipelines.compile import compiled; print(compiled('air_time', 'training', {IMAGE!r}).sha256)"
+    script = f"from pipelines import compile; print(compile.compile_pipeline('air_time', 'training', {IMAGE!r}).sha256)"
     environment = {**os.environ, "FONDERIE_HOME": str(tmp_path / "elsewhere"), "PYTHONHASHSEED": "1"}
 
     again = subprocess.run(
@@ -48,7 +48,7 @@ def test_compiling_again_elsewhere_gives_the_same_bytes(spec: CompiledSpec, tmp_
 
 def test_an_up_to_date_spec_costs_no_import_of_kfp(spec: CompiledSpec, tmp_path: Path) -> None:
     script = (
-        f"import sys; from pipelines.compile import compiled; compiled('air_time', 'training', {IMAGE!r});"
+        f"import sys; from pipelines import compile; compile.compile_pipeline('air_time', 'training', {IMAGE!r});"
         "print([name for name in ('kfp', 'sklearn', 'ibis', 'pandas') if name in sys.modules])"
     )
 
@@ -66,7 +66,7 @@ def test_a_changed_limit_of_the_gate_is_another_spec(spec: CompiledSpec, change:
 
 
 def test_another_image_is_another_spec_and_runs_every_task(spec: CompiledSpec) -> None:
-    other = compiled("air_time", "training", IMAGE.replace("0", "1"))
+    other = compile_pipeline("air_time", "training", IMAGE.replace("0", "1"))
 
     assert other.sha256 != spec.sha256
     images = {each["container"]["image"] for each in spec.read()["deploymentSpec"]["executors"].values()}
@@ -83,7 +83,7 @@ def test_every_task_is_told_the_code_version(spec: CompiledSpec) -> None:
 
 @pytest.mark.parametrize("pipeline", ["training", "batch", "monitoring"])
 def test_no_task_is_answered_from_a_cache_and_a_schedule_s_run_has_the_engine_s_name(pipeline: str) -> None:
-    document = compiled("air_time", pipeline, "image").read()
+    document = compile_pipeline("air_time", pipeline, "image").read()
     dags = [document["root"], *document["components"].values()]
     tasks = {name: task for dag in dags for name, task in dag.get("dag", {}).get("tasks", {}).items()}
 
@@ -111,15 +111,15 @@ def test_promotion_hangs_on_the_gate_s_word_alone(spec: CompiledSpec) -> None:
 
 def test_an_unknown_pipeline_or_model_is_said() -> None:
     with pytest.raises(BadInputError, match="training"):
-        compiled("air_time", "trainig", IMAGE)
+        compile_pipeline("air_time", "trainig", IMAGE)
     with pytest.raises(BadInputError, match="air_tim"):
-        compiled("air_tim", "training", IMAGE)
+        compile_pipeline("air_tim", "training", IMAGE)
 
 
 def test_the_tasks_that_a_model_may_give_a_machine_are_those_of_the_pipelines() -> None:
     found = set()
     for pipeline in PIPELINES:
-        document = compiled("air_time", pipeline, "image").read()
+        document = compile_pipeline("air_time", pipeline, "image").read()
         dags = [document["root"], *document["components"].values()]
         tasks = [task for dag in dags for task in dag.get("dag", {}).get("tasks", {}).items()]
         found |= {

@@ -14,7 +14,7 @@ from ml.registry import open_registry
 from pipelines.engines.folder import RunFolder
 from pipelines.engines.local import LocalEngine
 from pipelines.experiments.page import experiment_page
-from pipelines.experiments.search import Tried, experiment, parse_grid, promote, variants
+from pipelines.experiments.search import ExperimentResult, experiment, parse_grid, promote, variants
 from pipelines.training.challengers import train_once
 
 MONTH = Month(2013, 2)
@@ -37,11 +37,11 @@ def place(home: Path, invented: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tried(quick: ModelConfig) -> list[Tried]:
+def tried(quick: ModelConfig) -> list[ExperimentResult]:
     return experiment(quick, MONTH, GRID, "", silent)
 
 
-def test_every_combination_is_a_run_and_the_best_comes_first(tried: list[Tried]) -> None:
+def test_every_combination_is_a_run_and_the_best_comes_first(tried: list[ExperimentResult]) -> None:
     assert [each.settings["learning_rate"] for each in tried] == [0.3, 0.02]
     runs = {run.id: run for run in LocalEngine().list()}
     for each in tried:
@@ -52,14 +52,16 @@ def test_every_combination_is_a_run_and_the_best_comes_first(tried: list[Tried])
     assert len({each.score.holdout_hash for each in tried}) == 1
 
 
-def test_asking_again_trains_nothing_and_says_the_same(quick: ModelConfig, tried: list[Tried], home: Path) -> None:
+def test_asking_again_trains_nothing_and_says_the_same(
+    quick: ModelConfig, tried: list[ExperimentResult], home: Path
+) -> None:
     before = sorted((home / "cache" / "trainings" / "air_time").iterdir())
     assert experiment(quick, MONTH, GRID, "", silent) == tried
     assert sorted((home / "cache" / "trainings" / "air_time").iterdir()) == before
 
 
 def test_same_data_code_and_seed_give_the_same_predictions_elsewhere(
-    quick: ModelConfig, tried: list[Tried], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quick: ModelConfig, tried: list[ExperimentResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FONDERIE_HOME", str(tmp_path))
     best = variants(quick, {"learning_rate": [0.3], "max_iter": [12]})[0][1]
@@ -67,7 +69,7 @@ def test_same_data_code_and_seed_give_the_same_predictions_elsewhere(
     assert tried[0].prediction_hash != tried[1].prediction_hash
 
 
-def test_a_run_becomes_champion_through_the_gate_only(tried: list[Tried], tmp_path: Path) -> None:
+def test_a_run_becomes_champion_through_the_gate_only(tried: list[ExperimentResult], tmp_path: Path) -> None:
     registry = str(tmp_path / "registry")
     best, worst = tried
     assert promote(best.run_id, registry).outcome is Outcome.PROMOTE
@@ -103,13 +105,13 @@ def test_without_settings_the_model_s_own_file_is_tried(quick: ModelConfig) -> N
     assert config == quick
 
 
-def test_the_page_has_a_table_and_a_line_for_every_run(quick: ModelConfig, tried: list[Tried]) -> None:
+def test_the_page_has_a_table_and_a_line_for_every_run(quick: ModelConfig, tried: list[ExperimentResult]) -> None:
     page = experiment_page(quick, "2013-02", tried)
     assert page.count('<path class="line-') == len(tried)
     assert all(each.run_id in page for each in tried)
 
 
-def test_a_killed_attempt_is_written_over(quick: ModelConfig, tried: list[Tried]) -> None:
+def test_a_killed_attempt_is_written_over(quick: ModelConfig, tried: list[ExperimentResult]) -> None:
     """The record comes last: without it, the run is made again."""
     (RunFolder(tried[0].run_id).path / "tried.json").unlink()
     assert experiment(quick, MONTH, GRID, "", silent) == tried

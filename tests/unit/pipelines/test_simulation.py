@@ -16,7 +16,7 @@ from ml.datasets.months import Month
 from ml.models import ModelConfig
 from ml.monitoring.history import History
 from ml.monitoring.trigger import Action
-from pipelines.simulation.loop import Plan, plan, simulate
+from pipelines.simulation.loop import SimulationPlan, plan, simulate
 from pipelines.simulation.records import Simulation
 from pipelines.simulation.report import simulation_page, summary
 from tests.flights import change
@@ -41,12 +41,12 @@ def place(home: Path, invented: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def made(quick: ModelConfig) -> Plan:
+def made(quick: ModelConfig) -> SimulationPlan:
     return plan(quick, FIRST, LAST, first_months=2)
 
 
 @pytest.fixture
-def done(made: Plan) -> Simulation:
+def done(made: SimulationPlan) -> Simulation:
     return simulate(made, silent)
 
 
@@ -72,7 +72,7 @@ def test_what_was_trained_for_one_strategy_is_not_trained_again_for_another(done
     assert {month.trained for month in done.months if month.trained} <= {path.name for path in trainings}
 
 
-def test_a_month_is_trained_on_once_however_often_the_loop_runs(made: Plan, done: Simulation) -> None:
+def test_a_month_is_trained_on_once_however_often_the_loop_runs(made: SimulationPlan, done: Simulation) -> None:
     again = simulate(made, silent)
     assert again == done
     history = History(made.folder)
@@ -81,7 +81,7 @@ def test_a_month_is_trained_on_once_however_often_the_loop_runs(made: Plan, done
 
 
 @pytest.mark.parametrize("step", [3, 4, 5])
-def test_interrupted_at_any_step_it_goes_on_to_the_same_end(made: Plan, done: Simulation, step: int) -> None:
+def test_interrupted_at_any_step_it_goes_on_to_the_same_end(made: SimulationPlan, done: Simulation, step: int) -> None:
     """While monitoring, training and judging the first month that is watched."""
     short = replace(made, watched=made.watched[:1])
     shutil.rmtree(short.folder, ignore_errors=True)
@@ -98,7 +98,9 @@ def test_interrupted_at_any_step_it_goes_on_to_the_same_end(made: Plan, done: Si
     assert comparable(simulate(short, silent)) == comparable(done)[:1]
 
 
-def test_stopped_between_promotion_and_its_record_it_still_ends_the_same(made: Plan, done: Simulation) -> None:
+def test_stopped_between_promotion_and_its_record_it_still_ends_the_same(
+    made: SimulationPlan, done: Simulation
+) -> None:
     """As after a kill: the registry has moved on, the month's own record is not there."""
     before = comparable(done)
     promoted = next(month for month in done.months if month.gate == "promote")
@@ -107,7 +109,9 @@ def test_stopped_between_promotion_and_its_record_it_still_ends_the_same(made: P
 
 
 @pytest.mark.e2e
-def test_killed_it_holds_no_lock_and_goes_on_to_the_same_end(made: Plan, done: Simulation, tmp_path: Path) -> None:
+def test_killed_it_holds_no_lock_and_goes_on_to_the_same_end(
+    made: SimulationPlan, done: Simulation, tmp_path: Path
+) -> None:
     shutil.rmtree(made.folder)
     (tmp_path / "config.json").write_text(made.config.model_dump_json())
     script = (
@@ -138,7 +142,7 @@ def comparable(done: Simulation) -> list[object]:
     return [month.model_dump(exclude={"seconds", "memory_mb"}) for month in done.months]
 
 
-def test_a_second_loop_over_the_same_months_is_told(made: Plan) -> None:
+def test_a_second_loop_over_the_same_months_is_told(made: SimulationPlan) -> None:
     with History(made.folder).alone(), pytest.raises(ConflictError, match="another loop"):
         simulate(made, silent)
 
@@ -174,7 +178,7 @@ def test_the_report_shows_the_three_strategies_and_every_decision(done: Simulati
     assert [count for _, _, _, count, _ in summary(done)] == [done.triggered_trainings, len(done.months), 0]
 
 
-def test_without_the_monthly_baseline_the_rest_is_still_summed_up(made: Plan) -> None:
+def test_without_the_monthly_baseline_the_rest_is_still_summed_up(made: SimulationPlan) -> None:
     alone = simulate(replace(made, monthly=False), silent)
 
     triggered, never = summary(alone)

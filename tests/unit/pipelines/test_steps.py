@@ -39,9 +39,9 @@ class Walk:
         self.outcome = steps.gate(config, self.registry, at["evaluation"], at["lineage"], at["decision"])
         self.version = "kept"
         if self.outcome == "promote":
-            made = steps.made(at["challenger"], at["lineage"], at["evaluation"], at["decision"])
+            made = steps.promotion_files(at["challenger"], at["lineage"], at["evaluation"], at["decision"])
             self.version = steps.promote(config, self.registry, steps.origin(folder.name, "commit", "code"), made)
-        seen = steps.seen(at["contracts"], at["lineage"], at["evaluation"], at["decision"])
+        seen = steps.report_files(at["contracts"], at["lineage"], at["evaluation"], at["decision"])
         steps.report(config, self.registry, folder.name, self.version, seen, at["page"])
 
     @property

@@ -7,11 +7,10 @@ import pytest
 from ci.apply.drift import drift_of
 from ci.lifecycle.deploy import Deployer, Stack
 from fonderie.sandbox.cloud.cloud import Cloud
-from fonderie.sandbox.cloud.edit import edit
-from fonderie.sandbox.cloud.out_of_band import delete, found
+from fonderie.sandbox.cloud.out_of_band import delete, edit, find_object
 from fonderie.sandbox.process import default_schema
-from fonderie.sandbox.provider.schema import Schema
-from fonderie.sandbox.runner import Options, standing_in
+from fonderie.sandbox.provider.schema import ProviderSchema
+from fonderie.sandbox.runner import Options, stand_in
 from fonderie.terraform.plan import Action
 
 GOOGLE = {"source": "hashicorp/google", "version": "7.45.0"}
@@ -30,13 +29,13 @@ def test_what_was_changed_and_deleted_behind_terraforms_back_is_reported(tmp_pat
     (folder / "cdk.tf.json").write_text(json.dumps(body))
     stacks = [Stack("dev-data", folder)]
     file = tmp_path / "cloud.sqlite"
-    with standing_in(Options(cloud=file, established=True)) as up:
+    with stand_in(Options(cloud=file, established=True)) as up:
         Deployer(up.environment).deploy(stacks)
         assert [stack.changes for stack in drift_of("dev", stacks, up.environment)] == [()]
         with Cloud(file) as cloud:
-            topic = found(cloud, "projects/demo-proj/topics/dev-edited")
-            edit(cloud, topic, ["message_retention_duration=86400s"], Schema.load(default_schema()))
-            delete(cloud, found(cloud, "projects/demo-proj/topics/dev-gone"))
+            topic = find_object(cloud, "projects/demo-proj/topics/dev-edited")
+            edit(cloud, topic, ["message_retention_duration=86400s"], ProviderSchema.load(default_schema()))
+            delete(cloud, find_object(cloud, "projects/demo-proj/topics/dev-gone"))
         (stack,) = drift_of("dev", stacks, up.environment)
     edited, gone = stack.changes
     assert edited.address == "google_pubsub_topic.edited"

@@ -8,12 +8,12 @@ from typing import Any
 
 from fonderie.sandbox.cloud.clock import Clock
 from fonderie.sandbox.cloud.cloud import Cloud
-from fonderie.sandbox.lifecycle.interface import UNKNOWN, Applied, ProviderConfig, Severity, State
+from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApplyResult, DiagnosticSeverity, ProviderConfig, State
 from fonderie.sandbox.lifecycle.lifecycle import GoogleLifecycle
-from fonderie.sandbox.lifecycle.settling import Waves
+from fonderie.sandbox.lifecycle.settling import Settling
 from fonderie.sandbox.lifecycle.world import World
 from fonderie.sandbox.provider.facts import Facts
-from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.provider.schema import ProviderSchema
 
 PROJECT = "demo-proj"
 NUMBER = 123456789012
@@ -29,8 +29,8 @@ class Google:
     provider: ProviderConfig = PROVIDER
 
     @classmethod
-    def at(cls, file: Path, schema: Schema, facts: Facts, *, established: bool = False) -> Google:
-        world = World(Cloud(file), schema, facts, clock=CLOCK, established=established, waves=Waves(quiet_s=0.0))
+    def at(cls, file: Path, schema: ProviderSchema, facts: Facts, *, established: bool = False) -> Google:
+        world = World(Cloud(file), schema, facts, clock=CLOCK, established=established, settling=Settling(quiet_s=0.0))
         return cls(world)
 
     @property
@@ -58,14 +58,16 @@ class Google:
         assert done.state is not None
         return done.state
 
-    def change(self, type: str, prior: State, **attributes: Any) -> Applied:
+    def change(self, type: str, prior: State, **attributes: Any) -> ApplyResult:
         return self.life.update(type, prior, {**prior, **attributes}, self.provider)
 
     def read(self, type: str, state: State) -> State | None:
         return self.life.read(type, state, self.provider)
 
     def delete(self, type: str, state: State) -> None:
-        assert not [one for one in self.life.delete(type, state, self.provider) if one.severity is Severity.ERROR]
+        assert not [
+            one for one in self.life.delete(type, state, self.provider) if one.severity is DiagnosticSeverity.ERROR
+        ]
 
     def bring(self, type: str, id: str) -> State | None:
         """Import, then read."""
@@ -80,5 +82,5 @@ class Google:
     def later(self) -> Google:
         """The same cloud for another process."""
         fresh = World(Cloud(self.world.cloud.file), self.world.schema, self.world.facts, clock=CLOCK,
-                      established=self.world.established, waves=Waves(quiet_s=0.0))  # fmt: skip
+                      established=self.world.established, settling=Settling(quiet_s=0.0))  # fmt: skip
         return replace(self, world=fresh)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fonderie.sandbox.planning.fields import Field, Kind
+from fonderie.sandbox.planning.fields import AttributeField, FieldKind
 from fonderie.sandbox.planning.validation import complaint, faults
 from fonderie.sandbox.provider.facts import Fact
 
@@ -37,7 +37,7 @@ NUMBERS = (1, 10, 100, 0, 3600000, 64512)
 class Builder:
     """Builds one configuration; `chosen` are keys (`a.0.b`) that a combination of arguments asks for."""
 
-    def __init__(self, fields: Mapping[str, Field]) -> None:
+    def __init__(self, fields: Mapping[str, AttributeField]) -> None:
         self._fields = fields
         self._chosen: set[str] = set()
 
@@ -52,7 +52,7 @@ class Builder:
             config = self._object(self._fields, "")
         raise AssertionError(f"no configuration: {faults(self._fields, config)}")
 
-    def _object(self, fields: Mapping[str, Field], at: str) -> dict[str, Any]:
+    def _object(self, fields: Mapping[str, AttributeField], at: str) -> dict[str, Any]:
         made = {}
         for name, field in fields.items():
             key = f"{at}{name}"
@@ -61,10 +61,10 @@ class Builder:
                 made[name] = self._value(field, key)
         return made
 
-    def _value(self, field: Field, key: str) -> Any:
+    def _value(self, field: AttributeField, key: str) -> Any:
         if field.kind.primitive:
             return sample(field.fact, field.kind, key)
-        if field.kind is Kind.MAP:
+        if field.kind is FieldKind.MAP:
             return {"key": "value"}
         count = max(1, field.fact.min_items)
         if field.element is not None:
@@ -72,11 +72,13 @@ class Builder:
         return [self._object(field.children, f"{key}.{index}.") for index in range(count)]
 
     @staticmethod
-    def _of_elements(field: Field) -> Fact:
+    def _of_elements(field: AttributeField) -> Fact:
         assert field.element
         return field.element.fact if field.fact.elements_validate else field.fact
 
-    def _asked(self, fields: Mapping[str, Field], value: Mapping[str, Any], root: dict[str, Any], at: str) -> Any:
+    def _asked(
+        self, fields: Mapping[str, AttributeField], value: Mapping[str, Any], root: dict[str, Any], at: str
+    ) -> Any:
         for name, field in fields.items():
             fact, key = field.fact, f"{at}{name}"
             there = [one for one in (key, *fact.exactly_one_of, *fact.at_least_one_of) if present(root, one)]
@@ -92,14 +94,14 @@ class Builder:
 class Fullest(Builder):
     """Every argument but those that another excludes, are deprecated or written only."""
 
-    def __init__(self, fields: Mapping[str, Field]) -> None:
+    def __init__(self, fields: Mapping[str, AttributeField]) -> None:
         super().__init__(fields)
         self._excluded: set[str] = set()
 
     def build(self) -> dict[str, Any]:
         return self._object(self._fields, "")
 
-    def _object(self, fields: Mapping[str, Field], at: str) -> dict[str, Any]:
+    def _object(self, fields: Mapping[str, AttributeField], at: str) -> dict[str, Any]:
         made = {}
         for name, field in fields.items():
             key, fact = f"{at}{name}", field.fact
@@ -111,14 +113,14 @@ class Fullest(Builder):
         return made
 
 
-def sample(fact: Fact, kind: Kind, key: str) -> Any:
+def sample(fact: Fact, kind: FieldKind, key: str) -> Any:
     """A value that the facts accept."""
-    if kind is Kind.BOOL:
+    if kind is FieldKind.BOOL:
         return True
     if fact.values.enum:
         return next(one for one in fact.values.enum if one != "")
     low = int(fact.values.range[0]) if fact.values.range else 1
-    candidates = (low, *NUMBERS) if kind in (Kind.INT, Kind.FLOAT) else TEXTS
+    candidates = (low, *NUMBERS) if kind in (FieldKind.INT, FieldKind.FLOAT) else TEXTS
     for one in candidates:
         if complaint(fact.values, one, key) is None:
             return one
@@ -135,13 +137,13 @@ def present(root: Any, key: str) -> bool:
     return True
 
 
-def minimal(fields: Mapping[str, Field]) -> dict[str, Any]:
+def minimal(fields: Mapping[str, AttributeField]) -> dict[str, Any]:
     """The smallest configuration of a type with these fields, unprotected."""
     config = Builder(fields).build()
     return {**config, "deletion_protection": False} if "deletion_protection" in fields else config
 
 
-def fullest(fields: Mapping[str, Field]) -> dict[str, Any]:
+def fullest(fields: Mapping[str, AttributeField]) -> dict[str, Any]:
     """The fullest configuration of a type with these fields, unprotected."""
     config = Fullest(fields).build()
     config.pop("deletion_policy", None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fonderie.core.errors import BadDataError, BadInputError, ConflictError
-from fonderie.sandbox.cloud.cloud import Cloud, Status
+from fonderie.sandbox.cloud.cloud import Cloud, ObjectStatus
 
 
 def test_what_was_written_is_there_for_the_next_process(tmp_path: Path) -> None:
@@ -33,9 +33,9 @@ def _write_and_fail(cloud: Cloud) -> None:
 def test_a_deleted_object_is_remembered_but_not_listed(tmp_path: Path) -> None:
     with Cloud(tmp_path / "c.sqlite") as cloud:
         cloud.put("t", "a/b", "p", {})
-        cloud.mark("t", "a/b", Status.SOFT_DELETED)
+        cloud.mark("t", "a/b", ObjectStatus.SOFT_DELETED)
         assert cloud.things() == []
-        assert cloud.get("t", "a/b").status is Status.SOFT_DELETED  # type: ignore[union-attr]
+        assert cloud.get("t", "a/b").status is ObjectStatus.SOFT_DELETED  # type: ignore[union-attr]
 
 
 def test_what_lies_under_a_path_has_it_as_a_folder(tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ import pytest
 
 from fonderie.core.errors import BadInputError
 from fonderie.sandbox.cloud.clock import STOPPED, Clock
-from fonderie.sandbox.lifecycle.faults import GAPS_S, Faults, InjectedError, Settings, rates_of, seconds_of
+from fonderie.sandbox.lifecycle.faults import GAPS_S, Faults, FaultSettings, InjectedError, rates_of, seconds_of
 from fonderie.sandbox.lifecycle.interface import ApiError
 from tests.unit.fonderie.sandbox.google import Google
 
 
 def faults(google: Google, waits: list[float], **settings: object) -> Faults:
     clock = Clock(scale=1.0, sleep=waits.append)
-    return Faults(google.world.cloud, clock, Settings.model_validate(settings), run=1)
+    return Faults(google.world.cloud, clock, FaultSettings.model_validate(settings), run=1)
 
 
 @pytest.mark.parametrize("code", [429, 500, 503])
@@ -72,10 +72,10 @@ def test_latency_is_waited_for_on_every_request(fresh: Google) -> None:
 
 
 def test_settings_are_kept_in_the_cloud(fresh: Google) -> None:
-    settings = Settings(rates={429: 0.05}, latency_s=0.2, seed=7, crash_after=12)
+    settings = FaultSettings(rates={429: 0.05}, latency_s=0.2, seed=7, crash_after=12)
     settings.write(fresh.world.cloud)
-    assert Settings.read(fresh.later().world.cloud) == settings
-    Settings().write(fresh.world.cloud)
+    assert FaultSettings.read(fresh.later().world.cloud) == settings
+    FaultSettings().write(fresh.world.cloud)
     assert fresh.world.cloud.note("faults") is None
 
 
@@ -91,7 +91,7 @@ def test_what_is_written_wrongly_is_refused() -> None:
 
 def test_an_operation_that_fails_leaves_nothing_but_a_cluster_tainted(fresh: Google) -> None:
     fresh.enable("pubsub", "container")
-    fresh.world.faults.settings = Settings(operations=1.0)
+    fresh.world.faults.settings = FaultSettings(operations=1.0)
     with pytest.raises(ApiError, match="waiting to create"):
         fresh.make("google_pubsub_topic", name="t")
     assert fresh.world.cloud.things("google_pubsub_topic") == []
@@ -104,7 +104,7 @@ def test_an_operation_that_fails_leaves_nothing_but_a_cluster_tainted(fresh: Goo
 
 def test_an_error_that_surfaces_leaves_nothing(fresh: Google) -> None:
     fresh.enable("pubsub")
-    fresh.world.faults.settings = Settings(rates={403: 1.0})
+    fresh.world.faults.settings = FaultSettings(rates={403: 1.0})
     with pytest.raises(ApiError, match="Error creating Topic: googleapi: Error 403"):
         fresh.make("google_pubsub_topic", name="t")
     assert fresh.world.cloud.things("google_pubsub_topic") == []

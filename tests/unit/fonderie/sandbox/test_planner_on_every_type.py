@@ -6,23 +6,25 @@ from typing import Any
 
 import pytest
 
-from fonderie.sandbox.lifecycle.interface import UNKNOWN, Path, ProviderConfig, Severity, State
-from fonderie.sandbox.planning.fields import Field, Kind, fields_of
+from fonderie.sandbox.lifecycle.interface import UNKNOWN, DiagnosticSeverity, Path, ProviderConfig, State
+from fonderie.sandbox.planning.fields import AttributeField, FieldKind, fields_of
 from fonderie.sandbox.planning.planner import Planner
 from fonderie.sandbox.protocol.wire import conform
 from fonderie.sandbox.provider.facts import Facts
-from fonderie.sandbox.provider.schema import Block, Schema
+from fonderie.sandbox.provider.schema import Block, ProviderSchema
 from tests.sandbox.memory import fill
 from tests.unit.fonderie.sandbox.minimal import fullest, minimal
 
-Build = Callable[[Mapping[str, Field]], dict[str, Any]]
+Build = Callable[[Mapping[str, AttributeField]], dict[str, Any]]
 PROVIDER = ProviderConfig(project="demo-proj", region="us-central1", zone="us-central1-a")
 
 
 class Resource:
     """A type's smallest or fullest configuration, and the state after it was applied."""
 
-    def __init__(self, schema: Schema, facts: Facts, planner: Planner, type_name: str, build: Build = minimal) -> None:
+    def __init__(
+        self, schema: ProviderSchema, facts: Facts, planner: Planner, type_name: str, build: Build = minimal
+    ) -> None:
         self.type, self.planner = type_name, planner
         self.block = schema.resource(type_name).block
         self.fields = fields_of(self.block, facts.type(type_name))
@@ -56,13 +58,15 @@ def conform_some(config: State, type: Any) -> State:
 
 
 @pytest.fixture(scope="module")
-def resources(schema: Schema, facts: Facts, planner: Planner) -> list[Resource]:
+def resources(schema: ProviderSchema, facts: Facts, planner: Planner) -> list[Resource]:
     return [Resource(schema, facts, planner, name) for name in schema.types]
 
 
 def test_a_smallest_configuration_is_valid(resources: list[Resource]) -> None:
     for one in resources:
-        found = [each for each in one.planner.validate(one.type, one.config) if each.severity is Severity.ERROR]
+        found = [
+            each for each in one.planner.validate(one.type, one.config) if each.severity is DiagnosticSeverity.ERROR
+        ]
         assert not found, (one.type, found)
 
 
@@ -79,16 +83,16 @@ def test_what_is_created_keeps_the_configuration_and_has_unknowns(resources: lis
         assert planned is not None
         assert planned["id"] is UNKNOWN, one.type
         for name, field in one.fields.items():
-            if field.kind is Kind.STRING and one.config[name] is not None and not field.fact.normalises:
+            if field.kind is FieldKind.STRING and one.config[name] is not None and not field.fact.normalises:
                 assert planned[name] == one.config[name], (one.type, name)
 
 
-def free_texts(one: Resource) -> list[Field]:
+def free_texts(one: Resource) -> list[AttributeField]:
     """Texts of the configuration in which any change is a change."""
     return [
         field
         for name, field in one.fields.items()
-        if field.kind is Kind.STRING
+        if field.kind is FieldKind.STRING
         and field.required
         and not (field.fact.suppresses or field.fact.normalises or field.fact.validates)
     ]
@@ -109,16 +113,16 @@ def test_a_changed_text_forces_replacement_exactly_where_the_facts_say(resources
 
 
 def texts_in_lists(
-    fields: Mapping[str, Field], value: Mapping[str, Any], at: Path = ()
-) -> Iterator[tuple[Path, Field]]:
+    fields: Mapping[str, AttributeField], value: Mapping[str, Any], at: Path = ()
+) -> Iterator[tuple[Path, AttributeField]]:
     """Texts at any depth of lists of blocks, with their places; those in sets have none."""
     for name, field in fields.items():
         inside = value.get(name)
         if inside is None:
             continue
-        if field.kind is Kind.STRING and not (field.fact.suppresses or field.fact.normalises):
+        if field.kind is FieldKind.STRING and not (field.fact.suppresses or field.fact.normalises):
             yield (*at, name), field
-        elif field.kind is Kind.LIST and field.children:
+        elif field.kind is FieldKind.LIST and field.children:
             for index, one in enumerate(inside):
                 yield from texts_in_lists(field.children, one, (*at, name, index))
 
@@ -133,7 +137,7 @@ def changed(value: Any, at: Path) -> Any:
 
 
 def test_a_text_at_any_depth_forces_replacement_exactly_where_the_facts_say(
-    schema: Schema, facts: Facts, planner: Planner
+    schema: ProviderSchema, facts: Facts, planner: Planner
 ) -> None:
     tried = 0
     for name in schema.types[::3]:
@@ -153,7 +157,7 @@ def test_a_value_outside_an_enumeration_is_refused_in_the_provider_s_words(resou
     tried = 0
     for one in resources:
         for name, field in one.fields.items():
-            if field.kind is Kind.STRING and field.configurable and field.fact.values.enum and not field.children:
+            if field.kind is FieldKind.STRING and field.configurable and field.fact.values.enum and not field.children:
                 found = one.planner.validate(one.type, {**one.config, name: "NOPE"})
                 assert any(each.summary.startswith(f"expected {name} to be one of") for each in found), (one.type, name)
                 tried += 1

@@ -8,12 +8,12 @@ from fonderie.core.errors import BadInputError
 from fonderie.sandbox.lifecycle.interface import UNKNOWN
 from fonderie.sandbox.protocol import wire
 from fonderie.sandbox.provider.facts import FACTS_FILE, Facts, check
-from fonderie.sandbox.provider.schema import Block, Schema
+from fonderie.sandbox.provider.schema import Block, ProviderSchema
 
 GOOGLE = Path("tests/data/google")
 
 
-def test_facts_cover_every_attribute_of_the_schema(schema: Schema) -> None:
+def test_facts_cover_every_attribute_of_the_schema(schema: ProviderSchema) -> None:
     facts = Facts.load()
     check(schema, facts)
     assert len(schema.types) == 143
@@ -21,7 +21,7 @@ def test_facts_cover_every_attribute_of_the_schema(schema: Schema) -> None:
     assert facts.type("google_secret_manager_secret").attributes["rotation"].required_with == ["topics"]
 
 
-def test_a_schema_the_facts_do_not_know_is_refused_with_its_attribute(schema: Schema, tmp_path: Path) -> None:
+def test_a_schema_the_facts_do_not_know_is_refused_with_its_attribute(schema: ProviderSchema, tmp_path: Path) -> None:
     raw = json.loads(FACTS_FILE.read_text())
     del raw["types"]["google_pubsub_topic"]["attrs"]["schema_settings.encoding"]
     file = tmp_path / "facts.json"
@@ -36,10 +36,10 @@ def test_a_file_that_is_no_schema_is_refused(text: str, tmp_path: Path) -> None:
     file = tmp_path / "schema.json"
     file.write_text(text)
     with pytest.raises(BadInputError, match="not a provider's schema"):
-        Schema.load(file)
+        ProviderSchema.load(file)
 
 
-def test_an_unknown_type_is_refused(schema: Schema) -> None:
+def test_an_unknown_type_is_refused(schema: ProviderSchema) -> None:
     with pytest.raises(BadInputError, match="no resource type google_nothing"):
         schema.resource("google_nothing")
     with pytest.raises(BadInputError, match="no resource type google_nothing"):
@@ -88,7 +88,7 @@ def test_a_malformed_type_of_a_schema_is_refused_by_its_name(block: dict[str, ob
     file = tmp_path / "schema.json"
     file.write_text(json.dumps({"provider_schemas": {"x": {"resource_schemas": {"google_odd": {"block": block}}}}}))
     with pytest.raises(BadInputError, match="google_odd is malformed"):
-        Schema.load(file).resource("google_odd")
+        ProviderSchema.load(file).resource("google_odd")
 
 
 @pytest.mark.parametrize("attrs", [[], {"a": 1}, {"a": {"vp": []}}])

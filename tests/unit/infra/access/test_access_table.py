@@ -5,7 +5,7 @@ import pytest
 
 from infra.access.access_table import Level, display_identity, grants
 from infra.access.map import page
-from infra.synthesised import Resource, Stack
+from infra.synthesised import Resource, SynthesisedStack
 
 PIPELINES = "serviceAccount:prod-pipelines@acme.iam.gserviceaccount.com"
 SERVING = "serviceAccount:prod-serving@acme.iam.gserviceaccount.com"
@@ -17,7 +17,7 @@ def resource(kind: str, name: str, values: dict[str, Any]) -> Resource:
 
 
 @pytest.fixture
-def stack() -> Stack:
+def stack() -> SynthesisedStack:
     resources = (
         resource("google_storage_bucket", "models", {"name": "acme-prod-models"}),
         resource("google_bigquery_dataset", "features", {"dataset_id": "prod_features"}),
@@ -41,10 +41,10 @@ def stack() -> Stack:
             {"project": "acme", "role": "roles/logging.admin", "member": "group:a<b>@acme.com", "condition": UNTIL},
         ),
     )
-    return Stack("prod-data", Path(), resources, {})
+    return SynthesisedStack("prod-data", Path(), resources, {})
 
 
-def test_every_grant_names_who_may_do_what_on_what(stack: Stack) -> None:
+def test_every_grant_names_who_may_do_what_on_what(stack: SynthesisedStack) -> None:
     found = [(display_identity(one.identity), one.role, one.target_type, one.target) for one in grants([stack])]
 
     assert sorted(found) == [
@@ -54,7 +54,7 @@ def test_every_grant_names_who_may_do_what_on_what(stack: Stack) -> None:
     ]
 
 
-def test_a_condition_is_part_of_the_grant_and_the_level_follows_the_role(stack: Stack) -> None:
+def test_a_condition_is_part_of_the_grant_and_the_level_follows_the_role(stack: SynthesisedStack) -> None:
     by_role = {one.role: one for one in grants([stack])}
 
     assert by_role["roles/logging.admin"].condition == "request.time < x"
@@ -79,7 +79,7 @@ def test_identities_are_shown_as_people_call_them(member: str, shown: str) -> No
     assert display_identity(member) == shown
 
 
-def test_the_map_draws_every_grant_whose_resource_is_there_and_needs_no_network(stack: Stack) -> None:
+def test_the_map_draws_every_grant_whose_resource_is_there_and_needs_no_network(stack: SynthesisedStack) -> None:
     html = page("prod", [stack])
 
     assert html.count("<path d=") == 2
@@ -100,7 +100,7 @@ def test_an_account_of_the_stack_is_the_same_identity_by_reference_and_by_name()
         ),
     )
 
-    found = grants([Stack("prod-data", Path(), resources, {}, "acme")])
+    found = grants([SynthesisedStack("prod-data", Path(), resources, {}, "acme")])
 
     assert {grant.identity for grant in found} == {"serviceAccount:prod-apply@acme.iam.gserviceaccount.com"}
 
@@ -123,7 +123,7 @@ def test_a_custom_role_is_shown_by_its_id_and_judged_by_its_permissions(permissi
         ),
     )
 
-    (grant,) = grants([Stack("prod-data", Path(), resources, {}, "acme")])
+    (grant,) = grants([SynthesisedStack("prod-data", Path(), resources, {}, "acme")])
 
     assert (grant.role, grant.level) == ("prod_reader", level)
 
@@ -131,7 +131,7 @@ def test_a_custom_role_is_shown_by_its_id_and_judged_by_its_permissions(permissi
 def test_many_resources_of_a_type_share_a_row_of_the_map() -> None:
     resources = tuple(resource("google_project_service", f"api{at}", {}) for at in range(9))
 
-    html = page("prod", [Stack("prod-data", Path(), resources, {}, "acme")])
+    html = page("prod", [SynthesisedStack("prod-data", Path(), resources, {}, "acme")])
 
     assert "9 x project service" in html
     assert "prod-data/api8" in html

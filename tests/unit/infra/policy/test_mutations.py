@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from infra.policy.findings import covers, read_waivers
 from infra.policy.own_checks import scan
-from infra.policy.waivers import covers, read_waivers
 from infra.settings import Environment, load_environment
-from infra.synthesised import Resource, Stack, read_stack
+from infra.synthesised import Resource, SynthesisedStack, read_stack
 
 Values = dict[str, Any]
 WAIVERS = read_waivers()
@@ -26,16 +26,16 @@ SYNC = "fleet_default_member_config.configmanagement.config_sync"
 
 
 @pytest.fixture(scope="module")
-def read(outdir: Path) -> Callable[[str], Stack]:
-    known: dict[str, Stack] = {}
+def read(outdir: Path) -> Callable[[str], SynthesisedStack]:
+    known: dict[str, SynthesisedStack] = {}
 
-    def stack(name: str) -> Stack:
+    def stack(name: str) -> SynthesisedStack:
         return known.setdefault(name, read_stack(outdir / "stacks" / name))
 
     return stack
 
 
-def red(stack: Stack, env: Environment) -> set[str]:
+def red(stack: SynthesisedStack, env: Environment) -> set[str]:
     """The checks that fail, waivers applied."""
     return {
         finding.check
@@ -44,7 +44,7 @@ def red(stack: Stack, env: Environment) -> set[str]:
     }  # fmt: skip
 
 
-def environment(stack: Stack) -> Environment:
+def environment(stack: SynthesisedStack) -> Environment:
     return load_environment(stack.environment)
 
 
@@ -61,13 +61,13 @@ def changed(values: Values, path: tuple[str | int, ...], value: Any) -> Values:
     return copied
 
 
-def with_values(stack: Stack, old: Resource, values: Values) -> Stack:
+def with_values(stack: SynthesisedStack, old: Resource, values: Values) -> SynthesisedStack:
     return replace(
         stack, resources=tuple(replace(old, values=values) if one is old else one for one in stack.resources)
     )
 
 
-def of_type(stack: Stack, kind: str, **having: Any) -> list[Resource]:
+def of_type(stack: SynthesisedStack, kind: str, **having: Any) -> list[Resource]:
     return [
         one
         for one in stack.resources
@@ -218,7 +218,7 @@ CASES: list[tuple[str, str, str, Any, str]] = [
 
 @pytest.mark.parametrize(("stack", "kind", "path", "value", "check"), CASES)
 def test_a_broken_property_turns_the_policy_red(
-    read: Callable[[str], Stack], stack: str, kind: str, path: str, value: Any, check: str
+    read: Callable[[str], SynthesisedStack], stack: str, kind: str, path: str, value: Any, check: str
 ) -> None:
     prod = read(f"prod-{stack}")
     resources = of_type(prod, kind)
@@ -241,7 +241,7 @@ def test_a_broken_property_turns_the_policy_red(
     ],
 )
 def test_a_firewall_that_lets_in_more_turns_the_policy_red(
-    read: Callable[[str], Stack], argument: str, value: Any, check: str
+    read: Callable[[str], SynthesisedStack], argument: str, value: Any, check: str
 ) -> None:
     foundation = read("prod-foundation")
     rules = [rule for rule in of_type(foundation, "compute_firewall") if "allow" in rule.values]
@@ -251,7 +251,9 @@ def test_a_firewall_that_lets_in_more_turns_the_policy_red(
         assert check in red(broken, environment(foundation)), rule.path
 
 
-def test_a_proxy_that_lets_in_every_port_or_unlogged_turns_the_policy_red(read: Callable[[str], Stack]) -> None:
+def test_a_proxy_that_lets_in_every_port_or_unlogged_turns_the_policy_red(
+    read: Callable[[str], SynthesisedStack],
+) -> None:
     foundation = read("prod-foundation")
     (rule,) = of_type(foundation, "compute_firewall", name="prod-allow-iap")
     for values in (changed(rule.values, ("allow", 0, "ports"), GONE), changed(rule.values, ("log_config",), GONE)):
@@ -261,7 +263,7 @@ def test_a_proxy_that_lets_in_every_port_or_unlogged_turns_the_policy_red(read: 
 GRANTS = ["bootstrap", "foundation", "data", "runtime", "delivery"]
 
 
-def grants_of(stack: Stack) -> Iterator[Resource]:
+def grants_of(stack: SynthesisedStack) -> Iterator[Resource]:
     found = [one for one in stack.resources if one.type.endswith("_iam_member")]
     assert found
     return iter(found)
@@ -286,7 +288,7 @@ def grants_of(stack: Stack) -> Iterator[Resource]:
     ],
 )  # fmt: skip
 def test_every_grant_that_is_widened_turns_the_policy_red(
-    read: Callable[[str], Stack], stack: str, argument: str, value: str, checks: set[str]
+    read: Callable[[str], SynthesisedStack], stack: str, argument: str, value: str, checks: set[str]
 ) -> None:
     prod = read(f"prod-{stack}")
     for grant in grants_of(prod):
@@ -297,7 +299,7 @@ def test_every_grant_that_is_widened_turns_the_policy_red(
 @pytest.mark.parametrize(
     "role", ["roles/storage.objectViewer", "roles/bigquery.dataViewer", "roles/secretmanager.secretAccessor"]
 )
-def test_what_is_kept_is_never_granted_in_the_whole_project(read: Callable[[str], Stack], role: str) -> None:
+def test_what_is_kept_is_never_granted_in_the_whole_project(read: Callable[[str], SynthesisedStack], role: str) -> None:
     foundation = read("prod-foundation")
     for grant in of_type(foundation, "project_iam_member"):
         broken = with_values(foundation, grant, changed(grant.values, ("role",), role))
@@ -314,7 +316,7 @@ def test_what_is_kept_is_never_granted_in_the_whole_project(read: Callable[[str]
     ],
 )  # fmt: skip
 def test_who_grants_roles_without_a_bound_turns_the_policy_red(
-    read: Callable[[str], Stack], condition: Any, said: str
+    read: Callable[[str], SynthesisedStack], condition: Any, said: str
 ) -> None:
     bootstrap = read("prod-bootstrap")
     (admin,) = of_type(bootstrap, "project_iam_member", role="roles/resourcemanager.projectIamAdmin")
@@ -334,7 +336,7 @@ def test_who_grants_roles_without_a_bound_turns_the_policy_red(
     ],
 )
 def test_a_custom_role_that_grows_turns_the_policy_red(
-    read: Callable[[str], Stack], role: str, permission: str, check: str
+    read: Callable[[str], SynthesisedStack], role: str, permission: str, check: str
 ) -> None:
     bootstrap = read("prod-bootstrap")
     (custom,) = of_type(bootstrap, "project_iam_custom_role", role_id=role)
@@ -343,7 +345,9 @@ def test_a_custom_role_that_grows_turns_the_policy_red(
     assert check in red(broken, environment(bootstrap))
 
 
-def test_any_branch_that_becomes_the_apply_identity_turns_the_policy_red(read: Callable[[str], Stack]) -> None:
+def test_any_branch_that_becomes_the_apply_identity_turns_the_policy_red(
+    read: Callable[[str], SynthesisedStack],
+) -> None:
     bootstrap = read("prod-bootstrap")
     members = {one.path: one for one in of_type(bootstrap, "service_account_iam_member")}
     anywhere = members["prod-bootstrap/plan/federated-0"].values["member"]
@@ -368,7 +372,7 @@ def test_any_branch_that_becomes_the_apply_identity_turns_the_policy_red(read: C
     ],
 )  # fmt: skip
 def test_a_trigger_that_runs_for_others_turns_the_policy_red(
-    read: Callable[[str], Stack], name: str, path: str, value: Any, check: str
+    read: Callable[[str], SynthesisedStack], name: str, path: str, value: Any, check: str
 ) -> None:
     delivery = read("prod-delivery")
     (trigger,) = of_type(delivery, "cloudbuild_trigger", name=name)
@@ -393,28 +397,30 @@ def test_a_trigger_that_runs_for_others_turns_the_policy_red(
     ],
 )  # fmt: skip
 def test_a_resource_that_should_not_be_there_turns_the_policy_red(
-    read: Callable[[str], Stack], kind: str, values: Values, check: str
+    read: Callable[[str], SynthesisedStack], kind: str, values: Values, check: str
 ) -> None:
     data = read("prod-data")
     added = replace(data, resources=(*data.resources, Resource(f"google_{kind}", "x", "prod-data/x", values)))
     assert check in red(added, environment(data))
 
 
-def test_a_trail_that_is_taken_out_turns_the_policy_red(read: Callable[[str], Stack]) -> None:
+def test_a_trail_that_is_taken_out_turns_the_policy_red(read: Callable[[str], SynthesisedStack]) -> None:
     for stack, kind in (("bootstrap", "project_iam_audit_config"), ("foundation", "compute_firewall")):
         prod = read(f"prod-{stack}")
         without = tuple(one for one in prod.resources if one.type != f"google_{kind}")
         assert red(replace(prod, resources=without), environment(prod)) == {"FND_MISSING"}
 
 
-def test_a_stack_in_another_project_or_under_other_labels_turns_the_policy_red(read: Callable[[str], Stack]) -> None:
+def test_a_stack_in_another_project_or_under_other_labels_turns_the_policy_red(
+    read: Callable[[str], SynthesisedStack],
+) -> None:
     data = read("prod-data")
     assert red(replace(data, project="somebody-elses"), environment(data)) >= {"FND_PROJECT"}
     labels = data.default_labels | {"owner": "nobody"}
     assert red(replace(data, default_labels=labels), environment(data)) == {"FND_LABELS"}
 
 
-def test_production_without_keys_turns_the_policy_red(read: Callable[[str], Stack]) -> None:
+def test_production_without_keys_turns_the_policy_red(read: Callable[[str], SynthesisedStack]) -> None:
     data = read("dev-data")
     assert red(data, environment(data)) == set()
     as_prod = load_environment("prod").model_copy(update={"customer_keys": False})
@@ -443,7 +449,7 @@ def switches(values: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tu
 
 
 @pytest.mark.parametrize("stack", GRANTS)
-def test_every_switch_that_is_turned_turns_the_policy_red(read: Callable[[str], Stack], stack: str) -> None:
+def test_every_switch_that_is_turned_turns_the_policy_red(read: Callable[[str], SynthesisedStack], stack: str) -> None:
     prod = read(f"prod-{stack}")
     seen: set[tuple[str, str]] = set()
     for resource in prod.resources:

@@ -4,7 +4,7 @@ import pytest
 
 from infra.policy.own_checks import CHECKS, scan
 from infra.settings import Environment, load_environment
-from infra.synthesised import Resource, Stack
+from infra.synthesised import Resource, SynthesisedStack
 
 LABELS = {"environment": "local", "managed_by": "fonderie", "owner": "ml-platform"}
 
@@ -23,7 +23,7 @@ def strict(local: Environment) -> Environment:
 def broken(resource_type: str, values: dict[str, Any], env: Environment) -> dict[str, str]:
     """Check -> detail of what a stack with this one resource breaks."""
     resource = Resource(resource_type, "x", "local-data/x", values)
-    made, findings = scan(Stack("local-data", None, (resource,), LABELS), env)  # type: ignore[arg-type]
+    made, findings = scan(SynthesisedStack("local-data", None, (resource,), LABELS), env)  # type: ignore[arg-type]
     assert made == 1 + len(CHECKS)
     return {finding.check: finding.detail for finding in findings}
 
@@ -86,7 +86,12 @@ def test_a_protected_encrypted_bucket_in_the_region_breaks_nothing(strict: Envir
             "FND_LEAST_PRIVILEGE",
             "iam.serviceAccounts.signJwt",
         ),
-        ("google_secret_manager_secret_version", {"secret_data": "hunter2"}, "FND_SECRET_VALUE", "in clear"),
+        (
+            "google_secret_manager_secret_version",
+            {"secret_data": "hunter2"},
+            "FND_SECRET_VALUE",
+            "secret_data is set in plain text",
+        ),
     ],
 )
 def test_each_check_finds_what_breaks_it_and_says_where(
@@ -109,7 +114,7 @@ def test_the_same_role_on_one_account_is_allowed(strict: Environment) -> None:
 
 
 def test_a_stack_without_labels_is_one_finding(strict: Environment) -> None:
-    _, findings = scan(Stack("local-data", None, (), {"environment": "local"}), strict)  # type: ignore[arg-type]
+    _, findings = scan(SynthesisedStack("local-data", None, (), {"environment": "local"}), strict)  # type: ignore[arg-type]
 
     assert [(finding.check, finding.detail) for finding in findings] == [
         ("FND_LABELS", "default_labels lacks managed_by, owner")

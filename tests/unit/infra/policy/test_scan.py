@@ -6,10 +6,9 @@ import pytest
 
 from fonderie.core.errors import BadInputError, StepFailedError
 from infra.policy import checkov_scan
-from infra.policy.findings import Finding, Waiver, WaiverProblem, Where
+from infra.policy.findings import PolicyFinding, Waiver, WaiverProblem, WaiverScope, apply_waivers, read_waivers
 from infra.policy.sarif import sarif
 from infra.policy.scan import evaluate
-from infra.policy.waivers import apply_waivers, read_waivers
 from infra.settings import load_environment
 from infra.synthesised import read_stack, read_stacks
 
@@ -50,8 +49,8 @@ def waiver(check: str, path: str, expires: datetime.date = datetime.date(2027, 1
     return Waiver(check=check, path=path, reason="because this is a test of waivers", expires=expires)
 
 
-def finding(check: str, path: str) -> Finding:
-    return Finding(check=check, what="w", stack=path.split("/")[0], path=path, address="a.b")
+def finding(check: str, path: str) -> PolicyFinding:
+    return PolicyFinding(check=check, what="w", stack=path.split("/")[0], path=path, address="a.b")
 
 
 def test_checkov_scans_a_synthesised_stack_and_names_type_and_construct_path(outdir: Path) -> None:
@@ -138,7 +137,7 @@ def test_a_waiver_for_environments_without_keys_is_never_productions() -> None:
         "prod": local.model_copy(update={"name": "prod"}),
     }
     found = [finding("C", f"{name}-data/x").model_copy(update={"stack": f"{name}-data"}) for name in environments]
-    narrow = waiver("C", "*").model_copy(update={"where": Where.NO_KEYS})
+    narrow = waiver("C", "*").model_copy(update={"where": WaiverScope.NO_KEYS})
 
     failed, waived, _ = apply_waivers(found, [narrow], today=TODAY, complete=True, environments=environments)
 
@@ -150,7 +149,7 @@ def test_a_waiver_for_what_is_thrown_away_holds_there_only() -> None:
     local = load_environment("local")
     environments = {"local": local, "dev": local.model_copy(update={"ephemeral": False})}
     found = [finding("C", f"{name}-data/x").model_copy(update={"stack": f"{name}-data"}) for name in environments]
-    narrow = waiver("C", "*").model_copy(update={"where": Where.EPHEMERAL})
+    narrow = waiver("C", "*").model_copy(update={"where": WaiverScope.EPHEMERAL})
 
     failed, _, _ = apply_waivers(found, [narrow], today=TODAY, complete=True, environments=environments)
 

@@ -5,9 +5,9 @@ import pytest
 
 from fonderie.sandbox.planning.type_rules import rules_by_type
 from fonderie.sandbox.provider.facts import Facts
-from fonderie.sandbox.rules.bigquery_plan import columns, in_place
-from fonderie.sandbox.rules.compute_plan import grows
-from fonderie.sandbox.rules.storage_plan import content_md5
+from fonderie.sandbox.rules.bigquery import columns, in_place
+from fonderie.sandbox.rules.compute import grows
+from fonderie.sandbox.rules.storage import content_md5
 
 ID = {"name": "id", "type": "STRING", "mode": "REQUIRED"}
 V = {"name": "v", "type": "FLOAT"}

@@ -7,7 +7,7 @@ import pytest
 from fonderie.sandbox.planning.difference import Comparison, Rules, leaves
 from fonderie.sandbox.planning.fields import fields_of
 from fonderie.sandbox.planning.planned_state import applied
-from fonderie.sandbox.planning.replacement import replacing_paths
+from fonderie.sandbox.planning.planner import replacing_paths
 from fonderie.sandbox.planning.values import configured_object
 from fonderie.sandbox.provider.facts import Fact, TypeFacts
 from fonderie.sandbox.provider.schema import Block

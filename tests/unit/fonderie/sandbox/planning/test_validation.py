@@ -8,14 +8,14 @@ from fonderie.sandbox.lifecycle.interface import UNKNOWN, State
 from fonderie.sandbox.planning.fields import fields_of
 from fonderie.sandbox.planning.planner import Planner
 from fonderie.sandbox.provider.facts import Facts
-from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.provider.schema import ProviderSchema
 from tests.unit.fonderie.sandbox.minimal import minimal
 
 
 class Refusing:
     """Validates a type's smallest configuration with some arguments changed."""
 
-    def __init__(self, schema: Schema, facts: Facts, planner: Planner) -> None:
+    def __init__(self, schema: ProviderSchema, facts: Facts, planner: Planner) -> None:
         self.schema, self.facts, self.planner = schema, facts, planner
 
     def __call__(self, type_name: str, **changed: Any) -> list[str]:
@@ -26,7 +26,7 @@ class Refusing:
 
 
 @pytest.fixture
-def refused(schema: Schema, facts: Facts, planner: Planner) -> Refusing:
+def refused(schema: ProviderSchema, facts: Facts, planner: Planner) -> Refusing:
     return Refusing(schema, facts, planner)
 
 

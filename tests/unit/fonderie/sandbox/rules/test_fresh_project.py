@@ -103,7 +103,7 @@ def test_what_lies_in_another_project_is_taken_on_trust(fresh: Google) -> None:
 def test_what_is_still_being_made_is_not_there_for_others(fresh: Google) -> None:
     fresh.enable("pubsub")
     fresh.make("google_pubsub_topic", name="events")
-    fresh.world.waves._unsettled.made.add(f"projects/{PROJECT}/topics/events")
+    fresh.world.settling._unsettled.made.add(f"projects/{PROJECT}/topics/events")
     with pytest.raises(ApiError, match="topics/events"):
         fresh.make("google_pubsub_subscription", name="s", topic="events")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fonderie.sandbox.cloud.cloud import Status
+from fonderie.sandbox.cloud.cloud import ObjectStatus
 from fonderie.sandbox.lifecycle.interface import ApiError
 from tests.unit.fonderie.sandbox.google import PROJECT, Google
 
@@ -106,7 +106,7 @@ def test_a_deleted_pool_keeps_its_name_and_its_providers_go_with_it(fresh: Googl
     with pytest.raises(ApiError, match="Error 409"):
         fresh.make("google_iam_workload_identity_pool", workload_identity_pool_id="github")
     path = f"projects/{PROJECT}/locations/global/workloadIdentityPools/github"
-    fresh.world.cloud.mark("google_iam_workload_identity_pool", path, Status.LIVE)  # undeleted by hand
+    fresh.world.cloud.mark("google_iam_workload_identity_pool", path, ObjectStatus.LIVE)  # undeleted by hand
     assert fresh.bring("google_iam_workload_identity_pool", path) is not None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fonderie.sandbox.lifecycle.interface import UNKNOWN, ProviderConfig, State
-from fonderie.sandbox.planning.fields import Field, Kind
+from fonderie.sandbox.planning.fields import AttributeField, FieldKind
 from fonderie.sandbox.planning.values import has_unknown
 from fonderie.sandbox.provider.facts import TypeFacts
 
@@ -19,7 +19,7 @@ _PROJECT_IS_READ_BACK = frozenset(
 
 def inherit(
     facts: TypeFacts,
-    fields: Mapping[str, Field],
+    fields: Mapping[str, AttributeField],
     prior: State | None,
     configured: State,
     given: State,
@@ -38,20 +38,22 @@ def inherit(
     return added
 
 
-def _project(facts: TypeFacts, fields: Mapping[str, Field], added: State, provider: ProviderConfig) -> None:
+def _project(facts: TypeFacts, fields: Mapping[str, AttributeField], added: State, provider: ProviderConfig) -> None:
     if "project" not in fields or facts.name in _PROJECT_IS_READ_BACK:
         return
     if fields["project"].computed and added.get("project") is None and provider.project:
         added["project"] = provider.project.removeprefix("projects/")
 
 
-def _deletion_policy(fields: Mapping[str, Field], added: State, given: State, provider: ProviderConfig) -> None:
+def _deletion_policy(
+    fields: Mapping[str, AttributeField], added: State, given: State, provider: ProviderConfig
+) -> None:
     policy = fields.get("deletion_policy")
     if policy and policy.computed and policy.optional and not given.get("deletion_policy"):
         added["deletion_policy"] = provider.deletion_policy or "DELETE"
 
 
-def _labels(fields: Mapping[str, Field], prior: State | None, added: State, provider: ProviderConfig) -> None:
+def _labels(fields: Mapping[str, AttributeField], prior: State | None, added: State, provider: ProviderConfig) -> None:
     if not {"terraform_labels", "effective_labels"} <= fields.keys():
         return
     own = _own_labels(fields)
@@ -69,12 +71,12 @@ def _labels(fields: Mapping[str, Field], prior: State | None, added: State, prov
     }
 
 
-def _own_labels(fields: Mapping[str, Field]) -> str:
+def _own_labels(fields: Mapping[str, AttributeField]) -> str:
     """The attribute that users write labels into: `labels` as a rule, `resource_labels` of a cluster."""
     theirs = [
         name
         for name, field in fields.items()
-        if field.kind is Kind.MAP and field.optional and not field.computed and name.endswith("labels")
+        if field.kind is FieldKind.MAP and field.optional and not field.computed and name.endswith("labels")
     ]
     return "labels" if "labels" in theirs or not theirs else theirs[0]
 
@@ -88,7 +90,7 @@ def _attribution(prior: State | None, effective: Mapping[str, Any], provider: Pr
     return {ATTRIBUTION: "true"} if provider.add_terraform_attribution_label and wanted else {}
 
 
-def _annotations(fields: Mapping[str, Field], prior: State | None, added: State) -> None:
+def _annotations(fields: Mapping[str, AttributeField], prior: State | None, added: State) -> None:
     if not {"annotations", "effective_annotations"} <= fields.keys():
         return
     own = added.get("annotations") or {}

@@ -1,16 +1,18 @@
-"""Vertex AI's jobs as runs: states, tasks, what failed, and where Cloud Logging shows a task's output.
+"""Vertex AI's jobs as runs (states, tasks, failures, pages of Cloud Logging), Cloud Scheduler's as their schedules.
 
-Source: Vertex AI REST reference, `projects.locations.pipelineJobs`.
-"""
+Source: REST references of Vertex AI (`projects.locations.pipelineJobs`) and of Cloud Scheduler
+(`projects.locations.jobs`); the latter are made by `infra/constructs/schedule.py`."""
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from fonderie.google import Access
-from pipelines.engines.engine import Run, RunState, TaskRun, TaskState
+from fonderie.google import Access, RestClient
+from pipelines.engines.engine import Run, RunState, Schedule, TaskRun, TaskState
 
 STATES = {
     "PIPELINE_STATE_SUCCEEDED": RunState.SUCCEEDED,
@@ -71,3 +73,32 @@ def _leaves(details: Any) -> list[Any]:
 
 def _time(stamp: Any) -> datetime:
     return datetime.fromtimestamp(stamp.timestamp(), UTC)
+
+
+def schedules(access: Access) -> tuple[Schedule, ...]:
+    """Every job that creates a pipeline job of ours, by name."""
+    jobs = RestClient(access).pages("cloudscheduler", f"v1/{access.parent}/jobs", "jobs")
+    return tuple(sorted(filter(None, map(_schedule, jobs)), key=lambda schedule: schedule.name))
+
+
+def _schedule(job: dict[str, Any]) -> Schedule | None:
+    target = job.get("httpTarget", {})
+    if not target.get("uri", "").endswith("/pipelineJobs"):
+        return None
+    labels = json.loads(base64.b64decode(target.get("body", "")) or "{}").get("labels", {})
+    status = job.get("status", {})
+    return Schedule(
+        name=job["name"].rpartition("/")[2],
+        pipeline=labels.get("pipeline", ""),
+        model=labels.get("model", ""),
+        cron=job.get("schedule", ""),
+        time_zone=job.get("timeZone", ""),
+        paused=job.get("state") != "ENABLED",
+        last=_instant(job.get("lastAttemptTime")),
+        next=_instant(job.get("scheduleTime")),
+        problem=status.get("message") or f"code {status['code']}" if status.get("code") else None,
+    )
+
+
+def _instant(stamp: str | None) -> datetime | None:
+    return datetime.fromisoformat(stamp) if stamp else None

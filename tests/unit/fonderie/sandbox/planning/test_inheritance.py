@@ -7,7 +7,7 @@ import pytest
 
 from fonderie.sandbox.lifecycle.interface import UNKNOWN, ProviderConfig, State
 from fonderie.sandbox.planning.planner import Planner
-from fonderie.sandbox.provider.schema import Schema
+from fonderie.sandbox.provider.schema import ProviderSchema
 
 PROVIDER = ProviderConfig(project="p", default_labels={"managed": "cdktf"})
 TOPIC = "google_pubsub_topic"
@@ -17,7 +17,7 @@ COMPUTED = ("terraform_labels", "effective_labels", "project", "deletion_policy"
 class Topic:
     """A topic in a provider."""
 
-    def __init__(self, schema: Schema, planner: Planner) -> None:
+    def __init__(self, schema: ProviderSchema, planner: Planner) -> None:
         self.empty = schema.resource(TOPIC).block.empty()
         self.planner = planner
 
@@ -44,7 +44,7 @@ class Topic:
 
 
 @pytest.fixture
-def topic(schema: Schema, planner: Planner) -> Topic:
+def topic(schema: ProviderSchema, planner: Planner) -> Topic:
     return Topic(schema, planner)
 
 

@@ -26,12 +26,11 @@ from ml.monitoring.observation import observe
 from ml.monitoring.trigger import TrainingEvent, TrainingOutcome, TriggerDecision
 from ml.monitoring.verdict import MonthVerdict
 from ml.registry import open_registry
-from pipelines.compile import compiled
+from pipelines.compile import compile_pipeline
 from pipelines.engines import RunState
 from pipelines.monitoring import steps
-from pipelines.monitoring.turn import turn
-from pipelines.training.challengers import train_once
-from pipelines.training.gate_step import judge_and_promote
+from pipelines.monitoring.run import run_monitoring
+from pipelines.training.challengers import judge_and_promote, train_once
 
 TOPIC = "projects/p/topics/dev-retrain"
 
@@ -176,7 +175,7 @@ def test_a_training_that_nobody_asked_for_and_one_that_is_over_are_left_alone(
 
 
 def test_the_training_pipeline_tells_the_history_how_it_ended() -> None:
-    document = compiled("air_time", "training", "python").read()
+    document = compile_pipeline("air_time", "training", "python").read()
     given = document["root"]["dag"]["tasks"]["conclude"]["inputs"]["parameters"]
     inputs = {name: each.get("componentInputParameter") for name, each in given.items()}
     assert {name: inputs[name] for name in ("month", "history", "config")} == {
@@ -217,7 +216,7 @@ def test_publishing_says_what_is_wrong(topic: type[Topic], monkeypatch: pytest.M
 
 
 def test_the_spec_asks_only_when_the_decision_is_to_retrain() -> None:
-    spec = compiled("air_time", "monitoring", "python").read()
+    spec = compile_pipeline("air_time", "monitoring", "python").read()
     assert spec["pipelineInfo"]["name"] == "monitoring-air-time"
     tasks = [task for each in spec["components"].values() for task in each.get("dag", {}).get("tasks", {}).values()]
     conditions = [task["triggerPolicy"]["condition"] for task in tasks if "condition" in task.get("triggerPolicy", {})]
@@ -229,7 +228,7 @@ def test_the_spec_asks_only_when_the_decision_is_to_retrain() -> None:
 
 def test_a_model_without_a_champion_is_told_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="no champion to monitor") as caught:
-        turn("air_time", Month(2013, 4), registry=str(tmp_path))
+        run_monitoring("air_time", Month(2013, 4), registry=str(tmp_path))
     assert "fonderie run training" in str(caught.value)
 
 
@@ -242,7 +241,7 @@ def test_a_champion_whose_folder_has_vanished_is_told(quick: ModelConfig, home: 
 
 def test_a_second_loop_is_told_before_anything_runs() -> None:
     with History.of("air_time").alone(), pytest.raises(ConflictError, match="another loop"):
-        turn("air_time", Month(2013, 4))
+        run_monitoring("air_time", Month(2013, 4))
 
 
 def test_the_card_of_a_version_says_what_has_moved_since(
@@ -287,7 +286,7 @@ def test_the_pipeline_runs_on_kubeflow_s_local_runner(
     text = (models_folder() / "air_time.toml").read_text()
     (tmp_path / "air_time.toml").write_text(text + "\n[drift]\nmin_new_rows = 500\n")
     monkeypatch.setenv("FONDERIE_MODELS", str(tmp_path))
-    done = turn("air_time", Month(2013, 4), history=str(tmp_path / "history"))
+    done = run_monitoring("air_time", Month(2013, 4), history=str(tmp_path / "history"))
     assert done.run.state is RunState.SUCCEEDED
     assert done.decision.action == "retrain", done.decision.reasons
     assert {task.name for task in done.run.tasks} == {"monitor", "judge", "request", "report", "conclude"}

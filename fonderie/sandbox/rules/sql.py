@@ -1,4 +1,4 @@
-"""Cloud SQL's plans: a disk does not shrink, a private network is not given up."""
+"""Cloud SQL: a disk does not shrink, a private network is not given up."""
 
 from __future__ import annotations
 

@@ -16,15 +16,15 @@ from ml.monitoring.history import History, read_record
 from ml.monitoring.trigger import Action, TrainingEvent, TrainingOutcome, TriggerDecision
 from ml.monitoring.verdict import MonthVerdict
 from ml.registry import open_registry
-from pipelines.compile import compiled
-from pipelines.engines import Engine, Run
+from pipelines.compile import compile_pipeline
+from pipelines.engines import PipelineEngine, Run
 from pipelines.engines.engine import Progress
 from pipelines.engines.folder import RunFolder
 from pipelines.engines.local import IMAGE, LocalEngine
-from pipelines.training.run import Trained, new_run_id, train
+from pipelines.training.run import TrainingResult, new_run_id, train
 
 
-class Watched(BaseModel):
+class MonitoringResult(BaseModel):
     """What a monitoring run came to, and the training that followed, if one did."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -37,16 +37,16 @@ class Watched(BaseModel):
     version: str | None = None  # the new champion's label
 
 
-def turn(
+def run_monitoring(
     model: str,
     month: Month,
     *,
     registry: str = "",
     history: str = "",
     retrain: bool = False,
-    engine: Engine | None = None,
+    engine: PipelineEngine | None = None,
     progress: Progress | None = None,
-) -> Watched:
+) -> MonitoringResult:
     """Monitor `month`; with `retrain`, train at once when the trigger says so, and remember how it ended.
 
     Raises BadInputError (no such model, no champion), BadDataError (no such month), StepFailedError (a task failed),
@@ -60,17 +60,17 @@ def turn(
     with known.alone():
         run_id = new_run_id(f"monitoring-{model}", month, datetime.now(UTC))
         parameters = {"month": str(month), "run_id": run_id, "registry": registry, "history": history}
-        engine.submit(compiled(model, "monitoring", IMAGE), run_id, parameters)
-        watched = _watched(engine.wait(run_id, progress))
+        engine.submit(compile_pipeline(model, "monitoring", IMAGE), run_id, parameters)
+        watched = _monitoring_result(engine.wait(run_id, progress))
         if not (retrain and watched.decision.action is Action.RETRAIN):
             return watched
         done = _retrain(known, watched.decision, model, month, registry, engine, progress)
     return watched.model_copy(update={"retrained": done.decision, "version": done.version})
 
 
-def _watched(run: Run) -> Watched:
+def _monitoring_result(run: Run) -> MonitoringResult:
     found = RunFolder(run.id).artefacts()
-    return Watched(
+    return MonitoringResult(
         run=run,
         verdict=read_record(found["monitor/verdict"], MonthVerdict),
         decision=read_record(found["judge/decision"], TriggerDecision),
@@ -84,9 +84,9 @@ def _retrain(
     model: str,
     month: Month,
     registry: str,
-    engine: Engine,
+    engine: PipelineEngine,
     progress: Progress | None,
-) -> Trained:
+) -> TrainingResult:
     event = TrainingEvent(month=str(month), day=decision.day, outcome=TrainingOutcome.STARTED)
     known.record_training(event)
     outcome = TrainingOutcome.FAILED

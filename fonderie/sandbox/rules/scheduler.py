@@ -1,4 +1,4 @@
-"""Cloud Scheduler's plans: one token a target, no headers that Google sets."""
+"""Cloud Scheduler: one token a target, no headers that Google sets."""
 
 from __future__ import annotations
 

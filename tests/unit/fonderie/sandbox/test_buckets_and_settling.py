@@ -6,7 +6,7 @@ import pytest
 
 from fonderie.core.errors import BadInputError
 from fonderie.sandbox.cloud.buckets import Blob, Buckets
-from fonderie.sandbox.lifecycle.settling import Waves
+from fonderie.sandbox.lifecycle.settling import Settling
 
 
 def test_checksums_are_those_of_cloud_storage() -> None:
@@ -40,21 +40,21 @@ def test_a_name_that_is_a_folder_already_is_refused_in_words(tmp_path: Path) -> 
 
 
 def test_what_is_made_in_one_wave_is_there_only_after_it() -> None:
-    waves = Waves(quiet_s=0.001, longest_s=math.inf)
+    settling = Settling(quiet_s=0.001, longest_s=math.inf)
 
     def make() -> None:
-        with waves.request() as change:
+        with settling.request() as change:
             change.made.add("network")
 
     maker = threading.Thread(target=make)
-    with waves.request():  # while it lasts the wave does, however long the maker has been done
+    with settling.request():  # while it lasts the wave does, however long the maker has been done
         maker.start()
-        while not waves.being_made("network"):
+        while not settling.being_made("network"):
             assert maker.is_alive()
     maker.join()
-    assert not waves.being_made("network")
+    assert not settling.being_made("network")
 
 
 def test_a_refused_request_does_not_wait() -> None:
-    with Waves(quiet_s=math.inf, longest_s=math.inf).request():
+    with Settling(quiet_s=math.inf, longest_s=math.inf).request():
         pass
