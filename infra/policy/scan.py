@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Callable, Mapping, Sequence
 
 from fonderie.core.errors import StepFailedError
-from infra.policy import checkov_scan, own_checks
+from infra.policy import checkov_scan, checks
 from infra.policy.findings import PolicyFinding, ScanResult, Waiver, apply_waivers
 from infra.settings import Environment
 from infra.synthesised import SynthesisedStack
@@ -33,7 +33,7 @@ def evaluate(
     for stack in stacks:
         progress(stack.name)
         made, failed = checkov_scan.scan(stack)
-        own_made, own_failed = own_checks.scan(stack, environments[stack.environment])
+        own_made, own_failed = checks.scan(stack, environments[stack.environment])
         by_checkov += made
         checked[stack.name] = made + own_made
         findings += [*failed, *own_failed]

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from infra.policy.checks import scan
 from infra.policy.findings import covers, read_waivers
-from infra.policy.own_checks import scan
 from infra.settings import Environment, load_environment
 from infra.synthesised import Resource, SynthesisedStack, read_stack
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from infra.policy.own_checks import CHECKS, scan
+from infra.policy.checks import CHECKS, scan
 from infra.settings import Environment, load_environment
 from infra.synthesised import Resource, SynthesisedStack
 
