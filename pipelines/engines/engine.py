@@ -138,7 +138,7 @@ def check_images(document: dict[str, Any], where: Path) -> None:
             raise BadInputError(
                 f"the image {image or 'of nothing'} of {name} is not pinned by digest",
                 where=where,
-                hint="set images.pipelines in the environment's file to REGISTRY/training@sha256:...",
+                hint="set images.pipelines in the environment's file to REGISTRY/pipelines@sha256:...",
             )
 
 

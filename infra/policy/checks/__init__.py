@@ -15,7 +15,7 @@ from fonderie.sandbox.lifecycle.resource_paths import Names
 from fonderie.sandbox.provider.facts import Facts
 from infra import names
 from infra.policy.checks import access, data_protection, delivery, network
-from infra.policy.checks.hardening import SENTENCES, hardened
+from infra.policy.checks.hardening import SENTENCES, hardening_check
 from infra.policy.checks.subject import Check, CheckSubject
 from infra.policy.findings import PolicyFinding
 from infra.settings import Environment
@@ -44,7 +44,7 @@ CHECKS: dict[str, Check] = {
     "FND_SECRET_VALUE": data_protection.secret_values,
     "FND_SYNCED": delivery.config_sync,
     "FND_TRIGGER": delivery.triggers,
-    **{check: hardened(check) for check in SENTENCES},
+    **{check: hardening_check(check) for check in SENTENCES},
 }
 # What a stack must hold: without it, nothing that is left shows that it is gone.
 MUST_HOLD = {

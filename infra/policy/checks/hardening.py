@@ -112,7 +112,7 @@ def _names_apply(subject: CheckSubject) -> bool:
     return "-apply@" in subject.text("service_account")
 
 
-def broken(need: Need, subject: CheckSubject) -> str | None:
+def violation(need: Need, subject: CheckSubject) -> str | None:
     """What is wrong with an argument, or None."""
     found = [word(one) for one in at(subject.values, need.path)]
     if not found:
@@ -123,7 +123,7 @@ def broken(need: Need, subject: CheckSubject) -> str | None:
     return f"{need.path} = {', '.join(found)}: {need.why}"
 
 
-def hardened(check: str) -> Check:
+def hardening_check(check: str) -> Check:
     """The check of that name: every row of the table that has it."""
     rows = [need for need in NEEDS if need.check == check]
 
@@ -133,7 +133,7 @@ def hardened(check: str) -> Check:
                 continue
             if need.check == "FND_APPROVAL" and not _names_apply(subject):
                 continue
-            if problem := broken(need, subject):
+            if problem := violation(need, subject):
                 yield problem
 
     of_rows.__doc__ = SENTENCES[check]
