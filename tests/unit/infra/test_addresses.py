@@ -21,7 +21,7 @@ import pytest
 
 from ci.synth import synthesise
 from infra.settings import environment_names, load_environment
-from tests.unit.infra.conftest import Synthesised, stacks_of
+from tests.unit.conftest import Synthesised, stacks_of
 
 SNAPSHOTS = Path(__file__).parents[2] / "snapshot" / "addresses"
 CONTENT_HASH = re.compile(r"-[0-9a-f]{16}(?=\.json)")

@@ -17,7 +17,7 @@ from infra.names import AgentName, IdentityName, KeyName
 from infra.settings import Environment, load_environment
 from infra.stacks.foundation import USERS
 from ml.datasets.schema import SCHEMAS, Dataset
-from tests.unit.infra.conftest import Synthesised
+from tests.unit.conftest import Synthesised
 from tests.unit.infra.synthesised import one, resources
 
 FEATURES = "${google_bigquery_dataset.features.dataset_id}"

@@ -16,7 +16,7 @@ from infra import names
 from infra.main import synthesise
 from infra.settings import environment_names, load_environment
 from infra.workloads import PipelineName
-from tests.unit.infra.conftest import Synthesised, stacks_of
+from tests.unit.conftest import Synthesised, stacks_of
 from tests.unit.infra.synthesised import counts, one
 from tests.unit.infra.workloads import one_model, two_models
 from tests.unit.infra.workloads import pipeline as a_pipeline

@@ -13,7 +13,7 @@ from infra import names
 from infra.bindings import ROOT
 from infra.settings import environment_names, load_environment
 from infra.stacks.runtime import WORKLOADS
-from tests.unit.infra.conftest import Synthesised
+from tests.unit.conftest import Synthesised
 from tests.unit.infra.synthesised import one
 
 FOLDER = ROOT / "infra" / "kubernetes"

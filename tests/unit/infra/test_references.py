@@ -12,7 +12,7 @@ import pytest
 
 from infra.names import StackName
 from infra.settings import Environment, environment_names, load_environment
-from tests.unit.infra.conftest import Synthesised
+from tests.unit.conftest import Synthesised
 from tests.unit.infra.synthesised import REFERENCE, leaves, resources
 
 # What a resource is called by others: type -> the names it makes, in the forms they are written in elsewhere.

@@ -14,7 +14,7 @@ from infra.main import synthesise
 from infra.settings import Environment
 from infra.settings.rules import problems_of
 from infra.settings.value_types import REGIONS
-from tests.unit.infra.conftest import stacks_of
+from tests.unit.conftest import stacks_of
 from tests.unit.infra.synthesised import resources
 from tests.unit.infra.workloads import two_models
 

@@ -15,7 +15,7 @@ from infra import names
 from infra.access.roles import GRANTABLE_ROLES, apply_permissions, plan_permissions
 from infra.names import StackName
 from infra.settings import environment_names, load_environment
-from tests.unit.infra.conftest import Synthesised
+from tests.unit.conftest import Synthesised
 from tests.unit.infra.synthesised import REFERENCE, leaves, resources
 
 PRIMITIVE = {"roles/owner", "roles/editor", "roles/viewer"}

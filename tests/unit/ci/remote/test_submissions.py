@@ -56,7 +56,7 @@ def test_an_environment_without_continuous_training_is_not_asked_for_one() -> No
 
 
 def test_a_remote_run_needs_an_environment_and_a_local_one_takes_none() -> None:
-    with pytest.raises(BadInputError, match="which environment"):
+    with pytest.raises(BadInputError, match="a remote engine needs an environment"):
         environment("")
     with pytest.raises(BadInputError, match="needs no environment"):
         open_engine(EngineName.LOCAL, load_environment("dev"))

@@ -12,8 +12,8 @@ from fonderie.sandbox.dependencies import missing
 from fonderie.sandbox.lifecycle.resource_paths import Names
 from fonderie.sandbox.provider.facts import Facts
 from infra.settings import environment_names, load_environment
+from tests.unit.conftest import Synthesised
 from tests.unit.fonderie.sandbox.google import NUMBER, PROJECT
-from tests.unit.infra.conftest import Synthesised
 
 EMAIL = f"work@{PROJECT}.iam.gserviceaccount.com"
 POOL = f"principalSet://iam.googleapis.com/projects/{NUMBER}/locations/global/workloadIdentityPools/github/*"

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ci.synth import synthesise
 from infra.settings import environment_names, load_environment
 
 Synthesised = dict[str, dict[str, Any]]
@@ -25,6 +24,8 @@ def stacks_of(outdir: Path) -> Synthesised:
 
 @pytest.fixture(scope="session")
 def outdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from ci.synth import synthesise  # seconds, which tests without stacks do not wait for
+
     folder = tmp_path_factory.mktemp("synth")
     synthesise([load_environment(name) for name in environment_names()], folder)
     return folder
