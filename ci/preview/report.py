@@ -11,7 +11,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from fonderie.terraform.plan import Action
-from infra.policy.findings import Finding
+from infra.policy.findings import PolicyFinding
 
 
 class Frozen(BaseModel):
@@ -94,12 +94,12 @@ class ModelChange(Frozen):
 class PolicyResult(Frozen):
     """Policy on head against base. `unavailable` says why it was not checked."""
 
-    new: tuple[Finding, ...] = ()
+    new: tuple[PolicyFinding, ...] = ()
     old: int = 0
     mended: int = 0
     waived: int = 0
     waived_until: str = ""
-    expired: tuple[Finding, ...] = ()
+    expired: tuple[PolicyFinding, ...] = ()
     unavailable: str = ""
 
 

@@ -21,7 +21,7 @@ from ci.preview.masking.secrets import Masker
 from ci.preview.report import PolicyResult
 from fonderie.core.files import write_text
 from fonderie.core.home import home
-from infra.policy.findings import Finding, Verdict, WaiverProblem
+from infra.policy.findings import PolicyFinding, ScanResult, WaiverProblem
 
 _TIMEOUT_S = 300
 _CALL = (
@@ -30,7 +30,7 @@ _CALL = (
 )
 
 
-def scan(source: Path, made: Synthesised, environments: tuple[str, ...]) -> Verdict | str:
+def scan(source: Path, made: Synthesised, environments: tuple[str, ...]) -> ScanResult | str:
     """What policy says of `made`, or why it says nothing; the same content is scanned once."""
     digest = hashlib.sha256("".join(made.digest(name) for name in environments).encode())
     policy = source / "infra" / "policy"
@@ -40,7 +40,7 @@ def scan(source: Path, made: Synthesised, environments: tuple[str, ...]) -> Verd
     try:
         if not kept.is_file():
             write_text(kept, _run(source, made.folder, environments))
-        return Verdict.model_validate_json(kept.read_text(encoding="utf-8"))
+        return ScanResult.model_validate_json(kept.read_text(encoding="utf-8"))
     except (OSError, ValueError, ValidationError, subprocess.TimeoutExpired) as error:
         return str(error).split("\n")[0]
 
@@ -75,7 +75,7 @@ def _entry_point(source: Path) -> str:
     return entry
 
 
-def compare(base: Verdict | str, head: Verdict | str, today: datetime.date, masker: Masker) -> PolicyResult:
+def compare(base: ScanResult | str, head: ScanResult | str, today: datetime.date, masker: Masker) -> PolicyResult:
     """Head's findings against base's, as of `today`; a text says why there is no verdict."""
     if isinstance(head, str):
         return PolicyResult(unavailable=_clean(head, masker))
@@ -95,12 +95,12 @@ def compare(base: Verdict | str, head: Verdict | str, today: datetime.date, mask
     )
 
 
-def _all(verdict: Verdict) -> Iterator[Finding]:
+def _all(verdict: ScanResult) -> Iterator[PolicyFinding]:
     yield from verdict.failed
     yield from (waived.finding for waived in verdict.waived)
 
 
-def _ended(verdict: Verdict, today: datetime.date) -> Iterator[Finding]:
+def _ended(verdict: ScanResult, today: datetime.date) -> Iterator[PolicyFinding]:
     """The findings whose waiver has run out, when it was scanned or since."""
     yield from (waived.finding for waived in verdict.waived if waived.waiver.expires < today)
     for waiver, problem in verdict.problems:
@@ -114,6 +114,6 @@ def _clean(text: str, masker: Masker) -> str:
     return folded(printable(masker.message(text)), 300)
 
 
-def _cleaned(finding: Finding, masker: Masker) -> Finding:
+def _cleaned(finding: PolicyFinding, masker: Masker) -> PolicyFinding:
     texts = {name: _clean(value, masker) for name, value in finding if isinstance(value, str)}
     return finding.model_copy(update=texts)

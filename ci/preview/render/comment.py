@@ -14,7 +14,7 @@ from ci.preview.render.details import details_of
 from ci.preview.render.markdown import bold, code, fence, table, words
 from ci.preview.render.wording import counted, dollars, outside_words, verdict
 from ci.preview.report import CostLine, Grant, ModelChange, Preview, StackPreview, Truth
-from infra.policy.findings import Finding
+from infra.policy.findings import PolicyFinding
 
 LIMIT = 59_500
 MARKER = "<!-- fonderie:preview -->"
@@ -158,7 +158,7 @@ def _policy(preview: Preview, room: int) -> str:
     return fitting("Policy", lines, room)
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: PolicyFinding) -> str:
     detail = f" · {words(finding.detail)}" if finding.detail else ""
     return f"**{words(finding.check)}** {words(finding.what)} · {code(f'{finding.stack}/{finding.path}')}{detail}"
 
