@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,7 @@ from fonderie.core.files import replacing, write_text
 from ml.datasets.parquet import content_hash, write_parquet
 from ml.models import ModelConfig
 from ml.registry import SchemaColumn
-
-TRUSTED = (
-    "functools.partial",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.utils.validation.check_array",
-)
-"""Types beyond skops' own list that a model file may hold; loading any other is refused."""
+from ml.serving.scoring.engines import TRUSTED, load_pipeline
 
 PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "pyarrow", "skops", "duckdb", "ibis-framework", "kfp")
 PROBES = 256
@@ -97,17 +90,9 @@ def save_model(pipeline: Any, path: Path) -> None:
 
 def load_model(path: Path, expected_hash: str | None = None) -> Any:
     """Read it back. Raises BadDataError: another SHA-256 than expected, no skops file, or a type outside the list."""
-    import skops.io
-    from skops.io.exceptions import UntrustedTypesFoundException
-
     if expected_hash is not None and content_hash(path) != expected_hash:
         raise BadDataError("is not the registered file: its SHA-256 differs", where=path)
-    try:
-        return skops.io.load(path, trusted=list(TRUSTED))
-    except UntrustedTypesFoundException as error:
-        raise BadDataError(f"contains untrusted types: {error}", where=path) from None
-    except (OSError, ValueError, KeyError, TypeError, NotImplementedError, zipfile.BadZipFile) as error:
-        raise BadDataError(f"cannot be read as a model: {error}", where=path) from error
+    return load_pipeline(path)
 
 
 def prediction_hash(predictions: NDArray[np.float64]) -> str:

@@ -2,7 +2,7 @@
 
 serving.json           schema, engine, sha256 of the other two, parity with the pipeline
 serving-probes.json    rows and the pipeline's own answers
-serving-trees.npz      what the engine reads (or serving-trees.treelite, serving-pipeline.skops)
+serving-trees.npz      what the engine reads (or serving-pipeline.skops)
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from ml.serving.scoring.schema import Schema, Task
 MANIFEST = "serving.json"
 PROBES = "serving-probes.json"
 FORMAT = 1
+TREELITE, PIPELINE = "serving-trees.treelite", "model.skops"
+"""The file of an engine that is gone, and the pipeline that training wrote beside it: scikit-learn scores that one."""
 TOLERANCE = 1e-9
 
 
@@ -45,6 +47,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     schema: Schema
     parity: Parity
     sha256: dict[str, str]
+
+    @property
+    def engine_file(self) -> str:
+        """The name of the file that the engine reads."""
+        return PIPELINE if TREELITE in self.sha256 else self.parity.engine.file
 
 
 class Probes(msgspec.Struct, frozen=True):
@@ -128,7 +135,7 @@ def load_version(folder: Path, *, version: str, model: str | None = None, max_in
     for name, expected in manifest.sha256.items():
         _check_file(folder / name, expected)
     try:
-        predict = read_engine(manifest.parity.engine, folder / manifest.parity.engine.file, schema)
+        predict = read_engine(manifest.parity.engine, folder / manifest.engine_file, schema)
         probes = msgspec.json.decode((folder / PROBES).read_bytes(), type=Probes)
     except (ValueError, KeyError, OSError, msgspec.MsgspecError) as error:
         raise BadDataError(f"cannot be read: {error}", where=folder) from None
@@ -167,7 +174,8 @@ def _manifest(folder: Path) -> Manifest:
         raise BadDataError(f"the serving manifest cannot be read: {error}", where=path) from None
     if manifest.format != FORMAT:
         raise BadDataError(f"serving format {manifest.format}; this server reads {FORMAT}", where=path)
-    if set(manifest.sha256) != {manifest.parity.engine.file, PROBES}:
+    signed = TREELITE if manifest.engine_file == PIPELINE else manifest.engine_file
+    if set(manifest.sha256) != {signed, PROBES}:
         raise BadDataError("the serving manifest names other files than its engine reads", where=path)
     return manifest
 

@@ -1,7 +1,8 @@
-"""Three ways to score the same trees, fastest first; a version is served by the first that answers exactly."""
+"""Two ways to score the same trees, fastest first; a version is served by the first that answers exactly."""
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -11,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fonderie.core.errors import BadDataError
-from fonderie.core.files import replacing, write_bytes
+from fonderie.core.files import replacing
 from ml.serving.scoring.encoder import Matrix
-from ml.serving.scoring.pipeline_parts import Feed, NotCompiledError
+from ml.serving.scoring.pipeline_parts import Feed
 from ml.serving.scoring.schema import Schema, Task
 
 Predictions = NDArray[np.float64]
@@ -25,24 +26,24 @@ TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
 )
-"""Types besides skops' own list that a pipeline's file may name; any other is refused."""
+"""Types besides skops' own list that a file of a pipeline may name; any other is refused."""
 
 
 class Engine(StrEnum):
-    """What scores: bit tables, treelite's GTIL, or the scikit-learn pipeline itself."""
+    """What scores: bit tables, or the scikit-learn pipeline itself."""
 
     TABLES = "tables"
-    TREELITE = "treelite"
     SKLEARN = "sklearn"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Engine | None:
+        """Versions of before 2026-11-28 may name treelite, which was the second of three."""
+        return cls.SKLEARN if value == "treelite" else None
 
     @property
     def file(self) -> str:
         """The name of its file in a version's folder."""
-        return {
-            Engine.TABLES: "serving-trees.npz",
-            Engine.TREELITE: "serving-trees.treelite",
-            Engine.SKLEARN: "serving-pipeline.skops",
-        }[self]
+        return {Engine.TABLES: "serving-trees.npz", Engine.SKLEARN: "serving-pipeline.skops"}[self]
 
 
 def write_engine(engine: Engine, path: Path, *, pipeline: Any, trees: Any, feeds: list[Feed]) -> None:
@@ -54,8 +55,6 @@ def write_engine(engine: Engine, path: Path, *, pipeline: Any, trees: Any, feeds
             arrays = compile_tables(trees, feeds)
             with replacing(path) as draft:
                 np.savez_compressed(draft, allow_pickle=False, **arrays)
-        case Engine.TREELITE:
-            write_bytes(path, _treelite_bytes(trees, feeds))
         case Engine.SKLEARN:
             from skops import io
 
@@ -63,27 +62,11 @@ def write_engine(engine: Engine, path: Path, *, pipeline: Any, trees: Any, feeds
                 io.dump(pipeline, draft)
 
 
-def _treelite_bytes(trees: Any, feeds: list[Feed]) -> bytes:
-    import treelite
-
-    if [feed.column for feed in feeds] != list(range(len(feeds))):
-        raise NotCompiledError("treelite wants the fields in the ensemble's own order")
-    if any(feed.values and isinstance(feed.values[0], str) for feed in feeds):
-        raise NotCompiledError("treelite reads no categories that are strings")
-    try:
-        data: bytes = treelite.sklearn.import_model(trees).serialize_bytes()
-    except (NotImplementedError, treelite.TreeliteError) as error:
-        raise NotCompiledError(f"treelite: {error}") from None
-    return data
-
-
 def read_engine(engine: Engine, path: Path, schema: Schema) -> Predict:
     """The scoring function in `path`. Raises BadDataError when the file is not what it says."""
     match engine:
         case Engine.TABLES:
             return _tables(path, schema)
-        case Engine.TREELITE:
-            return _treelite(path)
         case Engine.SKLEARN:
             return _sklearn(path, schema)
 
@@ -102,28 +85,23 @@ def _tables(path: Path, schema: Schema) -> Predict:
     return lambda matrix: 1.0 / (1.0 + np.exp(-tables.score(matrix)))
 
 
-def _treelite(path: Path) -> Predict:
-    import treelite
-
-    model = treelite.Model.deserialize_bytes(path.read_bytes())
-
-    def predict(matrix: Matrix) -> Predictions:
-        answers: Predictions = treelite.gtil.predict(model, matrix, nthread=1).reshape(len(matrix), -1)[:, -1]
-        return answers
-
-    return predict
-
-
 def _sklearn(path: Path, schema: Schema) -> Predict:
-    from skops import io
-
     from ml.serving.scoring.frames import frame_of
 
-    strange = sorted(set(io.get_untrusted_types(file=path)) - set(TRUSTED))
-    if strange:
-        raise BadDataError(f"the pipeline's file names types that are not trusted: {', '.join(strange)}", where=path)
-    pipeline = io.load(path, trusted=list(TRUSTED))
-    return pipeline_predict(pipeline, schema, frame_of)
+    return pipeline_predict(load_pipeline(path), schema, frame_of)
+
+
+def load_pipeline(path: Path) -> Any:
+    """The scikit-learn object in a skops file. Raises BadDataError: no such file, or a type that is not trusted."""
+    from skops import io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        return io.load(path, trusted=list(TRUSTED))
+    except UntrustedTypesFoundException as error:
+        raise BadDataError(f"contains untrusted types: {error}", where=path) from None
+    except (OSError, ValueError, KeyError, TypeError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise BadDataError(f"cannot be read as a model: {error}", where=path) from error
 
 
 def pipeline_predict(pipeline: Any, schema: Schema, frame_of: Callable[[Schema, Matrix], Any]) -> Predict:

@@ -17,6 +17,7 @@ from ml.serving.scoring.engines import Engine, read_engine, write_engine
 from ml.serving.scoring.frames import frame_of, matrix_of
 from ml.serving.scoring.pipeline_parts import read_pipeline
 from ml.serving.scoring.schema import Task
+from ml.training.artefact import save_model
 from tests.unit.ml.serving.flights import CATEGORICAL, FEATURES, INSTANCE, NUMERIC, fit, make_flights, register
 
 
@@ -45,7 +46,7 @@ def test_a_classifier_answers_with_its_probability(late_version: Path) -> None:
     assert ((answers > 0) & (answers < 1)).all()
 
 
-@pytest.mark.parametrize(("leaves", "engine"), [(50, Engine.TABLES), (90, Engine.TREELITE)])
+@pytest.mark.parametrize(("leaves", "engine"), [(50, Engine.TABLES), (90, Engine.SKLEARN)])
 def test_trees_of_any_size_are_served_exactly(
     leaves: int, engine: Engine, flights: pd.DataFrame, tmp_path: Path
 ) -> None:
@@ -54,6 +55,46 @@ def test_trees_of_any_size_are_served_exactly(
     assert parity.engine is engine
     assert parity.max_difference <= 1e-9
     assert load_version(tmp_path, version="1").parity == parity
+
+
+@pytest.fixture
+def treelite_version(flights: pd.DataFrame, tmp_path: Path) -> tuple[Path, Pipeline]:
+    """A version as it was registered while treelite was an engine."""
+    pipeline = fit(flights, leaves=90, iterations=8)
+    register(tmp_path, pipeline)
+    (tmp_path / "serving-pipeline.skops").unlink()
+    (tmp_path / "serving-trees.treelite").write_bytes(b"what treelite serialised")
+    save_model(pipeline, tmp_path / "model.skops")
+    manifest = json.loads((tmp_path / "serving.json").read_text())
+    manifest["parity"] |= {"engine": "treelite", "passed_over": {"tables": "a tree has 90 leaves"}}
+    manifest["sha256"] = dict.fromkeys(["serving-trees.treelite", "serving-probes.json"], "")
+    resign(tmp_path, manifest)
+    return tmp_path, pipeline
+
+
+def test_a_version_that_names_treelite_is_scored_by_scikit_learn(treelite_version: tuple[Path, Pipeline]) -> None:
+    folder, pipeline = treelite_version
+    flights = make_flights(300, seed=5)
+
+    served = load_version(folder, version="1", model="air_time")
+    matrix, _ = matrix_of(served.schema, flights)
+
+    assert served.parity.engine is Engine.SKLEARN
+    assert np.abs(served.predict(matrix) - pipeline.predict(flights[FEATURES])).max() <= 1e-9
+
+
+def test_a_version_that_names_treelite_is_refused_when_its_pipeline_is_another(
+    treelite_version: tuple[Path, Pipeline], pipeline: Pipeline
+) -> None:
+    folder, _ = treelite_version
+    save_model(pipeline, folder / "model.skops")
+
+    with pytest.raises(RefusedError, match="answers differ"):
+        load_version(folder, version="1")
+
+    (folder / "model.skops").write_bytes(b"PK")
+    with pytest.raises(BadDataError, match="cannot be read as a model"):
+        load_version(folder, version="1")
 
 
 def test_every_engine_gives_the_same_answers(pipeline: Pipeline, flights: pd.DataFrame, tmp_path: Path) -> None:
@@ -181,7 +222,7 @@ def test_a_file_that_names_other_types_than_ours_is_not_loaded(
 
     io.dump(subprocess.Popen, tmp_path / "pipeline.skops")
 
-    with pytest.raises(BadDataError, match="not trusted"):
+    with pytest.raises(BadDataError, match="contains untrusted types"):
         read_engine(Engine.SKLEARN, tmp_path / "pipeline.skops", load_version(version, version="1").schema)
 
 
@@ -189,7 +230,7 @@ def test_a_version_is_loaded_without_scikit_learn_and_pandas(version: Path) -> N
     code = (
         "import sys, pathlib; from ml.serving.scoring.compiled_version import load_version;"
         f"load_version(pathlib.Path({str(version)!r}), version='1');"
-        "print([name for name in ('sklearn', 'pandas', 'scipy', 'treelite', 'skops') if name in sys.modules])"
+        "print([name for name in ('sklearn', 'pandas', 'scipy', 'skops') if name in sys.modules])"
     )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -212,11 +212,23 @@ def file_of(module: str) -> Path | None:
     return next((one for one in (path.with_suffix(".py"), path / "__init__.py") if one.is_file()), None)
 
 
-def test_the_container_imports_only_what_its_requirements_hold() -> None:
-    lines = (ROOT / "requirements/serving.txt").read_text()
-    locked = {name.replace("_", "-") for name in re.findall(r"^([A-Za-z0-9_.-]+)==", lines, re.MULTILINE)}
-    waiting, foreign = ["ml.serving.__main__"], set()
-    seen = {file_of("fonderie.google.vertex_registry")}  # a container is given a URI or a folder
+@pytest.mark.parametrize(
+    ("image", "entries", "beyond"),
+    [
+        # a container is given a URI or a folder, and no data
+        (
+            "serving",
+            ["fonderie.serve"],
+            ["fonderie.google.vertex_registry", "fonderie.google.bigquery.origin", "ml.datasets.origins"],
+        ),
+        ("training", [f"pipelines.{name}.components" for name in ("training", "monitoring", "batch")], []),
+    ],
+)
+def test_an_image_imports_only_what_its_requirements_hold(image: str, entries: list[str], beyond: list[str]) -> None:
+    lines = (ROOT / f"requirements/{image}.txt").read_text()
+    locked = {name.lower().replace("_", "-") for name in re.findall(r"^([A-Za-z0-9_.-]+)==", lines, re.MULTILINE)}
+    waiting, foreign = list(entries), set()
+    seen = {file_of(module) for module in beyond}
     while waiting:
         module = waiting.pop()
         path = file_of(module)
@@ -226,9 +238,11 @@ def test_the_container_imports_only_what_its_requirements_hold() -> None:
             seen.add(path)
             waiting += imported(path)
 
-    foreign -= {"ml", "fonderie", *sys.stdlib_module_names}
+    foreign -= {"ml", "fonderie", "pipelines", *sys.stdlib_module_names}
     distributions = packages_distributions()
-    homeless = {name for name in foreign if not {one.replace("_", "-") for one in distributions[name]} & locked}
+    missing = {
+        name for name in foreign if not {known.lower().replace("_", "-") for known in distributions[name]} & locked
+    }
 
-    assert {"starlette", "msgspec", "numpy"} <= foreign
-    assert homeless == set()
+    assert {"msgspec", "numpy", "pydantic"} <= foreign
+    assert missing == set()
