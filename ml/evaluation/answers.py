@@ -12,15 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from fonderie.core.errors import BadDataError
 from ml.datasets.parquet import content_hash
 from ml.serving.scoring.compiled_version import MANIFEST, Served, load_version
-from ml.serving.scoring.schema import Kind
-
-Matrix = NDArray[np.float64]
+from ml.serving.scoring.encoder import Matrix
+from ml.serving.scoring.frames import matrix_of
 
 
 @dataclass(frozen=True)
@@ -42,13 +39,7 @@ class Answers:
         missing = [name for name in self.features if name not in rows.column_names]
         if missing:
             raise BadDataError(f"features missing: {', '.join(missing)}", where="rows")
-        made = np.empty((len(rows), len(self.features)))
-        for place, field in enumerate(self.served.schema.fields):
-            column = rows[field.name].combine_chunks()
-            if field.kind is Kind.CATEGORICAL:
-                column = pc.index_in(column, value_set=pa.array(field.categories, column.type))
-            made[:, place] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        return made
+        return matrix_of(self.served.schema, rows)[0]
 
     def predict(self, matrix: Matrix) -> Matrix:
         """One number a row."""

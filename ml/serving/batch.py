@@ -169,7 +169,7 @@ def _predicted(table: pa.Table, served: Served) -> tuple[pa.Table, dict[str, int
 
     from ml.features.queries import KEYS
 
-    matrix, unknown = matrix_of(served.schema, table.select(list(served.schema.names)).to_pandas())
+    matrix, unknown = matrix_of(served.schema, table)
     keys = table.select([*KEYS, "day_number"])
     keys = keys.append_column("prediction", pa.array(served.predict(matrix)))
     return keys.append_column("model_version", pa.array([int(served.version)] * len(table), pa.int64())), unknown

@@ -79,13 +79,15 @@ def compile_version(folder: Path, *, pipeline: Any, model: str, task: str, featu
     `features` are the model's, in its own order; `sample` is a frame of held-out rows with these columns.
     Raises RefusedError when not even scikit-learn, fed by the encoder, answers as the pipeline does.
     """
+    import pyarrow as pa
+
     try:
         schema, trees, feeds = read_pipeline(pipeline, model=model, task=Task(task), features=features)
     except NotCompiledError as error:
         raise RefusedError(
             str(error), where="serving", hint="keep transformations in features, not before the trees"
         ) from None
-    rows, _ = matrix_of(schema, sample)
+    rows, _ = matrix_of(schema, pa.Table.from_pandas(sample[features], preserve_index=False))
     probes = probe_matrix(schema, rows)
     expected = pipeline_predict(pipeline, schema, frame_of)(probes)
     parity = _first_exact(folder, _Candidate(pipeline, trees, feeds, schema), probes, expected)

@@ -11,6 +11,7 @@ from ml.serving.scoring.schema import Kind, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 def frame_of(schema: Schema, matrix: Matrix) -> pd.DataFrame:
@@ -28,22 +29,24 @@ def frame_of(schema: Schema, matrix: Matrix) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def matrix_of(schema: Schema, frame: pd.DataFrame) -> tuple[Matrix, dict[str, int]]:
-    """The encoded frame, and how many rows had an unknown category, by feature: those are read as missing."""
-    import pandas as pd
+def matrix_of(schema: Schema, rows: pa.Table) -> tuple[Matrix, dict[str, int]]:
+    """The rows as numbers, (rows, features); and how many had an unknown category, by feature: those are NaN, as nulls.
 
-    matrix = np.empty((len(frame), len(schema.fields)))
+    Raises KeyError for a feature that is no column.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    matrix = np.empty((len(rows), len(schema.fields)))
     unknown: dict[str, int] = {}
     for at, field in enumerate(schema.fields):
-        column = frame[field.name]
-        if field.kind is Kind.NUMERIC:
-            matrix[:, at] = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
-            continue
-        codes = pd.Index(field.categories).get_indexer(pd.Index(column))
-        strangers = int(((codes < 0) & column.notna().to_numpy()).sum())
-        if strangers:
-            unknown[field.name] = strangers
-        matrix[:, at] = np.where(codes < 0, np.nan, codes)
+        column = rows[field.name].combine_chunks()
+        if field.kind is Kind.CATEGORICAL:
+            codes = pc.index_in(column.cast(pa.string()), value_set=pa.array(field.categories, pa.string()))
+            if count := codes.null_count - column.null_count:
+                unknown[field.name] = count
+            column = codes
+        matrix[:, at] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return matrix, unknown
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.pipeline import Pipeline
 
@@ -25,7 +26,7 @@ def test_a_compiled_version_answers_as_the_pipeline_does(version: Path, pipeline
     flights = make_flights(700, seed=5)
 
     served = load_version(version, version="3", model="air_time")
-    matrix, unknown = matrix_of(served.schema, flights)
+    matrix, unknown = matrix_of(served.schema, pa.Table.from_pandas(flights))
 
     assert served.parity.engine is Engine.TABLES
     assert served.parity.max_difference <= 1e-9
@@ -77,7 +78,7 @@ def test_a_version_that_names_treelite_is_scored_by_scikit_learn(treelite_versio
     flights = make_flights(300, seed=5)
 
     served = load_version(folder, version="1", model="air_time")
-    matrix, _ = matrix_of(served.schema, flights)
+    matrix, _ = matrix_of(served.schema, pa.Table.from_pandas(flights))
 
     assert served.parity.engine is Engine.SKLEARN
     assert np.abs(served.predict(matrix) - pipeline.predict(flights[FEATURES])).max() <= 1e-9
@@ -99,7 +100,7 @@ def test_a_version_that_names_treelite_is_refused_when_its_pipeline_is_another(
 
 def test_every_engine_gives_the_same_answers(pipeline: Pipeline, flights: pd.DataFrame, tmp_path: Path) -> None:
     schema, trees, feeds = read_pipeline(pipeline, model="air_time", task=Task.REGRESSION, features=FEATURES)
-    matrix, _ = matrix_of(schema, flights[:200])
+    matrix, _ = matrix_of(schema, pa.Table.from_pandas(flights[:200]))
 
     answers = []
     for engine in Engine:
@@ -120,7 +121,7 @@ def test_trees_that_read_strings_themselves_are_compiled_too(flights: pd.DataFra
     schema, _, feeds = read_pipeline(trees, model="air_time", task=Task.REGRESSION, features=FEATURES)
     write_engine(Engine.TABLES, tmp_path / "trees.npz", pipeline=trees, trees=trees, feeds=feeds)
 
-    matrix, _ = matrix_of(schema, flights[:300])
+    matrix, _ = matrix_of(schema, pa.Table.from_pandas(flights[:300]))
     answers = read_engine(Engine.TABLES, tmp_path / "trees.npz", schema)(matrix)
 
     assert np.abs(answers - trees.predict(frame[:300])).max() <= 1e-9
@@ -131,7 +132,7 @@ def test_unknown_categories_of_a_batch_are_counted_and_read_as_missing(version: 
     flights.loc[:4, "dest"] = "Atlantis"
     served = load_version(version, version="1")
 
-    matrix, unknown = matrix_of(served.schema, flights)
+    matrix, unknown = matrix_of(served.schema, pa.Table.from_pandas(flights))
 
     assert unknown == {"dest": 5}
     assert np.abs(served.predict(matrix) - pipeline.predict(flights[FEATURES])).max() <= 1e-9
