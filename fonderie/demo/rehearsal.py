@@ -21,8 +21,8 @@ from ml.models import ModelConfig, TaskKind
 from ml.registry import Registry
 from ml.serving.canary.canary import Canary, Status
 from ml.serving.canary.store import begin, margins_of, read_canary, stop, with_steps
-from ml.serving.load import Load, Plan, bodies_of, run
-from ml.serving.scoring.probes import probe_instances
+from ml.serving.load import Load, LoadPlan, bodies_of, run
+from ml.serving.scoring.compiled_version import probe_instances
 
 STEPS, MIN_REQUESTS = "5,25,100", 200  # the model's own steps want fifty thousand requests
 CANARY_TIMEOUT_S = 120.0
@@ -92,8 +92,8 @@ def _demonstrate(
     with server_process(SERVING_REGISTRY=str(root), SERVING_MODEL=config.name, SERVING_RELOAD_EVERY_S="0.2") as server:
         say(f"v{champion.record.version:03d} is ready after {server.ready_s:.1f} s")
         url = f"{server.url}/predict"
-        single = run(Plan(url, bodies_of(instances, 1), seconds))
-        hundred = run(Plan(url, bodies_of(instances, 100), seconds))
+        single = run(LoadPlan(url, bodies_of(instances, 1), seconds))
+        hundred = run(LoadPlan(url, bodies_of(instances, 100), seconds))
         say(f"{single.rate:,.0f} requests a second, {hundred.rate * 100:,.0f} predictions a second in hundreds")
         during = Load()
         trial = _Trial(config, registry, url, bodies_of(instances, 1), during)
@@ -136,7 +136,7 @@ class _Trial:
                 self.registry, champion, Path(scratch), run_id=name, shift=shift, who="demo", now=now
             )
         begin(self.registry, number, with_steps(margins_of(self.config.serving), STEPS, MIN_REQUESTS), now=now)
-        load = run(Plan(self.url, self.bodies, CANARY_TIMEOUT_S), until=lambda _: self._decided())
+        load = run(LoadPlan(self.url, self.bodies, CANARY_TIMEOUT_S), until=lambda _: self._decided())
         _add(self.during, load)
         canary = read_canary(self.config.name)
         assert canary is not None  # begun above
@@ -160,7 +160,7 @@ def _roll_back(registry: Registry, trial: _Trial) -> Rollback:
     record = registry.rollback(reason="rehearsal", who="demo", now=datetime.now(UTC))
     started = time.perf_counter()
     wanted = str(record.version)
-    load = run(Plan(trial.url, trial.bodies, 20.0, connections=2), until=lambda load: load.versions[wanted] > 0)
+    load = run(LoadPlan(trial.url, trial.bodies, 20.0, connections=2), until=lambda load: load.versions[wanted] > 0)
     return Rollback(before, record.version, time.perf_counter() - started, load)
 
 

@@ -1,6 +1,8 @@
-"""A load run: so many connections asking over and over, and what came back. One process, one thread, standard library.
+"""A load run: so many connections asking over and over, what came back, and its section of a report.
 
-It shares the machine with the server, so that its rates are a lower bound of what the server does.
+One process, one thread, the standard library's sockets.
+
+It shares the machine with the server, so its rates are a lower bound of what the server does.
 """
 
 from __future__ import annotations
@@ -16,9 +18,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from fonderie.core.errors import StepFailedError
+from ml.reports.charts import Bar, bars
+from ml.reports.page import Section, facts, verdict
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 VERSION = re.compile(rb"\r\nx-model-version: *([^\r]+)", re.IGNORECASE)
@@ -55,7 +60,7 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Plan:
+class LoadPlan:
     """What to ask, how often and for how long. `bodies` are asked in turn."""
 
     url: str
@@ -76,12 +81,12 @@ def bodies_of(instances: Sequence[dict[str, Any]], per_request: int) -> list[byt
     return [msgspec.json.encode({"instances": group}) for group in whole]
 
 
-def run(plan: Plan, until: Callable[[Load], bool] | None = None) -> Load:
+def run(plan: LoadPlan, until: Callable[[Load], bool] | None = None) -> Load:
     """Run the plan, until `until` is true (tried ten times a second). Raises StepFailedError: connection refused."""
     return asyncio.run(_run(plan, until))
 
 
-async def _run(plan: Plan, until: Callable[[Load], bool] | None) -> Load:
+async def _run(plan: LoadPlan, until: Callable[[Load], bool] | None) -> Load:
     load = Load()
     started = time.perf_counter()
     tasks = [asyncio.create_task(_ask(plan, load, number, started)) for number in range(plan.connections)]
@@ -101,7 +106,7 @@ async def _run(plan: Plan, until: Callable[[Load], bool] | None) -> Load:
     return load
 
 
-async def _ask(plan: Plan, load: Load, number: int, started: float) -> None:
+async def _ask(plan: LoadPlan, load: Load, number: int, started: float) -> None:
     place = urlsplit(plan.url)
     requests = [_request(place.path or "/predict", place.netloc, body) for body in plan.bodies]
     reader, writer = await asyncio.open_connection(place.hostname, place.port or 80)
@@ -114,7 +119,7 @@ async def _ask(plan: Plan, load: Load, number: int, started: float) -> None:
             due = started + (turn // plan.connections) * every
             if every and due > time.perf_counter():
                 await asyncio.sleep(due - time.perf_counter())
-            await _one(load, reader, writer, requests[turn % len(requests)])
+            await _request_once(load, reader, writer, requests[turn % len(requests)])
             turn += plan.connections
     except (ConnectionError, asyncio.IncompleteReadError):
         load.broken += 1
@@ -122,7 +127,7 @@ async def _ask(plan: Plan, load: Load, number: int, started: float) -> None:
         writer.close()
 
 
-async def _one(load: Load, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
+async def _request_once(load: Load, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
     began = time.perf_counter()
     writer.write(request)
     head = await reader.readuntil(b"\r\n\r\n")
@@ -143,7 +148,35 @@ def _request(path: str, host: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def histogram_ms(load: Load, bins: int = 30) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def section(load: Load, plan: LoadPlan, *, title: str = "Load run") -> Section:
+    """Facts and the distribution of the latencies."""
+    shown = facts(
+        [
+            ("server", plan.url),
+            ("asked for", f"{load.seconds:.1f} s over {plan.connections} connections"),
+            ("requests", load.requests),
+            ("requests a second", round(load.rate, 1)),
+            ("median, ms", round(load.quantile_ms(0.5), 3)),
+            ("95 %, ms", round(load.quantile_ms(0.95), 3)),
+            ("99 %, ms", round(load.quantile_ms(0.99), 3)),
+            ("failed", verdict(not load.failed, str(load.failed))),
+            ("answered by version", ", ".join(f"{name}: {count}" for name, count in sorted(load.versions.items()))),
+        ]
+    )
+    return Section(title, Markup("{}{}").format(shown, _latencies(load)))
+
+
+def _latencies(load: Load) -> Markup:
+    if not load.requests:
+        return Markup("")
+    edges, counts = _histogram_ms(load, bins=14)
+    data = [
+        Bar(f"{low:.3g} to {high:.3g} ms", float(n)) for low, high, n in zip(edges, edges[1:], counts, strict=False)
+    ]
+    return bars("Latencies", "requests", data)
+
+
+def _histogram_ms(load: Load, bins: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Edges (bins + 1, milliseconds, evenly in the logarithm) and counts (bins) of the latencies."""
     values = np.array(load.latencies_s) * 1000
     edges = np.geomspace(max(values.min(), 1e-3), values.max() * 1.001, bins + 1)

@@ -28,8 +28,8 @@ from fonderie.demo.server_process import server_process
 from ml.datasets.months import Month
 from ml.features.tables import build
 from ml.models import load_model
-from ml.serving.load import Plan, bodies_of, run
-from ml.serving.scoring.probes import probe_instances
+from ml.serving.load import LoadPlan, bodies_of, run
+from ml.serving.scoring.compiled_version import probe_instances
 from ml.training import artefact
 from ml.training.fit import fit
 from tests.benchmarks.rows import Row
@@ -89,10 +89,10 @@ def _endurance(folder: Path) -> Iterator[Row]:
     bodies = bodies_of(probe_instances(folder), 1)
     log = Path(tempfile.mkdtemp(prefix="bench-log-"))
     with server_process(AIP_STORAGE_URI=str(folder), SERVING_LOG_SINK=str(log)) as server:
-        peak = run(Plan(f"{server.url}/predict", bodies, 5)).rate
-        run(Plan(f"{server.url}/predict", bodies, seconds / 10, rate=0.8 * peak))
+        peak = run(LoadPlan(f"{server.url}/predict", bodies, 5)).rate
+        run(LoadPlan(f"{server.url}/predict", bodies, seconds / 10, rate=0.8 * peak))
         before = server.memory_mb()
-        load = run(Plan(f"{server.url}/predict", bodies, seconds, rate=0.8 * peak))
+        load = run(LoadPlan(f"{server.url}/predict", bodies, seconds, rate=0.8 * peak))
         growth = server.memory_mb() - before
     shutil.rmtree(log)
     what = f"serving: {seconds / 60:g} minutes at {load.rate:,.0f} requests/s (80 % of the peak), failed requests"
@@ -118,7 +118,7 @@ def wrk(url: str, body: bytes, *, seconds: int = SECONDS) -> Wrk:
     """Ask with wrk, or with our own client where it is not installed."""
     program = shutil.which("wrk")
     if program is None:
-        load = run(Plan(url, [body], seconds, CONNECTIONS))
+        load = run(LoadPlan(url, [body], seconds, CONNECTIONS))
         return Wrk(load.rate, load.quantile_ms(0.5), load.quantile_ms(0.99), load.failed)
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from ml.serving.load import Load, Plan
+    from ml.serving.load import Load, LoadPlan
 
 
 def command(
@@ -37,13 +37,12 @@ def command(
     from fonderie.core.page import page
     from ml.models import load_model
     from ml.registry import open_registry
-    from ml.serving.load import Plan, bodies_of, run
-    from ml.serving.load_report import section
-    from ml.serving.scoring.probes import probe_instances
+    from ml.serving.load import LoadPlan, bodies_of, run, section
+    from ml.serving.scoring.compiled_version import probe_instances
 
     champion = open_registry(load_model(model).name, registry).get("champion")
     bodies = bodies_of(probe_instances(champion.folder), instances)
-    plan = Plan(f"{url.rstrip('/')}/models/{model}/predict", bodies, seconds, connections, rate)
+    plan = LoadPlan(f"{url.rstrip('/')}/models/{model}/predict", bodies, seconds, connections, rate)
     load = run(plan)
     path = home() / "reports" / f"load-{model}.html"
     write_text(path, page(f"Load run of {model}", [section(load, plan)]))
@@ -52,7 +51,7 @@ def command(
         raise typer.Exit(int(ExitCode.STEP_FAILED))
 
 
-def _say(load: Load, plan: Plan, instances: int, path: Path, as_json: bool) -> None:
+def _say(load: Load, plan: LoadPlan, instances: int, path: Path, as_json: bool) -> None:
     from rich.console import Console
 
     facts: dict[str, Any] = {

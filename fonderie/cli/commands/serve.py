@@ -26,10 +26,16 @@ def command(
 
     Then: `/predict`, `/models/late_arrival/predict`, `/health`, `/live`, `/metrics`, `/models`.
     """
+    from fonderie.core.home import home
+    from fonderie.core.toml import checked
     from ml.models import load_model
-    from ml.serving.server.local import serve_models
-    from ml.serving.server.settings import Settings
+    from ml.serving.server.app import open_state, serve
+    from ml.serving.server.settings import ServerSettings
+    from ml.serving.server.version_sources import RegistrySource
 
     names = [load_model(name).name for name in models]
-    settings = Settings(http_port=port, log_share=log_share)
-    serve_models(names, settings, host=host, registry=registry, log=log_share > 0)
+    log_sink = str(home() / "serving" / "predictions") if log_share > 0 else ""
+    options = {"http_port": port, "log_share": log_share, "log_sink": log_sink}
+    settings = checked(options, ServerSettings, where="serve")
+    sources = {name: RegistrySource(name, registry, settings.max_instances) for name in names}
+    serve(open_state(settings), sources, host=host)

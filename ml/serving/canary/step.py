@@ -20,8 +20,7 @@ import numpy as np
 
 from ml.serving.canary.evidence import Bet, Side, Values
 from ml.serving.canary.margins import Margins, Question
-from ml.serving.canary.observations import Requests
-from ml.serving.canary.pairs import OpenBlock, differences
+from ml.serving.canary.observations import OpenBlock, Requests, differences
 
 ABORT_ALPHA = 0.01
 PROMOTE_ALPHA = 0.025

@@ -166,6 +166,14 @@ def check_probes(encoder: Encoder, predict: Predict, probes: Probes, *, where: P
     return answers
 
 
+def probe_instances(folder: Path) -> list[dict[str, Any]]:
+    """What a version can be asked: the probes that every server start asks it. Raises BadDataError when it has none."""
+    try:
+        return msgspec.json.decode((folder / PROBES).read_bytes(), type=Probes).instances
+    except (OSError, msgspec.MsgspecError) as error:
+        raise BadDataError(f"no probes: {error}", where=folder / PROBES, hint="register the version again") from None
+
+
 def _manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:

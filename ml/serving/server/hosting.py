@@ -17,7 +17,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True)
-class Arms:
+class TrafficSplit:
     """The champion of a model and, during a canary, its challenger with `percent` of the traffic (0: shadow)."""
 
     champion: Served
@@ -45,31 +45,31 @@ class Hosting:
     """The models of one process by name; the first is the one the plain predict route asks."""
 
     def __init__(self) -> None:
-        self._arms: dict[str, Arms] = {}
+        self._splits: dict[str, TrafficSplit] = {}
         self.draining = False
 
     @property
     def models(self) -> tuple[str, ...]:
         """Names, first come first."""
-        return tuple(self._arms)
+        return tuple(self._splits)
 
     @property
     def ready(self) -> bool:
         """Has it a model, and is it not on its way out?"""
-        return bool(self._arms) and not self.draining
+        return bool(self._splits) and not self.draining
 
-    def arms(self, model: str = "") -> Arms | None:
+    def split(self, model: str = "") -> TrafficSplit | None:
         """Of the named model, or of the first."""
-        return self._arms.get(model or next(iter(self._arms), ""))
+        return self._splits.get(model or next(iter(self._splits), ""))
 
-    def put(self, model: str, arms: Arms) -> None:
+    def put(self, model: str, split: TrafficSplit) -> None:
         """Answer with these from the next request on."""
-        self._arms = {**self._arms, model: arms}
+        self._splits = {**self._splits, model: split}
 
     def put_champion(self, model: str, champion: Served) -> None:
         """Another champion; a challenger stays what it is, unless it became champion."""
-        arms = self._arms.get(model)
-        if arms is None or (arms.challenger is not None and arms.challenger.version == champion.version):
-            self.put(model, Arms(champion))
+        split = self._splits.get(model)
+        if split is None or (split.challenger is not None and split.challenger.version == champion.version):
+            self.put(model, TrafficSplit(champion))
         else:
-            self.put(model, replace(arms, champion=champion))
+            self.put(model, replace(split, champion=champion))

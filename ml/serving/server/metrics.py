@@ -1,120 +1,87 @@
-"""What Prometheus scrapes. Counted in plain Python, a microsecond a request; prometheus_client only writes the text."""
+"""What Prometheus scrapes."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter as Counts
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 LATENCY_EDGES_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+VERSION = ("model", "version")
 Key = tuple[str, str]
 """Model and version."""
 
-
-@dataclass
-class Histogram:
-    """Counts between `edges` (upper bounds, inclusive), and the sum of the values."""
-
-    edges: Sequence[float]
-    counts: list[int] = field(default_factory=list)
-    total: float = 0.0
-
-    def __post_init__(self) -> None:
-        """One count more than edges: what is above them."""
-        self.counts = [0] * (len(self.edges) + 1)
-
-    def add(self, value: float) -> None:
-        """Count a value."""
-        self.counts[bisect_left(self.edges, value)] += 1
-        self.total += value
-
-    def add_all(self, values: NDArray[np.float64]) -> None:
-        """Count many values at once."""
-        found = np.bincount(np.searchsorted(self.edges, values), minlength=len(self.counts)).tolist()
-        self.counts = [had + new for had, new in zip(self.counts, found, strict=True)]
-        self.total += float(values.sum())
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """Cumulative, as Prometheus wants them."""
-        names = [*(f"{edge:g}" for edge in self.edges), "+Inf"]
-        return list(zip(names, accumulate(self.counts), strict=True))
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody reads
 
 
 class Metrics:
-    """Of one server process. One thread writes: the event loop's."""
+    """Of one server process."""
 
     def __init__(self) -> None:
-        self.requests: Counter[tuple[str, str, int]] = Counter()
-        self.latency: dict[Key, Histogram] = {}
-        self.predictions: dict[Key, Histogram] = {}
-        self.reloads: Counter[tuple[str, str]] = Counter()
-        self.served: dict[Key, str] = {}  # -> role
-        self.log_rows: Counter[str] = Counter()
-        self.refused_connections = 0
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
+        self.registry = registry = CollectorRegistry()
+        self.requests = Counter("serving_requests", "Requests", (*VERSION, "status"), registry=registry)
+        self.latency = Histogram(
+            "serving_latency_seconds",
+            "From the body's first byte to the answer",
+            VERSION,
+            buckets=LATENCY_EDGES_S,
+            registry=registry,
+        )
+        self.predictions = PredictionBuckets()
+        registry.register(self.predictions)
+        self.versions = Gauge("serving_version", "1: the version in this role", (*VERSION, "role"), registry=registry)
+        self.reloads = Counter("serving_reloads", "Reloads", ("model", "result"), registry=registry)
+        self.log_rows = Counter("serving_log_rows", "Rows of the prediction log", ("result",), registry=registry)
+        self.refused_connections = Counter(
+            "serving_refused_connections", "Connections refused or closed: too many, too slow", registry=registry
+        )
 
     def answered(self, key: Key, latency_s: float, values: NDArray[np.float64], edges: Sequence[float]) -> None:
-        """A request was answered with these predictions."""
-        self.requests[*key, 200] += 1
-        if key not in self.latency:
-            self.latency[key] = Histogram(LATENCY_EDGES_S)
-            self.predictions[key] = Histogram(edges)
-        self.latency[key].add(latency_s)
-        if len(values) == 1:
-            self.predictions[key].add(float(values[0]))
-        else:
-            self.predictions[key].add_all(values)
+        """A request was answered with these predictions; `edges` are the upper bounds of the version's buckets."""
+        self.requests.labels(*key, 200).inc()
+        self.latency.labels(*key).observe(latency_s)
+        self.predictions.observe(key, values, edges)
 
     def refused(self, key: Key, status: int) -> None:
         """A request got another status than 200."""
-        self.requests[*key, status] += 1
+        self.requests.labels(*key, status).inc()
+
+    def logged(self, result: str, rows: int) -> None:
+        """Rows of the prediction log were written, failed or dropped."""
+        self.log_rows.labels(result).inc(rows)
 
     def text(self) -> bytes:
         """In Prometheus' text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)
 
-    def collect(self) -> Iterator[Metric]:
+
+class PredictionBuckets(Collector):
+    """A histogram in which each version has buckets of its own: prometheus_client's has the same for all labels."""
+
+    def __init__(self) -> None:
+        self._edges: dict[Key, Sequence[float]] = {}
+        self._counts: dict[Key, Counts[int]] = defaultdict(Counts)
+        self._totals: dict[Key, float] = defaultdict(float)
+
+    def observe(self, key: Key, values: NDArray[np.float64], edges: Sequence[float]) -> None:
+        """Count the predictions of a request, shape (rows,)."""
+        self._edges[key] = edges
+        self._counts[key].update(bisect_left(edges, value) for value in values.tolist())
+        self._totals[key] += float(values.sum())
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
         """Called by prometheus_client."""
-        requests = CounterMetricFamily("serving_requests", "Requests", labels=["model", "version", "status"])
-        for (model, version, status), count in sorted(self.requests.items()):
-            requests.add_metric([model, version, str(status)], count)
-        yield requests
-        yield self._histograms("serving_latency_seconds", "From the body's first byte to the answer", self.latency)
-        yield self._histograms("serving_predictions", "Predictions, by deciles of the probes", self.predictions)
-        served = GaugeMetricFamily(
-            "serving_version", "1: the version in this role", labels=["model", "version", "role"]
-        )
-        for (model, version), role in sorted(self.served.items()):
-            served.add_metric([model, version, role], 1)
-        yield served
-        yield _counter("serving_reloads", "Reloads", ["model", "result"], self.reloads)
-        rows = CounterMetricFamily("serving_log_rows", "Rows of the prediction log", labels=["result"])
-        for result, count in sorted(self.log_rows.items()):
-            rows.add_metric([result], count)
-        yield rows
-        refused = CounterMetricFamily(
-            "serving_refused_connections", "Connections refused or closed: too many, too slow"
-        )
-        refused.add_metric([], self.refused_connections)
-        yield refused
-
-    def _histograms(self, name: str, words: str, histograms: dict[Key, Histogram]) -> HistogramMetricFamily:
-        family = HistogramMetricFamily(name, words, labels=["model", "version"])
-        for key, histogram in sorted(histograms.items()):
-            family.add_metric(list(key), histogram.buckets(), histogram.total)
-        return family
-
-
-def _counter(name: str, words: str, labels: list[str], counts: Counter[tuple[str, str]]) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, words, labels=labels)
-    for values, count in sorted(counts.items()):
-        family.add_metric(list(values), count)
-    return family
+        family = HistogramMetricFamily("serving_predictions", "Predictions, by deciles of the probes", labels=VERSION)
+        for key, edges in sorted(self._edges.items()):
+            names = [*map(str, edges), "+Inf"]
+            counts = accumulate(self._counts[key][bucket] for bucket in range(len(names)))
+            family.add_metric(key, list(zip(names, counts, strict=True)), self._totals[key])
+        yield family

@@ -15,7 +15,7 @@ from typing import TextIO
 import msgspec
 
 
-class Journal:
+class StructuredLog:
     """Writes lines, at most `per_second` of requests: a flood of bad requests must not become a flood of lines."""
 
     def __init__(
@@ -53,15 +53,15 @@ class Journal:
         self.write(severity, message, **fields)
 
 
-class JournalHandler(logging.Handler):
-    """Carries the log records of uvicorn and other libraries into the journal."""
+class StructuredLogHandler(logging.Handler):
+    """Carries the log records of uvicorn and other libraries into the structured log."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, log: StructuredLog) -> None:
         super().__init__(logging.WARNING)
-        self._journal = journal
+        self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging."""
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else None
         fields = {"trace": trace} if trace else {}
-        self._journal.request(record.levelname, record.getMessage(), logger=record.name, **fields)
+        self._log.request(record.levelname, record.getMessage(), logger=record.name, **fields)

@@ -1,9 +1,14 @@
-"""Where the versions of a serving process come from, and how it notices that another one is champion."""
+"""Where the versions of a serving process come from, and how another champion takes over.
+
+It is loaded and checked beside the old one, then swapped in one step.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import urllib.parse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +16,14 @@ from typing import Protocol
 
 import msgspec
 
-from fonderie.core.errors import BadInputError
+from fonderie.core.errors import BadInputError, FonderieError
 from ml.locations import VERSIONS
 from ml.serving.canary.canary import Canary
 from ml.serving.scoring.compiled_version import Served, load_version
+from ml.serving.server.predict import AppState
 
 
-class Source(Protocol):
+class VersionSource(Protocol):
     """Where the server reads the versions of one model from."""
 
     def champion(self) -> str:
@@ -48,8 +54,8 @@ class RegistrySource:
         """Fetch the version's files and check them. Raises BadInputError, BadDataError, RefusedError."""
         from ml.registry import open_registry
 
-        found = open_registry(self.model, self.location).get(int(version))
-        return load_version(found.folder, version=version, model=self.model, max_instances=self.max_instances)
+        registered = open_registry(self.model, self.location).get(int(version))
+        return load_version(registered.folder, version=version, model=self.model, max_instances=self.max_instances)
 
     def promote(self, canary: Canary) -> None:
         """Make the challenger of a canary champion, if the champion is still the one it was compared with.
@@ -107,3 +113,35 @@ def recorded_version(folder: Path) -> str:
         return str(msgspec.json.decode(path.read_bytes(), type=_Record).version)
     except (OSError, msgspec.MsgspecError):
         return "0"
+
+
+def load_all(state: AppState, sources: Mapping[str, VersionSource]) -> None:
+    """Load every model's champion. Raises FonderieError: then the server must not start."""
+    for model, source in sources.items():
+        state.put_champion(source.load(source.champion()), as_model=model)
+
+
+async def watch(state: AppState, sources: Mapping[str, VersionSource], *, every_s: float) -> None:
+    """Look for other champions until cancelled. One that cannot be loaded changes nothing but the log."""
+    failed: dict[str, str] = {}
+    while True:
+        await asyncio.sleep(every_s)
+        for model, source in sources.items():
+            await _look(state, model, source, failed)
+
+
+async def _look(state: AppState, model: str, source: VersionSource, failed: dict[str, str]) -> None:
+    split = state.hosting.split(model)
+    try:
+        wanted = await asyncio.to_thread(source.champion)
+        if not wanted or split is None or wanted in (split.champion.version, failed.get(model)):
+            return
+        served = await asyncio.to_thread(source.load, wanted)
+    except FonderieError as error:
+        state.metrics.reloads.labels(model, "failed").inc()
+        state.log.write("ERROR", f"the champion stays: {error}", model=model)
+        failed[model] = wanted
+        return
+    state.put_champion(served)
+    state.metrics.reloads.labels(model, "ok").inc()
+    state.log.write("NOTICE", "another champion answers", model=model, version=served.version)

@@ -18,11 +18,11 @@ from typing import Any
 import uvicorn
 
 from ml.serving.scoring.compiled_version import Served, load_version
-from ml.serving.server.app import DrainingServer, configure, open_desk
-from ml.serving.server.predict import Desk
-from ml.serving.server.settings import Settings
-from ml.serving.server.structured_log import Journal
-from ml.serving.server.version_sources import Source
+from ml.serving.server.app import DrainingServer, configure, open_state
+from ml.serving.server.predict import AppState
+from ml.serving.server.settings import ServerSettings
+from ml.serving.server.structured_log import StructuredLog
+from ml.serving.server.version_sources import VersionSource
 
 PATIENCE_S = 60.0  # with a machine that does much else; nothing here takes a second on a quiet one
 
@@ -85,30 +85,34 @@ class Client:
 
 @dataclass
 class Running:
-    desk: Desk
+    state: AppState
     client: Client
-    journal: io.StringIO
+    stream: io.StringIO
     port: int
 
+    def counted(self, name: str, **labels: str) -> float:
+        """The value of a metric; 0 before it was counted."""
+        return self.state.metrics.registry.get_sample_value(name, labels) or 0.0
+
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.journal.getvalue().splitlines()]
+        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
 
 
 @contextmanager
 def running(
-    sources: dict[str, Source], *, clock: Callable[[], float] | None = None, **settings: Any
+    sources: dict[str, VersionSource], *, clock: Callable[[], float] | None = None, **settings: Any
 ) -> Iterator[Running]:
-    journal = io.StringIO()
-    desk = open_desk(Settings(http_port=0, **{"reload_every_s": 0.05, **settings}))
-    desk.journal = Journal(journal)
-    desk.clock = clock or desk.clock
-    config, house = configure(desk, sources, host="127.0.0.1")
-    server = DrainingServer(config, desk, house)
+    stream = io.StringIO()
+    state = open_state(ServerSettings(http_port=0, **{"reload_every_s": 0.05, **settings}))
+    state.log = StructuredLog(stream)
+    state.clock = clock or state.clock
+    config = configure(state, sources, host="127.0.0.1")
+    server = DrainingServer(config, state)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     port = _port(server)
     try:
-        yield Running(desk, Client(port), journal, port)
+        yield Running(state, Client(port), stream, port)
     finally:
         server.should_exit = True
         thread.join(PATIENCE_S)

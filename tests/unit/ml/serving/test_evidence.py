@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ml.serving.canary.evidence import Bet, Side
-from ml.serving.canary.pairs import OpenBlock, differences
+from ml.serving.canary.observations import OpenBlock, differences
 
 NAN = np.nan
 

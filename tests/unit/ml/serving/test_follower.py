@@ -19,13 +19,12 @@ from ml.registry import Registry, open_registry
 from ml.serving.canary.canary import Canary, Status
 from ml.serving.canary.follower import CanaryFollower
 from ml.serving.canary.margins import Margins
-from ml.serving.canary.outcomes import Answer, Outcome
+from ml.serving.canary.observations import Answer, RequestOutcome
 from ml.serving.canary.store import begin, read_canary, stop
-from ml.serving.server.hosting import Arms, Role
-from ml.serving.server.predict import Desk
-from ml.serving.server.reload import load_all, put
-from ml.serving.server.settings import Settings
-from ml.serving.server.version_sources import RegistrySource
+from ml.serving.server.hosting import Role, TrafficSplit
+from ml.serving.server.predict import AppState
+from ml.serving.server.settings import ServerSettings
+from ml.serving.server.version_sources import RegistrySource, load_all
 from tests.unit.ml.serving.flights import INSTANCE, fit, make_flights
 from tests.unit.ml.serving.running import Running, Ticking, running, until
 from tests.unit.ml.serving.simulation import NOW
@@ -34,8 +33,8 @@ from tests.unit.ml.serving.versions import add_version
 MARGINS = Margins(errors=0.05, latency_ratio=3.0, disagreement=20.0, steps=(25, 100), min_requests=50)
 GOOD = {"instances": [INSTANCE]}
 ANSWER = Answer(failed=False, latency_s=0.001, predictions=np.array([90.0]))
-BOTH = Outcome(Role.CHAMPION, champion=ANSWER, challenger=ANSWER)
-ONE, OTHER = Outcome(Role.CHAMPION, champion=ANSWER), Outcome(Role.CHALLENGER, challenger=ANSWER)
+BOTH = RequestOutcome(Role.CHAMPION, champion=ANSWER, challenger=ANSWER)
+ONE, OTHER = RequestOutcome(Role.CHAMPION, champion=ANSWER), RequestOutcome(Role.CHALLENGER, challenger=ANSWER)
 MOST_REQUESTS = 100_000  # while a look, 20 times a second, is kept waiting by a busy machine; about 700 are needed
 
 
@@ -85,7 +84,7 @@ def test_a_good_challenger_is_promoted_step_by_step(server: Running, registry: R
     statuses = ask_until_decided(server)
 
     assert latest().status is Status.PROMOTED, latest().reason
-    until(lambda: server.client.post(GOOD).headers["x-model-version"] == "2" and arms(server).challenger is None)
+    until(lambda: server.client.post(GOOD).headers["x-model-version"] == "2" and split(server).challenger is None)
     assert statuses <= {200}
     assert [step.percent for step in latest().steps] == [0, 25]
     assert registry.aliases().champion == 2
@@ -101,22 +100,22 @@ def test_a_challenger_that_answers_something_else_is_aborted_in_the_shadow(serve
     assert "disagreement" in latest().reason
     assert [step.percent for step in latest().steps] == [0]
     assert registry.aliases().champion == 1
-    until(lambda: arms(server).challenger is None)
+    until(lambda: split(server).challenger is None)
 
 
 def test_a_challenger_that_fails_is_aborted_and_no_client_notices(server: Running, registry: Registry) -> None:
     begin(registry, 2, MARGINS, now=NOW)
-    until(lambda: arms(server).challenger is not None)
+    until(lambda: split(server).challenger is not None)
     count = itertools.count()
 
     def sometimes(matrix: Any) -> Any:
         if next(count) % 3 == 0:
             raise RuntimeError("out of trees")
-        return arms(server).champion.predict(matrix)
+        return split(server).champion.predict(matrix)
 
-    hosted = arms(server)
+    hosted = split(server)
     assert hosted.challenger is not None
-    server.desk.hosting.put("air_time", replace(hosted, challenger=replace(hosted.challenger, predict=sometimes)))
+    server.state.hosting.put("air_time", replace(hosted, challenger=replace(hosted.challenger, predict=sometimes)))
 
     statuses = ask_until_decided(server)
 
@@ -126,14 +125,14 @@ def test_a_challenger_that_fails_is_aborted_and_no_client_notices(server: Runnin
 
 
 def test_a_comparison_begun_in_the_shadow_is_no_evidence_of_a_later_step(registry: Registry) -> None:
-    desk, follower = followed(registry)
-    shadow = arms_of(desk)
+    state, follower = followed(registry)
+    shadow = split_of(state)
     show(follower, shadow, [BOTH] * 500)
     look(follower)
     assert [step.percent for step in latest().steps] == [0, 25]
 
     show(follower, shadow, [BOTH])  # was still being compared while the traffic was split
-    show(follower, arms_of(desk), [ONE, OTHER] * 500)
+    show(follower, split_of(state), [ONE, OTHER] * 500)
     look(follower)
 
     assert latest().steps[1].requests == 1000
@@ -141,22 +140,22 @@ def test_a_comparison_begun_in_the_shadow_is_no_evidence_of_a_later_step(registr
 
 
 def test_a_server_that_is_a_step_behind_tells_nothing_of_the_step_going_on(registry: Registry) -> None:
-    desk, ahead = followed(registry)
-    other_desk, behind = followed(registry)
-    show(ahead, arms_of(desk), [BOTH] * 500)
-    show(behind, arms_of(other_desk), [BOTH] * 500)
+    state, ahead = followed(registry)
+    other_state, behind = followed(registry)
+    show(ahead, split_of(state), [BOTH] * 500)
+    show(behind, split_of(other_state), [BOTH] * 500)
 
     look(ahead)
     look(behind)
 
     assert [step.requests for step in latest().steps] == [500, 0]
-    assert arms_of(desk).percent == arms_of(other_desk).percent == 25
+    assert split_of(state).percent == split_of(other_state).percent == 25
 
 
 def test_a_server_that_still_answers_with_the_champion_of_before_tells_nothing(registry: Registry) -> None:
-    desk, follower = followed(registry)
-    put(desk, RegistrySource("air_time").load("3"))
-    show(follower, arms_of(desk), [BOTH] * 500)
+    state, follower = followed(registry)
+    state.put_champion(RegistrySource("air_time").load("3"))
+    show(follower, split_of(state), [BOTH] * 500)
 
     look(follower)
 
@@ -165,23 +164,23 @@ def test_a_server_that_still_answers_with_the_champion_of_before_tells_nothing(r
 
 def test_a_rollback_or_a_person_ends_a_canary(server: Running, registry: Registry) -> None:
     begin(registry, 2, MARGINS, now=NOW)
-    until(lambda: arms(server).challenger is not None)
+    until(lambda: split(server).challenger is not None)
 
     stop("air_time", "rolled back", now=NOW)
 
-    until(lambda: arms(server).challenger is None)
+    until(lambda: split(server).challenger is None)
     assert latest().reason == "rolled back"
 
 
 def test_a_canary_against_a_champion_that_is_none_any_more_is_aborted(server: Running, registry: Registry) -> None:
     begin(registry, 2, MARGINS, now=NOW)
-    until(lambda: arms(server).challenger is not None)
+    until(lambda: split(server).challenger is not None)
 
     registry.promote(3, 1, reason="by hand", who="test", now=NOW)
 
     until(lambda: latest().status is Status.ABORTED)
     assert "became champion" in latest().reason
-    until(lambda: arms(server).champion.version == "3" and arms(server).challenger is None)
+    until(lambda: split(server).champion.version == "3" and split(server).challenger is None)
 
 
 def test_canaries_that_make_no_sense_are_refused(registry: Registry) -> None:
@@ -202,33 +201,33 @@ def test_a_model_without_versions_has_no_canary(tmp_path: Path, monkeypatch: pyt
     assert stop("air_time", "nothing to stop", now=NOW) is None
 
 
-def arms(server: Running) -> Arms:
-    return arms_of(server.desk)
+def split(server: Running) -> TrafficSplit:
+    return split_of(server.state)
 
 
-def arms_of(desk: Desk) -> Arms:
-    hosted = desk.hosting.arms("air_time")
+def split_of(state: AppState) -> TrafficSplit:
+    hosted = state.hosting.split("air_time")
     assert hosted is not None
     return hosted
 
 
-def followed(registry: Registry) -> tuple[Desk, CanaryFollower]:
+def followed(registry: Registry) -> tuple[AppState, CanaryFollower]:
     """A server without its HTTP, in the shadow of a canary of version 2."""
     sources = {"air_time": RegistrySource("air_time")}
-    desk = Desk(Settings())
-    load_all(desk, sources)
-    follower = CanaryFollower(desk, sources)
+    state = AppState(ServerSettings())
+    load_all(state, sources)
+    follower = CanaryFollower(state, sources)
     if read_canary("air_time") is None:
         begin(registry, 2, MARGINS, now=NOW)
     look(follower)
-    return desk, follower
+    return state, follower
 
 
 def look(follower: CanaryFollower) -> None:
     asyncio.run(follower.look("air_time"))
 
 
-def show(follower: CanaryFollower, split: Arms, outcomes: list[Outcome]) -> None:
+def show(follower: CanaryFollower, split: TrafficSplit, outcomes: list[RequestOutcome]) -> None:
     for outcome in outcomes:
         follower.observe(split, outcome)
 

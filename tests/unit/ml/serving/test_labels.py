@@ -14,8 +14,7 @@ from fonderie.core.errors import BadDataError
 from ml.serving.canary.canary import Canary, Status, observe, start
 from ml.serving.canary.labels import losses, read_labels
 from ml.serving.canary.margins import Question
-from ml.serving.server.prediction_log import LogRow
-from ml.serving.server.prediction_sinks import ParquetSink
+from ml.serving.server.prediction_log import LogRow, ParquetSink
 from tests.unit.ml.serving.simulation import MARGINS, NOW
 
 

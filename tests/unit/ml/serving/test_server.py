@@ -16,7 +16,7 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from ml.serving.scoring.compiled_version import load_version
-from ml.serving.server.hosting import Arms
+from ml.serving.server.hosting import TrafficSplit
 from tests.unit.ml.serving.flights import FEATURES, INSTANCE, fit, make_flights, register
 from tests.unit.ml.serving.running import Client, FolderSource, Running, running, until
 
@@ -157,7 +157,7 @@ def test_logs_are_json_and_name_no_value_a_client_sent(version: Path) -> None:
         assert {"severity", "time", "message", "request_id", "status"} <= set(lines[0])
         assert "$.instances[0].dest" in lines[0]["message"]
         assert len(lines) <= 150  # 50 a second: a flood of bad requests is no flood of lines
-        assert "jane" not in up.journal.getvalue()
+        assert "jane" not in up.stream.getvalue()
 
 
 def test_slow_clients_are_told_or_left(version: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_flood_of_idle_connections_does_not_keep_a_client_out(version: Path) -
         replies = [Client(up.port).post(GOOD).status for _ in range(5)]
 
         assert replies == [200] * 5
-        until(lambda: up.desk.metrics.refused_connections >= 80)
+        until(lambda: up.counted("serving_refused_connections_total") >= 80)
         for connection in flood:
             connection.close()
 
@@ -191,7 +191,7 @@ def test_a_client_that_leaves_is_counted_and_forgotten(server: Running) -> None:
     gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
     gone.close()
 
-    until(lambda: server.desk.metrics.requests["air_time", "3", 499] == 1)
+    until(lambda: server.counted("serving_requests_total", model="air_time", version="3", status="499") == 1)
     assert server.client.post(GOOD).status == 200
 
 
@@ -227,7 +227,7 @@ def test_a_new_champion_takes_over_without_a_dropped_request(version: Path, othe
 
         assert {status for status, _ in seen} == {200}
         assert {number for _, number in seen} == {"1", "2"}
-        assert up.desk.metrics.reloads["air_time", "ok"] == 3
+        assert up.counted("serving_reloads_total", model="air_time", result="ok") == 3
 
 
 def test_a_champion_that_cannot_be_loaded_leaves_the_old_one(version: Path, tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_a_champion_that_cannot_be_loaded_leaves_the_old_one(version: Path, tmp_
 
     with running({"air_time": source}) as up:
         source.at = "2"
-        until(lambda: up.desk.metrics.reloads["air_time", "failed"] == 1)
+        until(lambda: up.counted("serving_reloads_total", model="air_time", result="failed") == 1)
 
         assert up.client.post(GOOD).headers["x-model-version"] == "1"
         assert any("the champion stays" in line["message"] for line in up.lines())
@@ -248,9 +248,9 @@ def boom(matrix: Any) -> Any:
 def test_a_failing_model_is_a_500_with_an_id_and_the_server_goes_on(version: Path) -> None:
     with running({"": FolderSource({"1": version}, "1")}, reload_every_s=60.0) as up:
         champion = load_version(version, version="1")
-        up.desk.hosting.put("air_time", Arms(replace(champion, predict=boom)))
+        up.state.hosting.put("air_time", TrafficSplit(replace(champion, predict=boom)))
         failed = up.client.post(GOOD)
-        up.desk.hosting.put("air_time", Arms(champion))
+        up.state.hosting.put("air_time", TrafficSplit(champion))
 
         assert failed.status == 500
         assert "out of trees" not in str(failed.body)
@@ -261,24 +261,26 @@ def test_a_failing_model_is_a_500_with_an_id_and_the_server_goes_on(version: Pat
 def test_where_a_challenger_fails_the_champion_answers(version: Path) -> None:
     with running({"": FolderSource({"1": version}, "1")}, reload_every_s=60.0) as up:
         champion = load_version(version, version="1")
-        up.desk.hosting.put("air_time", Arms(champion, replace(champion, version="2", predict=boom), percent=100))
+        up.state.hosting.put(
+            "air_time", TrafficSplit(champion, replace(champion, version="2", predict=boom), percent=100)
+        )
         outcomes: list[Any] = []
-        up.desk.observe = lambda split, outcome: outcomes.append((split, outcome))
+        up.state.observe = lambda split, outcome: outcomes.append((split, outcome))
 
         reply = up.client.post(GOOD)
 
         assert (reply.status, reply.headers["x-model-version"]) == (200, "1")
-        assert outcomes[0][0] is up.desk.hosting.arms("air_time")
+        assert outcomes[0][0] is up.state.hosting.split("air_time")
         assert outcomes[0][1].challenger.failed
 
 
 @pytest.mark.parametrize(("percent", "low", "high"), [(0, 0, 0), (5, 60, 140), (25, 420, 580), (100, 2000, 2000)])
 def test_the_splitter_gives_the_challenger_its_share(version: Path, percent: int, low: int, high: int) -> None:
     champion = load_version(version, version="1")
-    arms = Arms(champion, replace(champion, version="2"), percent=percent)
+    split = TrafficSplit(champion, replace(champion, version="2"), percent=percent)
     rng = random.Random(1)
 
-    roles = [arms.role(rng.randbytes(16).hex()) for _ in range(2000)]
+    roles = [split.role(rng.randbytes(16).hex()) for _ in range(2000)]
 
     assert low <= roles.count("challenger") <= high  # four standard deviations
 
@@ -313,7 +315,7 @@ def test_a_full_disk_under_the_prediction_log_costs_no_answer(version: Path, tmp
     with running({"": FolderSource({"7": version}, "7")}, log_sink=str(not_a_folder), log_share=1.0) as up:
         statuses = {up.client.post(GOOD).status for _ in range(50)}
     assert statuses == {200}
-    assert up.desk.metrics.log_rows["failed"] == 50
+    assert up.counted("serving_log_rows_total", result="failed") == 50
     assert any("were not written" in line["message"] for line in up.lines())
 
 
@@ -327,7 +329,9 @@ def test_a_stuck_prediction_log_drops_rows_and_delays_no_answer(version: Path) -
             release.wait()
 
     with running({"": FolderSource({"7": version}, "7")}, log_share=1.0) as up:
-        up.desk.log = PredictionLog(Stuck(), counts=up.desk.metrics.log_rows, on_failure=print, capacity=5, batch=1)
+        up.state.prediction_log = PredictionLog(
+            Stuck(), count=up.state.metrics.logged, on_failure=print, capacity=5, batch=1
+        )
         began = time.monotonic()
         statuses = {up.client.post(GOOD).status for _ in range(50)}
         took = time.monotonic() - began
@@ -335,4 +339,4 @@ def test_a_stuck_prediction_log_drops_rows_and_delays_no_answer(version: Path) -
 
     assert statuses == {200}
     assert took < 5
-    assert up.desk.metrics.log_rows["dropped"] >= 40
+    assert up.counted("serving_log_rows_total", result="dropped") >= 40
