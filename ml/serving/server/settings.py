@@ -9,8 +9,6 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
-from fonderie.core.toml import problems_in, refusal
-
 
 def variable(name: str) -> str:
     """The environment variable of a setting."""
@@ -54,4 +52,6 @@ class ServerSettings(BaseModel):
         try:
             return cls.model_validate_strings(values)
         except ValidationError as invalid:
+            from fonderie.core.toml import problems_in, refusal
+
             raise refusal(problems_in(invalid, cls), where="environment") from None
