@@ -54,6 +54,6 @@ class DemoCloud:
         counts = {}
         for file in sorted((self.folder / ".fonderie" / "state").glob("*.tfstate")):
             state = json.loads(file.read_text(encoding="utf-8"))
-            managed = [one for one in state.get("resources", []) if one["mode"] == "managed"]
-            counts[file.stem] = sum(len(one["instances"]) for one in managed)
+            managed = [resource for resource in state.get("resources", []) if resource["mode"] == "managed"]
+            counts[file.stem] = sum(len(resource["instances"]) for resource in managed)
         return counts

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 
+from rich.console import Console
 from rich.table import Table
 
 from fonderie.cli.tables import show_table
-from fonderie.demo.runner import Stage
+from fonderie.demo.runner import Context
 from ml.datasets.months import Month
 from ml.models import load_model
 from pipelines.simulation.loop import plan, simulate
@@ -17,18 +18,16 @@ from pipelines.simulation.report import simulation_sections
 FIRST, LAST = Month(2013, 1), Month(2013, 10)
 
 
-def replay(model: str) -> Simulation:
+def months_pass(context: Context) -> str:
     """Replay the months from a first model of January to March on, anew each time."""
-    made = plan(load_model(model), FIRST, LAST, monthly=False)
-    shutil.rmtree(made.folder, ignore_errors=True)
-    return simulate(made, print)
-
-
-def months_pass(stage: Stage) -> str:
-    """Show the replay, which began beside the first step."""
-    stage.console.print(f"like fonderie simulate --model {stage.model} --from {FIRST} --to {LAST}, one baseline less")
-    done = stage.waited(stage.replayed, "the replay")
-    show_table(_table(done), stage.console)
+    context.console.print(
+        f"like fonderie simulate --model {context.model} --from {FIRST} --to {LAST}, one baseline less"
+    )
+    replay = plan(load_model(context.model), FIRST, LAST, monthly=False)
+    shutil.rmtree(replay.folder, ignore_errors=True)
+    with Console(stderr=True).status("replaying the months") as status:  # stdout is the replay's own log meanwhile
+        done = simulate(replay, lambda month, what: status.update(f"{month}: {what}"))
+    show_table(_table(done), context.console)
     kept = sum(month.gate == "keep" for month in done.months)
     mean = done.mean()
     outcome = (
@@ -36,8 +35,8 @@ def months_pass(stage: Stage) -> str:
         f"{done.promotions} promoted, {kept} refused by the gate"
     )
     error = f"mean {done.metric} {_number(mean.triggered)}, without retraining {_number(mean.never)}"
-    stage.console.print(f"{outcome}\n{error}")
-    stage.sections += simulation_sections(done)
+    context.console.print(f"{outcome}\n{error}")
+    context.sections += simulation_sections(done)
     return f"{outcome}; {error}"
 
 

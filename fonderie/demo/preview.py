@@ -18,7 +18,7 @@ from fonderie.core.git import git
 from fonderie.core.home import home
 from fonderie.core.page import Section
 from fonderie.demo.cloud import ENVIRONMENT
-from fonderie.demo.runner import Stage
+from fonderie.demo.runner import Context
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("fonderie", "infra", "ml", "pipelines", "ci")
@@ -38,18 +38,19 @@ def pull_request(copy: Path) -> Preview:
     return make(Request((ENVIRONMENT,), "HEAD", None, Truth.SANDBOX, root=copy))
 
 
-def preview_change(stage: Stage) -> str:
-    """Show the change and its comment, which was made beside the steps before."""
+def preview_change(context: Context) -> str:
+    """Show the change and the comment that its reviewer would read."""
     for file, _, line in CHANGES:
-        stage.console.print(f"  {file}: {line}")
-    made = stage.waited(stage.previewed, "the preview")
+        context.console.print(f"  {file}: {line}")
+    with context.console.status("previewing the pull request"):
+        preview = pull_request(context.folder / "pull-request")
     path = home() / "reports" / "preview.html"
-    write_text(path, page(made))
-    comment = render(made)
-    stage.console.print(Markdown(comment.split("<details>")[0]))
-    stage.console.print(f"the whole comment: {path}", soft_wrap=True)
+    write_text(path, page(preview))
+    comment = render(preview)
+    context.console.print(Markdown(comment.split("<details>")[0]))
+    context.console.print(f"the whole comment: {path}", soft_wrap=True)
     shown = Markup('<iframe title="The comment" style="width:100%;height:46rem;border:0" srcdoc="{}"></iframe>')
-    stage.sections.append(Section("The comment", shown.format(page(made))))
+    context.sections.append(Section("The comment", shown.format(page(preview))))
     return comment.partition("Preview: ")[2].splitlines()[0]
 
 
@@ -68,8 +69,8 @@ def _committed_copy(folder: Path) -> None:
 def _change(file: Path, start: str, line: str) -> None:
     """Replace the last line that begins with `start`."""
     lines = file.read_text(encoding="utf-8").splitlines()
-    found = [place for place, text in enumerate(lines) if text.startswith(start)]
-    if not found:
+    matches = [number for number, text in enumerate(lines) if text.startswith(start)]
+    if not matches:
         raise BadInputError(f"the demo's pull request changes a line `{start}...` that is not there", where=file)
-    lines[found[-1]] = line
+    lines[matches[-1]] = line
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -12,19 +12,19 @@ from fonderie.cli.tables import show_table
 from fonderie.core.errors import StepFailedError
 from fonderie.core.page import Section, table
 from fonderie.demo.cloud import ENVIRONMENT, DemoCloud
-from fonderie.demo.runner import Stage
+from fonderie.demo.runner import Context
 
 ROOT = Path(__file__).parents[2]
 CREATED = re.compile(r"([\w.\-\[\]\"]+): Creation complete")
 TAIL_LINES = 15
 
 
-def provision(stage: Stage) -> str:
+def provision(context: Context) -> str:
     """Deploy every stack from nothing; the registry of the later steps is a bucket that Terraform made."""
-    cloud = DemoCloud(stage.folder)
+    cloud = DemoCloud(context.folder)
     command = ["cdktf", "deploy", f"{ENVIRONMENT}-*", "--auto-approve", "--skip-provider-lock"]
-    stage.console.print(f"fonderie sandbox run -- cdktf deploy '{ENVIRONMENT}-*'")
-    log = stage.folder / "deploy.log"
+    context.console.print(f"fonderie sandbox run -- cdktf deploy '{ENVIRONMENT}-*'")
+    log = context.folder / "deploy.log"
     with cloud.up() as stand_in:
         environment = {
             **stand_in.environment,
@@ -33,34 +33,34 @@ def provision(stage: Stage) -> str:
             "FORCE_COLOR": "0",
             "CDKTF_OUTDIR": str(cloud.stacks),
         }
-        _deploy([*command, "--output", str(cloud.stacks)], environment, log, stage)
+        _deploy([*command, "--output", str(cloud.stacks)], environment, log, context)
     counts = cloud.resources()
     shown = Table("stack", "resources", box=None)
     for stack, count in counts.items():
         shown.add_row(stack, str(count))
-    show_table(shown, stage.console)
-    stage.registry = str(cloud.models_bucket / "registry")
-    stage.console.print(f"models go to the bucket {cloud.models_bucket.name}, which is a folder here")
+    show_table(shown, context.console)
+    context.registry = str(cloud.models_bucket / "registry")
+    context.console.print(f"models go to the bucket {cloud.models_bucket.name}, which is a folder here")
     caption = "Created by the real Terraform on a fresh project that the sandbox imitates"
-    stage.sections.append(Section("Resources", table(caption, ("stack", "resources"), list(counts.items()))))
+    context.sections.append(Section("Resources", table(caption, ("stack", "resources"), list(counts.items()))))
     return f"{sum(counts.values())} resources in {len(counts)} stacks"
 
 
-def _deploy(command: list[str], environment: dict[str, str], log: Path, stage: Stage) -> None:
+def _deploy(command: list[str], environment: dict[str, str], log: Path, context: Context) -> None:
     """Run cdktf with its output in `log` and a counter on the screen."""
-    made = 0
+    created = 0
     with (
-        log.open("w", encoding="utf-8") as kept,
-        stage.console.status("synthesising") as status,
+        log.open("w", encoding="utf-8") as output,
+        context.console.status("synthesising") as status,
         subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process,
     ):
         for line in process.stdout or ():
-            kept.write(line)
+            output.write(line)
             if match := CREATED.search(line):
-                made += 1
-                status.update(f"{made} resources made, {match[1]}")
+                created += 1
+                status.update(f"{created} resources created, {match[1]}")
     if process.returncode:
         tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-TAIL_LINES:])
         raise StepFailedError(f"cdktf deploy failed\n{tail}", where=log)

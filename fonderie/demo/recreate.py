@@ -14,18 +14,18 @@ from ci.lifecycle.recreate.operator_actions import operator_actions_for
 from ci.lifecycle.recreate.run import Recreate
 from fonderie.core.page import Section, table
 from fonderie.demo.cloud import ENVIRONMENT, DemoCloud
-from fonderie.demo.runner import Stage
+from fonderie.demo.runner import Context
 
 
-def recreate_environment(stage: Stage) -> str:
+def recreate_environment(context: Context) -> str:
     """What `fonderie recreate --env local --sandbox` does, in the demo's own cloud."""
-    cloud = DemoCloud(stage.folder)
-    stage.console.print(f"like fonderie recreate --env {ENVIRONMENT} --sandbox")
+    cloud = DemoCloud(context.folder)
+    context.console.print(f"like fonderie recreate --env {ENVIRONMENT} --sandbox")
     start = time.monotonic()
     with (
         cloud.up() as stand_in,
         tempfile.TemporaryDirectory(prefix="recreate-") as work,
-        stage.console.status("planning what will be lost") as status,
+        context.console.status("planning what will be lost") as status,
     ):
         recreate = Recreate(
             ENVIRONMENT,
@@ -42,8 +42,8 @@ def recreate_environment(stage: Stage) -> str:
     took = f"{time.monotonic() - start:.1f} s"
     planned = "changes in " + ", ".join(changed) if changed else "no changes"
     outcome = f"{sum(lost.values())} resources destroyed and made again in {took}, then planned: {planned}"
-    stage.console.print(outcome)
+    context.console.print(outcome)
     caption = "Resources destroyed and made again; the bootstrap stack (state, keys, identities) stays"
     shown = table(caption, ("stack", "resources"), list(lost.items()))
-    stage.sections.append(Section("Made again", shown))
+    context.sections.append(Section("Made again", shown))
     return outcome

@@ -1,7 +1,4 @@
-"""The step "Serve" of `make demo`: the champion, a good and a bad challenger, a rollback; nothing is made up.
-
-`demonstrate` runs a real server in a process of its own and asks it over HTTP; `sections` shows what came of it.
-"""
+"""A real server in a process of its own, asked over HTTP: a good and a bad challenger, then a rollback."""
 
 from __future__ import annotations
 
@@ -96,12 +93,12 @@ def _demonstrate(
         hundred = run(LoadPlan(url, bodies_of(instances, 100), seconds))
         say(f"{single.rate:,.0f} requests a second, {hundred.rate * 100:,.0f} predictions a second in hundreds")
         during = Load()
-        trial = _Trial(config, registry, url, bodies_of(instances, 1), during)
-        good = trial.run("rehearsal-equal", 0.0)
+        traffic = _CanaryTraffic(config, registry, url, bodies_of(instances, 1), during)
+        good = traffic.run("rehearsal-equal", 0.0)
         say(f"an equal challenger: {good.status}, {_path(good)}")
-        bad = trial.run("rehearsal-wrong", _wrong_by(config))
+        bad = traffic.run("rehearsal-wrong", _wrong_by(config))
         say(f"a wrong challenger: {bad.status}, {bad.reason}")
-        rollback = _roll_back(registry, trial)
+        rollback = _roll_back(registry, traffic)
         say(f"rolled back to v{rollback.after:03d} in {rollback.seconds:.1f} s")
         memory = server.memory_mb()
     return Demonstration(
@@ -119,7 +116,7 @@ def _path(canary: Canary) -> str:
 
 
 @dataclass
-class _Trial:
+class _CanaryTraffic:
     config: ModelConfig
     registry: Registry
     url: str
@@ -154,13 +151,13 @@ class _Trial:
         return canary.status is Status.ABORTED or str(champion) == canary.challenger
 
 
-def _roll_back(registry: Registry, trial: _Trial) -> Rollback:
+def _roll_back(registry: Registry, traffic: _CanaryTraffic) -> Rollback:
     before = registry.aliases().champion
     assert before is not None  # it has been serving all along
     record = registry.rollback(reason="rehearsal", who="demo", now=datetime.now(UTC))
     started = time.perf_counter()
     wanted = str(record.version)
-    load = run(LoadPlan(trial.url, trial.bodies, 20.0, connections=2), until=lambda load: load.versions[wanted] > 0)
+    load = run(LoadPlan(traffic.url, traffic.bodies, 20.0, connections=2), until=lambda load: load.versions[wanted] > 0)
     return Rollback(before, record.version, time.perf_counter() - started, load)
 
 

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from ci.remote.runs import task_progress
 from fonderie.cli.tables import show_table
-from fonderie.demo.runner import Stage
+from fonderie.demo.runner import Context
 from ml.datasets.months import Month
 from ml.models import load_model
 from pipelines.training.report import model_sections
@@ -15,15 +15,15 @@ from pipelines.training.run import TrainingResult, train
 MONTHS = (Month(2013, 3), Month(2013, 4), Month(2013, 5))
 
 
-def train_three_months(stage: Stage) -> str:
+def train_three_months(context: Context) -> str:
     """Run the training pipeline for each month, and show versions and decisions."""
     runs = []
     for month in MONTHS:
-        stage.console.print(f"fonderie run training --model {stage.model} --month {month}")
+        context.console.print(f"fonderie run training --model {context.model} --month {month}")
         with task_progress(quiet=False) as progress:
-            runs.append(train(stage.model, month, registry=stage.registry, progress=progress))
-    show_table(_table(runs), stage.console)
-    stage.sections += model_sections(load_model(stage.model), runs, stage.registry)
+            runs.append(train(context.model, month, registry=context.registry, progress=progress))
+    show_table(_table(runs), context.console)
+    context.sections += model_sections(load_model(context.model), runs, context.registry)
     promoted = sum(run.version is not None for run in runs)
     last = runs[-1].evaluation
     return f"{promoted} of {len(runs)} challengers promoted; {last.metric} of the last one {last.challenger.metric:.2f}"

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from fonderie.core.errors import StepFailedError
 from ml.reports.charts import Bar, bars
-from ml.reports.page import Section, facts, verdict
+from fonderie.core.page import Section, facts, verdict
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 VERSION = re.compile(rb"\r\nx-model-version: *([^\r]+)", re.IGNORECASE)

@@ -1,7 +1,7 @@
-"""The story: steps in order with what came of them, one page, and one demo at a time."""
+"""Steps in order with their results, one page, and one demo at a time."""
 
 import io
-from concurrent.futures import Future
+import re
 from pathlib import Path
 
 import pytest
@@ -9,61 +9,60 @@ from markupsafe import Markup
 from rich.console import Console
 
 from fonderie.core.errors import ConflictError, StepFailedError
+from fonderie.demo.runner import Context, DemoStep, empty_folder, run_steps
 from fonderie.core.page import Section
-from fonderie.demo.background import Done
-from fonderie.demo.runner import Stage, Step, anew, play
 
 
-def done(result: object, seconds: float) -> Future[Done[object]]:
-    future: Future[Done[object]] = Future()
-    future.set_result(Done(result, seconds))
-    return future
+def context(folder: Path) -> Context:
+    return Context(Console(file=io.StringIO(), width=80), folder, "m", "r")
 
 
-def stage(folder: Path) -> Stage:
-    return Stage(Console(file=io.StringIO(), width=80), folder, done("replay", 12.25), done("preview", 3.0), "m", "r")
-
-
-def test_the_page_has_a_chapter_a_step_and_a_line_of_what_came_of_it(
+def test_the_page_has_a_section_a_step_and_a_line_with_its_result_and_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FONDERIE_HOME", str(tmp_path))
 
-    def first(on: Stage) -> str:
+    def first(on: Context) -> str:
         on.sections.append(Section("A part", Markup("<p>1</p>")))
         return "12 made"
 
-    def second(on: Stage) -> str:
-        return str(on.waited(on.replayed, "it"))
+    def second(on: Context) -> str:
+        on.console.print("working")
+        return f"{len(on.sections)} sections of its own"
 
-    text = play([Step("One", "the first", first), Step("Two", "the second", second)], stage(tmp_path)).read_text()
+    shared = context(tmp_path)
+    steps = [DemoStep("One", "the first", first), DemoStep("Two", "the second", second)]
+    text = run_steps(steps, shared).read_text()
 
     assert text.index("<h2>Steps</h2>") < text.index("<h2>One</h2>") < text.index("<h3>A part</h3>")
     assert text.index("<h3>A part</h3>") < text.index("<h2>Two</h2>")
     assert "12 made" in text
-    assert "after 12.2 s beside the steps before" in text
+    assert "0 sections of its own" in text
+    assert len(re.findall(r"\d+\.\d s", text)) == 2
+    assert isinstance(shared.console.file, io.StringIO)
+    assert re.search(r"2\. Two: the second.*\nworking\n\d+\.\d s\n$", shared.console.file.getvalue())
     assert "<p>The first.</p>" in text
 
 
-def test_a_step_that_fails_ends_the_story_without_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_fails_ends_the_demo_without_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FONDERIE_HOME", str(tmp_path))
 
-    def broken(on: Stage) -> str:
+    def broken(on: Context) -> str:
         raise StepFailedError("it broke")
 
     with pytest.raises(StepFailedError):
-        play([Step("One", "the first", broken)], stage(tmp_path))
+        run_steps([DemoStep("One", "the first", broken)], context(tmp_path))
 
     assert not (tmp_path / "reports").exists()
 
 
 def test_a_second_demo_is_told_and_touches_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "home" / "demo"
-    with anew(folder):
+    with empty_folder(folder):
         (folder / "kept").touch()
-        with pytest.raises(ConflictError, match="another demo"), anew(folder):
+        with pytest.raises(ConflictError, match="another demo"), empty_folder(folder):
             pass
         assert (folder / "kept").exists()
 
-    with anew(folder):
+    with empty_folder(folder):
         assert list(folder.iterdir()) == []

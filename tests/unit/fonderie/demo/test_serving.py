@@ -1,8 +1,7 @@
-"""Step 5 of the demo, whole: a server process, two canaries, a rollback."""
+"""Step 4 of the demo, whole: a server process, two canaries, a rollback."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,17 @@ from fonderie.core.errors import StepFailedError
 from fonderie.core.page import page
 from fonderie.demo.rehearsal import demonstrate
 from fonderie.demo.server_process import server_process
-from fonderie.demo.serving_sections import sections
+from fonderie.demo.serving import serving_sections
 from ml.models import load_model
 from ml.registry import open_registry
 from ml.serving.canary.canary import Status
+from tests.unit.ml.serving.flights import fit, make_flights, register
 from tests.unit.ml.serving.versions import add_version
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    return fit(make_flights())
 
 
 @pytest.mark.e2e
@@ -39,13 +44,14 @@ def test_the_demonstration_serves_promotes_aborts_and_rolls_back(
     assert (demo.rollback.before, demo.rollback.after) == (2, 1)
     assert registry.aliases().champion == 1
     assert len(said) == 5
-    html = page("Serving", sections(demo))
+    html = page("Serving", serving_sections(demo))
     assert html.count("<svg") >= 4
     assert "proven worse" in html
 
 
-def test_a_server_that_does_not_start_says_why(version: Path, tmp_path: Path) -> None:
-    shutil.copytree(version, tmp_path / "v")
+def test_a_server_that_does_not_start_says_why(pipeline: Pipeline, tmp_path: Path) -> None:
+    (tmp_path / "v").mkdir()
+    register(tmp_path / "v", pipeline)
     (tmp_path / "v/serving-trees.npz").write_bytes(b"")
 
     with pytest.raises(StepFailedError) as failed, server_process(AIP_STORAGE_URI=str(tmp_path / "v")):
