@@ -43,20 +43,20 @@ class ServerProcess:
 def server_process(**variables: str) -> Iterator[ServerProcess]:
     """Run `python -m fonderie.serve` with these environment variables; stopped at the end.
 
-    Raises StepFailedError with what it said when it does not become ready.
+    Raises StepFailedError with its output when it does not become ready.
     """
     port = free_port()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "FONDERIE_HOME": str(home()), "AIP_HTTP_PORT": str(port)}
     started = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as said:  # not a pipe: one that nobody reads fills up and stops the server
+    with tempfile.TemporaryFile("w+") as output:  # not a pipe: one that nobody reads fills up and stops the server
         process = subprocess.Popen(
             [sys.executable, "-m", "fonderie.serve"],
             env={**environment, **variables},
-            stderr=said,
+            stderr=output,
             cwd=Path(__file__).parents[2],
         )
         try:
-            _wait(process, f"http://127.0.0.1:{port}/health", said)
+            _wait(process, f"http://127.0.0.1:{port}/health", output)
             yield ServerProcess(f"http://127.0.0.1:{port}", process.pid, time.perf_counter() - started)
         finally:
             _stop(process)
@@ -71,7 +71,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, said: TextIO) -> None:
+def _wait(process: subprocess.Popen[bytes], url: str, output: TextIO) -> None:
     end = time.monotonic() + READY_TIMEOUT_S
     while time.monotonic() < end and process.poll() is None:
         try:
@@ -79,8 +79,8 @@ def _wait(process: subprocess.Popen[bytes], url: str, said: TextIO) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.02)
-    said.seek(0)
-    raise StepFailedError("the server did not become ready", where=url, hint=said.read().strip()[-500:] or None)
+    output.seek(0)
+    raise StepFailedError("the server did not become ready", where=url, hint=output.read().strip()[-500:] or None)
 
 
 def free_port() -> int:

@@ -64,8 +64,8 @@ def _features(config: ModelConfig, tables: Mapping[Dataset, pa.Table], day: date
     with duckdb.connect() as connection:
         for dataset, table in tables.items():
             connection.register(str(dataset), table)
-        found = connection.sql(_sql(config.model_dump_json())).filter(f"day_number = {day_number(day)}")
-        return found.to_arrow_table()
+        relation = connection.sql(_sql(config.model_dump_json())).filter(f"day_number = {day_number(day)}")
+        return relation.to_arrow_table()
 
 
 @cache

@@ -61,10 +61,10 @@ def shares_of(words: Sequence[str]) -> dict[str, int]:
     """From "3=95" and "4=5". Raises BadInputError."""
     shares = {}
     for word in words:
-        found = re.fullmatch(r"v?0*([1-9][0-9]*)=([0-9]{1,3})", word)
-        if found is None:
+        match = re.fullmatch(r"v?0*([1-9][0-9]*)=([0-9]{1,3})", word)
+        if match is None:
             raise BadInputError(f"invalid share {word!r}", where="--to", hint="like 4=5")
-        shares[found[1]] = int(found[2])
+        shares[match[1]] = int(match[2])
     return shares
 
 

@@ -193,11 +193,11 @@ def _manifest(folder: Path) -> Manifest:
 def _check_file(path: Path, expected: str) -> None:
     if not path.is_file():
         raise BadDataError("a file of the version is missing", where=path)
-    found = _sha256(path)
-    if found != expected:
+    actual = _sha256(path)
+    if actual != expected:
         size = path.stat().st_size
         raise BadDataError(
-            f"truncated or changed: {size} bytes with sha256 {found[:12]}, not {expected[:12]}", where=path
+            f"truncated or changed: {size} bytes with sha256 {actual[:12]}, not {expected[:12]}", where=path
         )
 
 

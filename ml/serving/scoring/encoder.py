@@ -96,13 +96,13 @@ def _coder(field: Field) -> Callable[[Any], float | None] | None:
 
 
 def _placed(error: Exception, prefix: str = "$") -> BodyError:
-    found = PLACE.match(str(error))
-    assert found is not None  # the pattern matches any text
-    path = prefix + (found["path"] or "$").removeprefix("$")
-    missing = MISSING.match(found["reason"])
+    match = PLACE.match(str(error))
+    assert match is not None  # the pattern matches any text
+    path = prefix + (match["path"] or "$").removeprefix("$")
+    missing = MISSING.match(match["reason"])
     if missing:
         return BodyError("required, but missing", f"{path}.{missing['field']}")
-    return BodyError(_worded(found["reason"]), path)
+    return BodyError(_worded(match["reason"]), path)
 
 
 def _worded(reason: str) -> str:

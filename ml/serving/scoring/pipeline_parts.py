@@ -45,7 +45,7 @@ def _transformed(transformer: Any) -> Iterator[Feed]:
         if isinstance(step, str) and step == "drop":
             continue
         kind = type(step).__name__
-        names = [str(one) for one in columns]
+        names = [str(column) for column in columns]
         if kind == "OrdinalEncoder":
             for feature, known in zip(names, step.categories_, strict=True):
                 yield _categorical(feature, column, [c for c in known.tolist() if isinstance(c, str)], coded=True)

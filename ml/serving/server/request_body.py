@@ -15,10 +15,10 @@ class GoneError(Exception):
 
 def header(scope: Scope, name: bytes) -> bytes | None:
     """A request header by its lower-case name."""
-    for key, value in scope["headers"]:
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    for key, value in headers:
         if key == name:
-            found: bytes = value
-            return found
+            return value
     return None
 
 

@@ -20,7 +20,10 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from fonderie.core.errors import BadInputError
+from ml.serving.server.settings import ServerSettings
 from tests.unit.ml.serving.flights import INSTANCE
 from tests.unit.ml.serving.running import Client, until
 
@@ -137,6 +140,33 @@ def test_it_names_the_setting_that_is_wrong(version: Path, variables: dict[str, 
     assert process.returncode in (3, 7)
     assert word in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AIP_HTTP_PORT", "65536"),
+        ("AIP_HEALTH_ROUTE", "health"),
+        ("SERVING_MAX_BODY_BYTES", "0"),
+        ("SERVING_MAX_CONNECTIONS", "-1"),
+        ("SERVING_BODY_TIMEOUT_S", "0"),
+        ("SERVING_LOG_SHARE", "nan"),
+        ("SERVING_DRAIN_S", "soon"),
+    ],
+)
+def test_a_setting_no_server_can_run_with_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(BadInputError, match=f'{name} = "{value}"'):
+        ServerSettings.read({name: value, "PATH": "/bin"})
+
+
+def test_settings_are_read_once_and_an_empty_variable_is_none() -> None:
+    settings = ServerSettings.read({"AIP_HTTP_PORT": " 81 ", "SERVING_LOG_SHARE": "1", "AIP_HEALTH_ROUTE": ""})
+
+    assert (settings.http_port, settings.log_share, settings.health_route) == (81, 1.0, "/health")
+    with pytest.raises(ValidationError):
+        settings.http_port = 82
+    with pytest.raises(BadInputError, match="AIP_HEALTH_ROUTE and AIP_PREDICT_ROUTE are the same"):
+        ServerSettings.read({"AIP_HEALTH_ROUTE": "/predict"})
 
 
 def test_a_taken_port_is_said(version: Path) -> None:
