@@ -44,7 +44,7 @@ def run_remotely(
     runner = chosen_engine(engine, env, host)
     where = environment(env)
     run = submit(runner, where, wanted(where))
-    again = options(engine, env, host)
+    again = same_engine(engine, env, host)
     if not as_json:
         print(_told(run, again), file=sys.stderr)
     if wait:
@@ -52,7 +52,7 @@ def run_remotely(
     tell(runner, run, as_json=as_json)
 
 
-def options(engine: str, env: str, host: str) -> str:
+def same_engine(engine: str, env: str, host: str) -> str:
     """The same engine for another command."""
     return f"--engine {engine} --env {env}" + (f" --host {host}" if host else "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import itertools
 import json
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
+from fonderie.cli.options import Command
 from fonderie.core.errors import BadInputError, ExitCode, FonderieError, StepFailedError
 from fonderie.google.schemes import register
 
@@ -79,9 +81,11 @@ def build(arguments: Sequence[str]) -> typer.Typer:
             continue
         module = importlib.import_module(f"fonderie.cli.commands.{name}")
         if hasattr(module, "app"):
+            for command in module.app.registered_commands:
+                command.cls = Command
             app.add_typer(module.app, name=name, help=line, no_args_is_help=True, **placed)
         else:
-            app.command(name, **placed, **getattr(module, "SETTINGS", {}))(module.command)
+            app.command(name, cls=Command, **placed)(module.command)
     return app
 
 
@@ -89,13 +93,13 @@ def _say_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        print(f"fonderie {version('fonderie')}")
+        print("fonderie", version("fonderie"))
         raise typer.Exit
 
 
 def fail(error: FonderieError) -> NoReturn:
     """Print `error` for a person (stderr) or a machine (`--json`: stdout) and exit with its code."""
-    if "--json" in sys.argv:
+    if "--json" in itertools.takewhile(lambda word: word != "--", sys.argv):  # what follows is another command's
         print(json.dumps(error.as_dict()))
     else:
         console = Console(stderr=True, highlight=False, soft_wrap=True)

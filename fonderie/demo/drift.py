@@ -20,9 +20,7 @@ FIRST, LAST = Month(2013, 1), Month(2013, 10)
 
 def months_pass(context: Context) -> str:
     """Replay the months from a first model of January to March on, anew each time."""
-    context.console.print(
-        f"like fonderie simulate --model {context.model} --from {FIRST} --to {LAST}, one baseline less"
-    )
+    context.console.print(f"like fonderie simulate {context.model} --from {FIRST} --to {LAST}, one baseline less")
     replay = plan(load_model(context.model), FIRST, LAST, monthly=False)
     shutil.rmtree(replay.folder, ignore_errors=True)
     with Console(stderr=True).status("replaying the months") as status:  # stdout is the replay's own log meanwhile

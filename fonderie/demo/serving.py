@@ -6,12 +6,12 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from fonderie.core.page import Cell, Section, facts, paragraph, table, verdict
 from fonderie.demo.rehearsal import Demonstration, demonstrate
 from fonderie.demo.runner import Context
 from ml.models import load_model
 from ml.registry import open_registry
 from ml.reports.charts import Bar, bars
-from fonderie.core.page import Cell, Section, facts, paragraph, table, verdict
 from ml.serving.canary.canary import Canary, Status
 from ml.serving.canary.step import Step
 

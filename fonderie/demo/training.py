@@ -19,7 +19,7 @@ def train_three_months(context: Context) -> str:
     """Run the training pipeline for each month, and show versions and decisions."""
     runs = []
     for month in MONTHS:
-        context.console.print(f"fonderie run training --model {context.model} --month {month}")
+        context.console.print(f"fonderie run training {context.model} --month {month}")
         with task_progress(quiet=False) as progress:
             runs.append(train(context.model, month, registry=context.registry, progress=progress))
     show_table(_table(runs), context.console)

@@ -102,7 +102,11 @@ class VertexEndpoint:
         """
         champion = aliases.at(Alias.CHAMPION)
         if champion is None:
-            raise BadInputError("there is no champion to deploy", where=self._model, hint="fonderie run training")
+            raise BadInputError(
+                "there is no champion to deploy",
+                where=self._model,
+                hint=f"fonderie run training {self._model} --month YYYY-MM",
+            )
         done = []
         if not any((model.version, model.machines) == (champion, machines) for model in self.deployed()):
             self._deploy(champion, machines)

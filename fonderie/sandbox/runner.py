@@ -168,7 +168,7 @@ def run(command: Sequence[str], options: Options) -> int:
                 f"the stand-in died while `{' '.join(command)}` ran",
                 where=options.cloud,
                 hint="what it created is in the cloud file: run the command again, and import or "
-                "`fonderie sandbox delete` what already exists (409) but is not in the state",
+                "`fonderie sandbox delete NAME` what already exists (409) but is not in the state",
             )
     return code if code >= 0 else 128 - code
 

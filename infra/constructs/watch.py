@@ -51,7 +51,11 @@ class Watch(Construct):
             "pipeline-failed",
             what="pipeline-failed",
             title="A run of a pipeline failed",
-            runbook="`fonderie runs list` shows the run and the folder of its artefacts; the champion keeps serving.",
+            runbook=(
+                f"`fonderie runs list --engine vertex --env {env.name}` lists the runs, "
+                f"`fonderie runs show RUN --log --engine vertex --env {env.name}` says what failed; "
+                "the champion keeps serving."
+            ),
             filter=_counted(env.name, "pipeline-failures", RUN),
             severity="ERROR",
             after=[failures],
@@ -62,7 +66,11 @@ class Watch(Construct):
             "drift-alarm",
             what="drift-alarm",
             title="Data or predictions have moved",
-            runbook="A retraining was asked for if debounce and cool-down allow; `fonderie report` shows what moved.",
+            runbook=(
+                "A retraining was asked for if debounce and cool-down allow; "
+                f"`fonderie runs list --engine vertex --env {env.name}` lists the monitoring runs, "
+                f"`fonderie runs show RUN --engine vertex --env {env.name}` has the report of what moved."
+            ),
             filter=_counted(env.name, "drift-alarms", RUN),
             after=[drift],
             **counts,
@@ -80,7 +88,9 @@ class Watch(Construct):
             f"{model}-errors",
             what=f"{what}-errors",
             title=f"{model}: too many requests fail",
-            runbook=f"`fonderie models rollback --model {model}` puts the previous champion back.",
+            runbook=(
+                f"`fonderie models rollback {model} --env {env.name} --reason REASON` puts the previous champion back."
+            ),
             filter=f'metric.type = "{METRIC}/error_count" AND {of_model}',
             denominator=f'metric.type = "{METRIC}/prediction_count" AND {of_model}',
             threshold=env.alerts.error_ratio,

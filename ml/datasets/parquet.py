@@ -25,7 +25,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         raise BadDataError(
             f"cannot be read as Parquet: {reason}",
             where=path,
-            hint="it is truncated or damaged: replace it, or delete it if fonderie made it",
+            hint="it is truncated or damaged: replace it, or delete it if Fonderie wrote it",
         ) from None
 
 

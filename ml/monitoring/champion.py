@@ -13,12 +13,12 @@ def champion_version(registry: Registry) -> Version:
     """The champion. Raises BadInputError: there is none, or the version that should be it has vanished."""
     number = registry.aliases().champion
     if number is None:
-        hint = f"fonderie run training --model {registry.model} --month YYYY-MM makes one"
+        hint = f"fonderie run training {registry.model} --month YYYY-MM"
         raise BadInputError(f"{registry.model} has no champion to monitor", hint=hint)
     try:
         return registry.get(number)
     except BadInputError as error:
-        hint = f"fonderie models rollback {registry.model} puts another version in its place"
+        hint = f"fonderie models rollback {registry.model} --reason REASON"
         raise BadInputError(f"the champion cannot be read: {error.what}", where=error.where, hint=hint) from error
 
 

@@ -20,7 +20,7 @@ def version_number(model: str, reference: int | str, aliases: Callable[[], Alias
         raise BadInputError(f"invalid version {reference!r}", hint=f"a number, or {', '.join(Alias)}")
     number = aliases().at(Alias(reference))
     if number is None:
-        raise BadInputError(f"{model} has no {reference}", hint="fonderie run training makes one")
+        raise BadInputError(f"{model} has no {reference}", hint=f"fonderie run training {model} --month YYYY-MM")
     return number
 
 

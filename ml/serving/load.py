@@ -22,8 +22,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from fonderie.core.errors import StepFailedError
-from ml.reports.charts import Bar, bars
 from fonderie.core.page import Section, facts, verdict
+from ml.reports.charts import Bar, bars
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 VERSION = re.compile(rb"\r\nx-model-version: *([^\r]+)", re.IGNORECASE)

@@ -43,7 +43,7 @@ class RunFolder:
             self.root.mkdir(parents=True)
         except FileExistsError:
             raise ConflictError(
-                "the run already exists", where=self.path, hint="fonderie runs show " + self.id
+                "the run already exists", where=self.path, hint=f"fonderie runs show {self.id}"
             ) from None
         shutil.copyfile(spec, self.spec)
         self.log.touch()

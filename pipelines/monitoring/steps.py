@@ -56,7 +56,7 @@ def request(config: str, history: str, topic: str, decision: str) -> str:
     if wanted is None:
         return "none"
     if not topic:
-        print(f"fonderie run training --model {wanted.model} --month {wanted.month}")
+        print(f"fonderie run training {wanted.model} --month {wanted.month}")
         return wanted.job_id
     publish(topic, wanted.message(), {"model": wanted.model, "month": wanted.month})
     event = TrainingEvent(month=wanted.month, day=decided.day, outcome=TrainingOutcome.STARTED)

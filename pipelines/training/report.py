@@ -30,7 +30,9 @@ def model_page(config: ModelConfig, *, registry: str, now: datetime) -> str:
     """The whole page. Raises BadInputError without a run."""
     runs = training_runs(config.name)
     if not runs:
-        raise BadInputError(f"{config.name} has no finished training run", hint="fonderie run training --help")
+        raise BadInputError(
+            f"{config.name} has no finished training run", hint=f"fonderie run training {config.name} --month YYYY-MM"
+        )
     promoted = sum(run.version is not None for run in runs)
     lead = f"{config.description} {len(runs)} training runs, {promoted} of them promoted."
     return page(f"{config.name}: its runs", model_sections(config, runs, registry), lead=lead, made_at=now)

@@ -1,8 +1,9 @@
-"""Every command in the documentation: the real command line parses it, blocks marked `sh run` are executed.
+"""Every command in the documentation, in strings and in CI's files: the real command line parses it.
 
-A block that needs an account or minutes is marked `sh`; one that can run here and now is marked `sh run`.
+A block that needs an account or minutes is marked `sh`; one that can run here and now is marked `sh run` and executed.
 """
 
+import ast
 import itertools
 import os
 import re
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 import typer.main
 from markdown_it import MarkdownIt
+from typer.core import TyperCommand
 
 from fonderie.cli.main import COMMANDS, build
 
@@ -72,6 +74,7 @@ def parse(words: list[str]) -> None:
             return
         name, command, rest = command.resolve_command(context, remaining)
         assert command is not None, f"no command {name}"
+    command.__class__ = TyperCommand  # not `Command`, which takes former spellings too
     command.make_context(name, list(rest), parent=context)
 
 
@@ -92,6 +95,87 @@ def mistake(words: list[str], *, whole: bool) -> str:
     return "" if tool in OTHER_TOOLS else f"unknown tool {tool}"
 
 
+PACKAGES = ("ci", "fonderie", "infra", "ml", "pipelines")
+MENTION = re.compile(r"`(?:\S*/)?(fonderie [^`]+)`|(?<![\w`.])(fonderie [a-z][^`\n;,(]*)")
+FILLED = {"again": "--engine vertex --env dev"}  # what an f-string fills in is a word, but for these
+
+
+def strings(source: str) -> Iterator[tuple[int, str, bool]]:
+    """(line, text, whether it may only mention commands: a docstring, a help text) of every string of a module."""
+    tree = ast.parse(source)
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "help"}
+    parts: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr):  # a docstring
+            prose.add(id(node.value))
+        if isinstance(node, ast.JoinedStr):
+            parts |= {id(part) for part in node.values}
+            filled = (
+                part.value if isinstance(part, ast.Constant) else FILLED.get(ast.unparse(part.value), "x")
+                for part in node.values
+                if isinstance(part, ast.Constant | ast.FormattedValue)
+            )
+            yield node.lineno, "".join(map(str, filled)), id(node) in prose
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
+            yield node.lineno, node.value, id(node) in prose
+
+
+def named(text: str) -> Iterator[list[str]]:
+    """The words of every `fonderie ...` in a text: between backticks, or up to a line's end, `;`, `,` or `(`."""
+    for quoted, plain in MENTION.findall(text):
+        yield shlex.split(re.sub(r"\s(&&|\|\||>).*", "", quoted or plain))
+
+
+def mistakes(source: str) -> Iterator[str]:
+    """`line: command: what is wrong with it` of a module's strings."""
+    for line, text, prose in strings(source):
+        for words in named(text):
+            if reason := mistake(words, whole=not prose):
+                yield f"{line}: {shlex.join(words)}: {reason}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_command_in_a_string_exists_with_its_options_and_lacks_none(package: str) -> None:
+    modules = sorted((ROOT / package).rglob("*.py"))
+    wrong = [f"{module.relative_to(ROOT)}:{each}" for module in modules for each in mistakes(module.read_text("utf-8"))]
+    assert modules
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_command_of_a_workflow_exists_with_its_options_and_lacks_none() -> None:
+    names = ("*.yml", "*.yaml", "*.sh", "*.Dockerfile")
+    folders = (ROOT / ".github", *(ROOT / package for package in PACKAGES))
+    files = [ROOT / "Makefile", *(path for folder in folders for name in names for path in sorted(folder.rglob(name)))]
+    lines = [(path, line.strip()) for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+    examples = [
+        (path, words, not line.startswith("#"))
+        for path, line in lines
+        if "printf" not in line
+        for words in named(re.sub(r"\S+/fonderie", "fonderie", line))
+    ]
+    assert sum(whole for _, _, whole in examples) > 6
+    for path, words, whole in examples:
+        reason = mistake(words, whole=whole)
+        assert not reason, f"{path.relative_to(ROOT)}: {shlex.join(words)}: {reason}"
+
+
+def test_commands_in_strings_are_found_and_the_wrong_ones_told() -> None:
+    right = """hint = f"wait: fonderie runs wait {run_id} {again}"
+runbook = "`fonderie models list` has them, Fonderie is"
+"""
+    wrong = """
+def command(out: Annotated[str, Option(help="See `fonderie report`.")]):
+    "Like `fonderie data load`, or `fonderie data lode`."
+    runbook = f"`fonderie models rollback --model {model}` puts the previous one back"
+    hint = f"run `fonderie report` or `fonderie models rollback {model}`"
+    print(f"next: fonderie run training {model} --month {month} --engin vertex, or wait")
+    return "fonderie modls list"
+"""
+    assert len(list(itertools.chain.from_iterable(named(text) for _, text, _ in strings(right)))) == 2
+    assert not list(mistakes(right))
+    assert [reason.partition(":")[0] for reason in sorted(mistakes(wrong))] == ["3", "4", "5", "5", "6", "7"]
+
+
 def test_every_command_of_the_documentation_exists_with_its_options() -> None:
     examples = [(place, words, True) for place, words in commands()]
     mentions = [(place, words, False) for place, words in spans()]
@@ -108,6 +192,7 @@ def test_every_command_of_the_documentation_exists_with_its_options() -> None:
         ("fonderie drift", True),
         ("fonderie drift --environment dev", False),
         ("fonderie models rollback --model air_time", False),
+        ("fonderie apply dev --reviewed", True),
         ("fonderie model list", False),
         (".venv/bin/fonderie shrink", False),
         ("make tea", False),

@@ -210,7 +210,7 @@ def _footer(preview: Preview) -> str:
     first = source.plans[0] if source.plans else None
     how = ""
     if first and source.truth is Truth.STATE:
-        how = f"apply: merge, or {code(f'fonderie apply {first[0]} --plan {first[1]}')}"
+        how = f"apply: merge, or {code(f'fonderie apply --env {first[0]} --plan {first[1]}')}"
     parts = [
         commits,
         against,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from fonderie.cli import options
 from fonderie.core.errors import ExitCode
 
 
 def command(
-    environment: Annotated[str, typer.Argument(help="The environment to change.")],
+    env: options.Env,
     plan: Annotated[str | None, typer.Option(help="The reviewed plan's hash, from the preview's last line.")] = None,
     reviewed: Annotated[
         bool, typer.Option("--reviewed", help="Take the hash from the preview comment on the merged pull request.")
@@ -18,7 +20,7 @@ def command(
     allow_destroy: Annotated[
         list[str] | None, typer.Option(help="A stateful resource that may be destroyed, by its name; repeatable.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Plan again, compare with the reviewed plan, and apply the saved plan if it does the same.
 
@@ -26,27 +28,25 @@ def command(
     An apply that failed half-way continues when it is called again with the same hash.
 
     ```console
-    fonderie apply dev
-    fonderie apply dev --plan p-0123456789abcdef0123
-    fonderie apply staging --reviewed
-    fonderie apply prod --plan p-0123456789abcdef0123 --allow-destroy features
+    fonderie apply --env dev
+    fonderie apply --env dev --plan p-0123456789abcdef0123
+    fonderie apply --env staging --reviewed
+    fonderie apply --env prod --plan p-0123456789abcdef0123 --allow-destroy features
     ```
     """
-    from rich.console import Console
-
     from ci.apply.apply import Applier
     from ci.preview.render.comment import render
     from ci.preview.render.wording import counted
     from infra.settings import load_environment
 
-    load_environment(environment)
+    load_environment(env)
     if reviewed and plan is None:
         from ci.preview.post import reviewed_plan
 
-        plan = reviewed_plan(environment)
+        plan = reviewed_plan(env)
     console = Console(stderr=True)
     with console.status("synthesising") as status:
-        applier = Applier(environment, progress=status.update)
+        applier = Applier(env, progress=status.update)
         if plan is None:
             made, _ = applier.preview()
         else:
@@ -56,5 +56,5 @@ def command(
     elif plan is None:
         print(render(made))
     else:
-        print(f"{environment}: {counted(made.counts()) or 'nothing to do'}")
+        print(f"{env}: {counted(made.counts()) or 'nothing to do'}")
     raise typer.Exit(int(ExitCode.CHANGES if plan is None and not made.empty else ExitCode.OK))

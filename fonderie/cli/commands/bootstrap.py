@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
-import typer
+from rich.console import Console
+
+from fonderie.cli import options
 
 
 def command(
-    env: Annotated[str, typer.Option("--env", help="The environment: a file in infra/environments.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    env: options.Env,
+    as_json: options.AsJson = False,
 ) -> None:
     """Create what an environment needs first: state bucket, keys, identities, service agents.
 
@@ -23,8 +24,6 @@ def command(
     fonderie sandbox run -- fonderie bootstrap --env dev
     ```
     """
-    from rich.console import Console
-
     from ci.lifecycle.bootstrap import Bootstrap
     from infra.settings import load_environment
 

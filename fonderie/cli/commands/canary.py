@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from fonderie.cli import options
+from fonderie.cli.tables import show_table
+from fonderie.core.errors import BadInputError
+from fonderie.core.home import home
 
 if TYPE_CHECKING:
     from ml.serving.canary.canary import Canary
 
 app = typer.Typer(help="Give a challenger traffic step by step: shadow, then 1, 5, 25, 100 %.")
 
-Model = Annotated[str, typer.Argument(help="A model, by the name of its file in ml/models.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-
 
 @app.command()
 def start(
-    model: Model,
+    model: options.Model,
     challenger: Annotated[
         int | None, typer.Option(help="A version, by number; default: the registry's challenger.")
     ] = None,
@@ -28,8 +34,8 @@ def start(
     min_requests: Annotated[
         int | None, typer.Option(help="Answers that each step needs; default: the model's.")
     ] = None,
-    registry: Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")] = "",
-    as_json: AsJson = False,
+    registry: options.Registry = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Start a canary in shadow mode; a running `fonderie serve` follows within a second.
 
@@ -40,39 +46,34 @@ def start(
     fonderie canary start air_time --challenger 4 --steps 5,25,100
     ```
     """
-    from datetime import UTC, datetime
-
     from ml.models import load_model
     from ml.registry import open_registry
     from ml.serving.canary.store import begin, margins_of, with_steps
 
     margins = with_steps(margins_of(load_model(model).serving), steps, min_requests)
-    _say(begin(open_registry(model, registry), challenger, margins, now=datetime.now(UTC)), as_json)
+    _show(model, begin(open_registry(model, registry), challenger, margins, now=datetime.now(UTC)), as_json)
 
 
 @app.command()
-def status(model: Model, as_json: AsJson = False) -> None:
+def status(model: options.Model, as_json: options.AsJson = False) -> None:
     """Show the latest canary: every step, its measurements, and the reason of each decision.
 
     ```console
     fonderie canary status air_time
     ```
     """
-    from fonderie.core.errors import BadInputError
     from ml.models import load_model
     from ml.serving.canary.store import read_canary
 
     canary = read_canary(load_model(model).name)
-    if canary is None:
-        raise BadInputError(f"{model} has had no canary", hint=f"fonderie canary start {model}")
-    _say(canary, as_json)
+    _show(model, canary, as_json)
 
 
 @app.command()
 def abort(
-    model: Model,
-    reason: Annotated[str, typer.Option(help="Reason, kept in the canary's record.")],
-    as_json: AsJson = False,
+    model: options.Model,
+    reason: options.Reason,
+    as_json: options.AsJson = False,
 ) -> None:
     """Give all traffic back to the champion.
 
@@ -80,24 +81,19 @@ def abort(
     fonderie canary abort air_time --reason "the dashboards look odd"
     ```
     """
-    from datetime import UTC, datetime
-
-    from fonderie.core.errors import BadInputError
     from ml.models import load_model
     from ml.serving.canary.store import stop
 
     canary = stop(load_model(model).name, reason, now=datetime.now(UTC))
-    if canary is None:
-        raise BadInputError(f"{model} has had no canary", hint=f"fonderie canary start {model}")
-    _say(canary, as_json)
+    _show(model, canary, as_json)
 
 
 @app.command()
 def label(
-    model: Model,
+    model: options.Model,
     labels: Annotated[Path, typer.Argument(help="Parquet: request_id, row, label.")],
     log: Annotated[Path | None, typer.Option(help="The prediction log; default: that of `fonderie serve`.")] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Give the running canary labels: is the challenger's error larger than the champion's?
 
@@ -108,10 +104,6 @@ def label(
     fonderie canary label air_time landed.parquet
     ```
     """
-    from datetime import UTC, datetime
-
-    from fonderie.core.errors import BadInputError
-    from fonderie.core.home import home
     from ml.models import load_model
     from ml.serving.canary.canary import observe
     from ml.serving.canary.labels import losses, read_labels
@@ -120,17 +112,15 @@ def label(
     known, folder = read_labels(labels), log or home() / "serving" / "predictions"
     now = datetime.now(UTC)
     canary = change(load_model(model).name, lambda running: observe(running, losses(running, folder, known), now=now))
-    if canary is None:
-        raise BadInputError(f"{model} has had no canary", hint=f"fonderie canary start {model}")
-    _say(canary, as_json)
+    _show(model, canary, as_json)
 
 
 @app.command()
 def split(
-    model: Model,
-    env: Annotated[str, typer.Option(help="The environment whose endpoint to use.")],
+    model: options.Model,
+    env: options.Env,
     to: Annotated[list[str] | None, typer.Option(help="VERSION=PERCENTAGE, such as 4=5; repeatable.")] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show the traffic split of an environment's endpoint on Vertex AI; with `--to`, set it.
 
@@ -141,8 +131,6 @@ def split(
     fonderie canary split air_time --env dev --to 3=95 --to 4=5
     ```
     """
-    import json
-
     from ci.remote.engines import environment, open_endpoint
     from ml.serving.canary.store import shares_of
 
@@ -151,13 +139,11 @@ def split(
     print(json.dumps(held) if as_json else ", ".join(f"version {name}: {share} %" for name, share in held.items()))
 
 
-def _say(canary: Canary, as_json: bool) -> None:
+def _show(model: str, canary: Canary | None, as_json: bool) -> None:
     import msgspec
-    from rich.console import Console
-    from rich.table import Table
 
-    from fonderie.cli.tables import show_table
-
+    if canary is None:
+        raise BadInputError(f"{model} has had no canary", hint=f"fonderie canary start {model}")
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(canary)).decode())
         return

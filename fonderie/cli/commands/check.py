@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.console import Console
 
-from fonderie.core.errors import ExitCode
+from fonderie.cli import options
+from fonderie.core.errors import ExitCode, FonderieError
+from ml.datasets.months import Month
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from infra.settings import Environment
 
 
-def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False) -> None:
+def command(as_json: options.AsJson = False) -> None:
     """Check environments, models and pipelines offline.
 
     Every environment's settings load; every model's file loads; every pipeline of every model compiles, takes the
@@ -26,8 +30,6 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON to 
     fonderie check
     ```
     """
-    from rich.console import Console
-
     found = list(_findings())
     problems = {what: problem for what, problem in found if problem}
     if as_json:
@@ -42,7 +44,6 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON to 
 
 def _findings() -> Iterator[tuple[str, str]]:
     """(what was checked, what is wrong with it or nothing)."""
-    from fonderie.core.errors import FonderieError
     from infra.settings import environment_names, load_environment
     from ml.models import list_models, load_model
 
@@ -65,7 +66,6 @@ def _findings() -> Iterator[tuple[str, str]]:
 
 
 def _pipelines(model: str, env: Environment) -> Iterator[tuple[str, str]]:
-    from fonderie.core.errors import FonderieError
     from pipelines.compile import PIPELINES, compile_pipeline
     from pipelines.engines.engine import check_images, check_parameters
 
@@ -86,12 +86,9 @@ def _submissions(
     model: str, env: Environment, pipeline: str, document: dict[str, Any]
 ) -> Iterator[Mapping[str, str | int | float | bool]]:
     """What everybody who starts the pipeline gives it: a person, a schedule, a request for a retraining."""
-    from datetime import UTC, datetime
-
     from ci.remote import submissions
     from ci.synth import parameters
     from infra.workloads import PipelineName
-    from ml.datasets.months import Month
     from pipelines.batch.run import batch_parameters
 
     month, now = Month.parse("2013-04"), datetime.now(UTC)

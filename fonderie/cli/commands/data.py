@@ -6,18 +6,22 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from fonderie.cli import options
+from fonderie.cli.tables import show_table
+from fonderie.core.errors import ExitCode
+from ml.datasets.months import Month
 
 if TYPE_CHECKING:
     from fonderie.google.bigquery.origin import BigQueryOrigin
 
 app = typer.Typer()
 
-Env = Annotated[str, typer.Option("--env", help="The environment whose BigQuery to use.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-
 
 @app.command()
-def months(env: Env = "", as_json: AsJson = False) -> None:
+def months(env: options.Env = "", as_json: options.AsJson = False) -> None:
     """List the months with flights: on this machine, or in an environment's BigQuery.
 
     ```console
@@ -36,11 +40,11 @@ def months(env: Env = "", as_json: AsJson = False) -> None:
 
 @app.command()
 def load(
-    env: Env,
+    env: options.Env,
     month: Annotated[
         list[str] | None, typer.Option(help="A month such as 2013-04; repeatable. Default: all that are missing.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Load months of this machine (the packaged years, or FONDERIE_DATA's folder) into an environment's BigQuery.
 
@@ -52,10 +56,7 @@ def load(
     fonderie data load --env dev --month 2013-04 --month 2013-05
     ```
     """
-    from rich.console import Console
-
     from fonderie.google.bigquery.loading import load as load_months
-    from ml.datasets.months import Month
     from ml.datasets.sources import source, spans
 
     folder, target = source(), _origin(env)
@@ -71,25 +72,21 @@ def load(
 
 @app.command()
 def estimate(
-    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
-    month: Annotated[str, typer.Option(help="The month to train for, such as 2013-04.")],
-    env: Env,
-    as_json: AsJson = False,
+    model: options.Model,
+    month: options.Month,
+    env: options.Env,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show how many bytes a training's queries would read, by BigQuery's dry run, which is free.
 
     Exits with 7 when one of them is above the model's `data.max_bytes_billed`: such a training is refused.
 
     ```console
-    fonderie data estimate --model air_time --month 2013-04 --env dev
+    fonderie data estimate air_time --month 2013-04 --env dev
     ```
     """
-    from rich.table import Table
-
-    from fonderie.cli.tables import show_table
     from fonderie.google.bigquery.jobs import refuse_above, size
     from fonderie.google.bigquery.origin import limit_of
-    from ml.datasets.months import Month
     from ml.models import load_model
 
     config, origin = load_model(model), _origin(env)
@@ -97,12 +94,12 @@ def estimate(
     found, limit = origin.estimate(config, wanted), limit_of(config)
     if as_json:
         print(json.dumps({"months": [str(each) for each in wanted], "limit_bytes": limit.max_bytes, "bytes": found}))
-    else:
-        table = Table("query", "would read", box=None)
-        for what, count in found.items():
-            table.add_row(what, size(count))
-        show_table(table)
-        print(f"each may read {size(limit.max_bytes)} ({limit.where})")
+        raise typer.Exit(int(ExitCode.OK if max(found.values()) <= limit.max_bytes else ExitCode.REFUSED))
+    table = Table("query", "would read", box=None)
+    for what, count in found.items():
+        table.add_row(what, size(count))
+    show_table(table)
+    print(f"each may read {size(limit.max_bytes)} ({limit.where})")
     refuse_above(max(found.values()), limit)
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
+from fonderie.cli import options
+from fonderie.cli.tables import show_table
 from fonderie.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -18,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def command(
-    env: Annotated[str, typer.Option(help="The environment: a file in infra/environments.")] = "dev",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    env: options.Env = "dev",
+    as_json: options.AsJson = False,
 ) -> None:
     """Check an environment's project: credentials, billing, APIs, service agents, quotas, state, images, Git.
 
@@ -30,8 +34,6 @@ def command(
     fonderie doctor --env dev
     ```
     """
-    from rich.console import Console
-
     from ci.lifecycle.doctor import LOGIN, CheckState, examine, passed, target_of, unread
     from ci.synth import synthesise
     from infra.settings import load_environment
@@ -73,10 +75,6 @@ def _client(env: Environment) -> tuple[RestClient | None, str]:
 
 
 def _print(findings: list[DoctorFinding]) -> None:
-    from rich.table import Table
-
-    from fonderie.cli.tables import show_table
-
     colours = {"well": "green", "wrong": "bold red", "unseen": "yellow"}
     table = Table("check", "", "seen", "fix it with")
     for finding in findings:

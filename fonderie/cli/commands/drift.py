@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+import os
 
 import typer
+from rich.console import Console
 
+from fonderie.cli import options
 from fonderie.core.errors import ExitCode
 
 
 def command(
-    env: Annotated[str, typer.Option(help="The environment to check.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    env: options.Env,
+    as_json: options.AsJson = False,
 ) -> None:
     """Compare the cloud with what the last apply left. Nothing is changed.
 
@@ -21,11 +24,6 @@ def command(
     fonderie drift --env dev
     ```
     """
-    import json
-    import os
-
-    from rich.console import Console
-
     from ci.apply.apply import synthesised
     from ci.apply.drift import drift_of
     from ci.preview.render.wording import change_lines

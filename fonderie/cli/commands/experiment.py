@@ -6,6 +6,14 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from fonderie.cli import options
+from fonderie.cli.tables import show_table
+from fonderie.core.files import write_text
+from fonderie.core.home import home
+from ml.datasets.months import Month
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,16 +23,16 @@ if TYPE_CHECKING:
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A model, by the name of its file in ml/models.")],
+    model: options.Model,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="A hyper-parameter and its values, such as max_iter=100,200; repeatable."),
     ] = None,
     month: Annotated[str | None, typer.Option(help="The month to train for; default: the latest.")] = None,
     promote: Annotated[str | None, typer.Option(help="A run of an experiment to submit to the gate.")] = None,
-    registry: Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")] = "",
+    registry: options.Registry = "",
     env: Annotated[str, typer.Option(help="Also record the runs in this environment's Vertex AI Experiments.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Train every combination, score all on the same held-out rows, and show them side by side.
 
@@ -43,9 +51,6 @@ def command(
     if promote:
         _promote(promote, registry, as_json)
         return
-    from rich.console import Console
-
-    from ml.datasets.months import Month
     from ml.datasets.sources import available_months
     from pipelines.experiments.search import experiment, parse_grid
 
@@ -77,8 +82,6 @@ def _record(env: str, config: ModelConfig, month: str, tried: list[ExperimentRes
 
 
 def _promote(run_id: str, registry: str, as_json: bool) -> None:
-    from rich.console import Console
-
     from pipelines.experiments.search import promote
 
     decision = promote(run_id, registry)
@@ -89,8 +92,6 @@ def _promote(run_id: str, registry: str, as_json: bool) -> None:
 
 
 def _write(config: ModelConfig, month: str, tried: list[ExperimentResult]) -> Path:
-    from fonderie.core.files import write_text
-    from fonderie.core.home import home
     from pipelines.experiments.page import experiment_page
 
     path = home() / "reports" / f"experiment-{config.name}-{month}.html"
@@ -99,9 +100,6 @@ def _write(config: ModelConfig, month: str, tried: list[ExperimentResult]) -> Pa
 
 
 def _show(config: ModelConfig, tried: list[ExperimentResult]) -> None:
-    from rich.table import Table
-
-    from fonderie.cli.tables import show_table
     from pipelines.experiments.page import line
 
     table = Table(*(line(config, tried[0])), box=None)

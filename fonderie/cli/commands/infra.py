@@ -6,26 +6,25 @@ import json
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-if TYPE_CHECKING:
-    from infra.synthesised import SynthesisedStack
+from fonderie.cli import options
+from fonderie.cli.tables import repeats, show_table
+from fonderie.core.files import write_text
+from fonderie.core.resource_types import resource_type
+from infra.synthesised import SynthesisedStack, read_stacks
 
 app = typer.Typer(help="Show an environment: its stacks and resources, and who may do what.")
-
-Env = Annotated[str, typer.Option(help="The environment: a file in infra/environments.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 
 def _stacks(env: str) -> list[SynthesisedStack]:
     """The stacks of `env`, synthesised anew into a folder that is gone afterwards."""
-    from rich.console import Console
-
     from ci.synth import synthesise
     from infra.settings import load_environment
-    from infra.synthesised import read_stacks
 
     environment = load_environment(env)
     with tempfile.TemporaryDirectory() as scratch, Console(stderr=True).status(f"synthesising {env}"):
@@ -35,9 +34,9 @@ def _stacks(env: str) -> list[SynthesisedStack]:
 
 @app.command()
 def show(
-    env: Env = "local",
+    env: options.Env = "local",
     resources: Annotated[bool, typer.Option("--resources", help="List every resource, not only counts.")] = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show the stacks and how many resources of each type they have.
 
@@ -45,11 +44,6 @@ def show(
     fonderie infra show --env dev
     ```
     """
-    from rich.console import Console
-    from rich.table import Table
-
-    from fonderie.cli.tables import show_table
-
     stacks = _stacks(env)
     if as_json:
         print(
@@ -61,7 +55,7 @@ def show(
     for stack in stacks:
         counts = Counter(resource.type.removeprefix("google_") for resource in stack.resources)
         for at, (kind, count) in enumerate(sorted(counts.items())):
-            table.add_row(stack.name if at == 0 else "", kind, str(count))
+            table.add_row(stack.name if at == 0 or repeats() else "", kind, str(count))
         table.add_section()
     table.add_row("all", "", str(sum(len(stack.resources) for stack in stacks)), style="bold")
     show_table(table, console)
@@ -73,12 +67,12 @@ def show(
 
 @app.command()
 def access(
-    env: Env = "local",
+    env: options.Env = "local",
     identity: Annotated[str | None, typer.Option(help="Only identities that contain this text.")] = None,
     html: Annotated[
         Path | None, typer.Option(help="Write a map of stacks, resources and identities to this HTML file.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show who may do what on which resource.
 
@@ -87,12 +81,6 @@ def access(
     fonderie infra access --env prod --html access.html
     ```
     """
-    from rich.console import Console
-    from rich.table import Table
-
-    from fonderie.cli.tables import show_table
-    from fonderie.core.files import write_text
-    from fonderie.core.resource_types import resource_type
     from infra.access.access_table import display_identity, grants
     from infra.access.map import page
 
@@ -109,7 +97,7 @@ def access(
         if before not in ("", grant.identity):
             table.add_section()
         kind = resource_type(grant.target_type).word
-        name = display_identity(grant.identity) if grant.identity != before else ""
+        name = display_identity(grant.identity) if grant.identity != before or repeats() else ""
         table.add_row(name, grant.role.removeprefix("roles/"), f"{kind} [bold]{grant.target}[/]", grant.condition)
         before = grant.identity
     show_table(table)

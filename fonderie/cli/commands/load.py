@@ -7,20 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+
+from fonderie.cli import options
+from fonderie.core.errors import ExitCode
+from fonderie.core.files import write_text
+from fonderie.core.home import home
+from fonderie.core.page import page
 
 if TYPE_CHECKING:
     from ml.serving.load import Load, LoadPlan
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A model that the server has.")],
+    model: options.Model,
     url: Annotated[str, typer.Option(help="Address of the server.")] = "http://127.0.0.1:8080",
     seconds: Annotated[float, typer.Option(help="Duration in seconds.", min=0.1)] = 10.0,
     connections: Annotated[int, typer.Option(help="Concurrent connections.", min=1, max=256)] = 4,
     instances: Annotated[int, typer.Option(help="Instances per request.", min=1, max=1000)] = 1,
     rate: Annotated[float | None, typer.Option(help="Requests per second; default: as many as possible.")] = None,
-    registry: Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    registry: options.Registry = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Load-test a running server; report rate, latencies, failures and versions.
 
@@ -31,10 +38,6 @@ def command(
     fonderie load air_time --seconds 30 --rate 500 --instances 100
     ```
     """
-    from fonderie.core.errors import ExitCode
-    from fonderie.core.files import write_text
-    from fonderie.core.home import home
-    from fonderie.core.page import page
     from ml.models import load_model
     from ml.registry import open_registry
     from ml.serving.load import LoadPlan, bodies_of, run, section
@@ -52,8 +55,6 @@ def command(
 
 
 def _say(load: Load, plan: LoadPlan, instances: int, path: Path, as_json: bool) -> None:
-    from rich.console import Console
-
     facts: dict[str, Any] = {
         "url": plan.url,
         "seconds": round(load.seconds, 2),

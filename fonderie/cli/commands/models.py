@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from fonderie.cli import options
+from fonderie.cli.tables import show_table
+from fonderie.core.files import write_text
+from fonderie.core.home import home
 
 if TYPE_CHECKING:
     from ml.registry import ModelRecord, Registry
 
 app = typer.Typer(help="Show models and their versions; promote, roll back.")
 
-Model = Annotated[str, typer.Argument(help="A model, by the name of its file in ml/models.")]
-Location = Annotated[str, typer.Option("--registry", help="Folder of the registry; default: the one under .fonderie.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-Reason = Annotated[str, typer.Option(help="Reason, kept in the registry's log.")]
-
 
 @app.command("list")
 def list_models(
-    model: Annotated[str | None, typer.Argument(help="Only this model.")] = None,
-    registry: Location = "",
-    as_json: AsJson = False,
+    model: options.OnlyModel = "",
+    registry: options.Registry = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """List every version of every model, with its aliases.
 
@@ -32,9 +36,6 @@ def list_models(
     fonderie models list air_time --json
     ```
     """
-    from rich.table import Table
-
-    from fonderie.cli.tables import show_table
     from ml.models import list_models as names
 
     lines = [line for name in ([model] if model else names()) for line in _lines(_open(name, registry))]
@@ -58,15 +59,15 @@ def list_models(
     if lines:
         show_table(table)
     else:
-        print("no versions yet: fonderie run training --help")
+        print("no versions yet: fonderie run training MODEL --month MONTH")
 
 
 @app.command()
 def show(
-    model: Model,
-    version: Annotated[str, typer.Option(help="A version, by number or alias.")] = "champion",
-    registry: Location = "",
-    as_json: AsJson = False,
+    model: options.Model,
+    version: options.Version = "champion",
+    registry: options.Registry = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Show one version's record: data, code, parameters, metrics, the gate's decision.
 
@@ -75,8 +76,6 @@ def show(
     fonderie models show air_time --version previous-champion --json
     ```
     """
-    from rich.console import Console
-
     found = _open(model, registry).get(version)
     record = found.record
     if as_json:
@@ -90,18 +89,18 @@ def show(
 
 @app.command()
 def promote(
-    model: Model,
-    version: Annotated[str, typer.Argument(help="The version to make champion.")],
-    reason: Reason,
-    registry: Location = "",
-    as_json: AsJson = False,
+    model: options.Model,
+    version: options.Version,
+    reason: options.Reason,
+    registry: options.Registry = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Make a version champion by hand. The gate accepted it once; who promotes it and why is logged.
 
     Exits with 6 when the champion is moved at the same time.
 
     ```console
-    fonderie models promote air_time 2 --reason "holiday timetable"
+    fonderie models promote air_time --version 2 --reason "holiday timetable"
     ```
     """
     versions = _open(model, registry)
@@ -114,17 +113,16 @@ def promote(
 
 @app.command()
 def rollback(
-    model: Model,
-    reason: Reason,
+    model: options.Model,
+    reason: options.Reason,
     to: Annotated[int | None, typer.Option(help="A version, by number; default: the previous champion.")] = None,
-    registry: Location = "",
-    env: Annotated[
-        str, typer.Option(help="On Vertex AI: this environment's registry, and its endpoint's traffic.")
-    ] = "",
-    as_json: AsJson = False,
+    registry: options.Registry = "",
+    env: options.Env = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Make the previous champion, or a version, champion again; the traffic follows, and a running canary ends.
 
+    With `--env` it is the champion of that environment's registry and endpoint on Vertex AI.
     Exits with 7 when there is no previous champion, with 6 when the champion is moved at the same time.
 
     ```console
@@ -152,9 +150,9 @@ def rollback(
 
 @app.command()
 def deploy(
-    env: Annotated[str, typer.Option(help="The environment whose endpoints to use.")],
-    model: Annotated[str, typer.Option(help="Only this model.")] = "",
-    as_json: AsJson = False,
+    env: options.Env,
+    model: options.OnlyModel = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Deploy champions to their endpoints on Vertex AI, on the machines of the environment's `[serving]`.
 
@@ -164,7 +162,7 @@ def deploy(
 
     ```console
     fonderie models deploy --env dev
-    fonderie models deploy --env dev --model air_time
+    fonderie models deploy air_time --env dev
     ```
     """
     from ci.remote.engines import environment, open_endpoint, serving_machines
@@ -185,16 +183,13 @@ def deploy(
 
 
 @app.command()
-def log(model: Model, registry: Location = "", as_json: AsJson = False) -> None:
+def log(model: options.Model, registry: options.Registry = "", as_json: options.AsJson = False) -> None:
     """List every move of an alias: when, who and why.
 
     ```console
     fonderie models log air_time
     ```
     """
-    from rich.table import Table
-
-    from fonderie.cli.tables import show_table
 
     moves = _open(model, registry).aliases().moves
     if as_json:
@@ -209,13 +204,11 @@ def log(model: Model, registry: Location = "", as_json: AsJson = False) -> None:
 
 @app.command()
 def card(
-    model: Model,
-    version: Annotated[str, typer.Option(help="A version, by number or alias.")] = "champion",
-    registry: Location = "",
-    history: Annotated[
-        str, typer.Option(help="Folder of the monitor's verdicts; default: the one under .fonderie.")
-    ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    model: options.Model,
+    version: options.Version = "champion",
+    registry: options.Registry = "",
+    history: options.History = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Write a version's model card: purpose, data, metrics by slice, the gate's decision, drift since, lineage.
 
@@ -223,8 +216,6 @@ def card(
     fonderie models card air_time
     ```
     """
-    from fonderie.core.files import write_text
-    from fonderie.core.home import home
     from ml.models import load_model
     from ml.monitoring.card import card_markdown, card_page, card_parts
     from ml.monitoring.history import History
@@ -289,8 +280,6 @@ def _facts(record: ModelRecord) -> list[tuple[str, str]]:
 
 
 def _say(record: ModelRecord, before: int | None, as_json: bool) -> None:
-    from rich.console import Console
-
     if as_json:
         print(json.dumps({"model": record.model, "champion": record.version, "before": before}))
         return
@@ -298,8 +287,5 @@ def _say(record: ModelRecord, before: int | None, as_json: bool) -> None:
     Console(highlight=False).print(f"{record.label} is champion of {record.model}, before: {was}")
 
 
-def _signed() -> tuple[str, Any]:
-    import getpass
-    from datetime import UTC, datetime
-
+def _signed() -> tuple[str, datetime]:
     return getpass.getuser(), datetime.now(UTC)

@@ -9,26 +9,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
+from fonderie.cli import options
+from fonderie.cli.tables import show_table
 from fonderie.core.errors import ExitCode
+from fonderie.core.files import write_text
+from infra.synthesised import read_stacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from rich.console import Console
 
     from infra.policy.findings import ScanResult
 
 
 def command(
-    env: Annotated[list[str] | None, typer.Option(help="Scan only this environment; repeatable.")] = None,
+    env: options.OnlyEnvs = None,
     out: Annotated[
         Path | None, typer.Option(help="Scan the synthesised stacks in this folder, such as `cdktf.out`.")
     ] = None,
     sarif_file: Annotated[
         Path | None, typer.Option("--sarif", help="Write the findings to this file as SARIF.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Check the synthesised stacks: checkov, our own checks, waivers with a reason and an expiry date.
 
@@ -40,9 +44,6 @@ def command(
     fonderie policy --env prod --sarif policy.sarif
     ```
     """
-    from rich.console import Console
-
-    from fonderie.core.files import write_text
     from infra.policy.sarif import sarif
 
     console = Console(stderr=True)
@@ -62,7 +63,6 @@ def _verdict(chosen: list[str], out: Path | None, progress: Callable[[str], None
     from infra.policy.findings import read_waivers
     from infra.policy.scan import evaluate
     from infra.settings import environment_names, load_environment
-    from infra.synthesised import read_stacks
 
     names = chosen or environment_names()
     environments = {name: load_environment(name) for name in names}
@@ -83,10 +83,6 @@ def _verdict(chosen: list[str], out: Path | None, progress: Callable[[str], None
 
 
 def _print(verdict: ScanResult, console: Console) -> None:
-    from rich.table import Table
-
-    from fonderie.cli.tables import show_table
-
     table = Table("stack", "checks", "failed", "waived", title="policy", title_justify="left")
     for stack, (made, failed, waived) in verdict.by_stack().items():
         table.add_row(stack, str(made), f"[bold red]{failed}[/]" if failed else "0", str(waived))

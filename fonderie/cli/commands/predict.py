@@ -6,18 +6,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+
+from fonderie.cli import options
+from ml.datasets.months import Month
 
 
 def command(
-    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
-    month: Annotated[str, typer.Option(help="The month to predict, such as 2013-05.")],
-    version: Annotated[str | None, typer.Option(help="A version, by number or alias; default: the champion.")] = None,
+    model: options.Model,
+    month: options.Month,
+    version: options.Version = "champion",
     out: Annotated[
         Path | None, typer.Option(help="Folder to write to; default: .fonderie/predictions/MODEL/MONTH.")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over, even if the folder holds a run.")] = False,
-    registry: Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    registry: options.Registry = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Predict every flight of a month into Parquet files, one a day, all by one version.
 
@@ -25,13 +29,10 @@ def command(
     began with, even when another one is champion by now.
 
     ```console
-    fonderie predict --model air_time --month 2013-05
-    fonderie predict --model air_time --month 2013-05 --version previous-champion --out may
+    fonderie predict air_time --month 2013-05
+    fonderie predict air_time --month 2013-05 --version previous-champion --out may
     ```
     """
-    from rich.console import Console
-
-    from ml.datasets.months import Month
     from ml.models import load_model
     from ml.registry import open_registry
     from ml.serving.batch import predict_month

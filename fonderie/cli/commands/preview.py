@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
-from fonderie.core.errors import ExitCode
+from fonderie.cli import options
+from fonderie.core.errors import BadInputError, ExitCode
+from fonderie.core.files import write_text
+from fonderie.core.home import home
+
+if TYPE_CHECKING:
+    from ci.preview.report import Truth
 
 
 def command(
-    env: Annotated[list[str] | None, typer.Option(help="Preview only this environment; repeatable.")] = None,
+    env: options.OnlyEnvs = None,
     base: Annotated[
         str | None, typer.Option(help="Compare with this revision; default: where the branch left main.")
     ] = None,
@@ -21,7 +28,7 @@ def command(
         typer.Option(help="What to plan against: state, sandbox, or auto (state if there are credentials)."),
     ] = "auto",
     policy: Annotated[bool, typer.Option(help="Also check policy.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    as_json: options.AsJson = False,
     html: Annotated[bool, typer.Option("--html", help="Print an HTML page with nothing left out.")] = False,
     open_it: Annotated[bool, typer.Option("--open", help="Write the HTML page and open it in the browser.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
@@ -40,13 +47,9 @@ def command(
     fonderie preview --post
     ```
     """
-    from rich.console import Console
-
     from ci.preview.build.preview import Request, make
     from ci.preview.render.comment import render
     from ci.preview.render.page import page
-    from fonderie.core.files import write_text
-    from fonderie.core.home import home
 
     console = Console(stderr=True)
     with console.status("reading the revisions") as status:
@@ -69,9 +72,8 @@ def command(
     raise typer.Exit(int(code))
 
 
-def _truth(against: str):  # type: ignore[no-untyped-def]  # the type is imported with the command, not with its help
+def _truth(against: str) -> Truth | None:
     from ci.preview.report import Truth
-    from fonderie.core.errors import BadInputError
 
     known = {"auto": None, "state": Truth.STATE, "sandbox": Truth.SANDBOX}
     if against not in known:

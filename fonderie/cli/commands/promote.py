@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 
 def command(
-    source: Annotated[str, typer.Argument(help="The environment to promote from.")],
-    target: Annotated[str, typer.Argument(help="The environment to promote to.")],
+    source: Annotated[str, typer.Option("--from", help="The environment to promote from.")],
+    target: Annotated[str, typer.Option("--to", help="The environment to promote to.")],
     post: Annotated[bool, typer.Option("--post", help="Also push the branch and open the pull request.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would move.")] = False,
 ) -> None:
@@ -18,12 +19,10 @@ def command(
     The working copy is not touched. The pull request's preview shows exactly what changes.
 
     ```console
-    fonderie promote dev staging --dry-run
-    fonderie promote staging prod --post
+    fonderie promote --from dev --to staging --dry-run
+    fonderie promote --from staging --to prod --post
     ```
     """
-    import os
-
     from ci.promote import prepare, promotion, push
 
     made = promotion(source, target)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from fonderie.cli import options
+from fonderie.cli.tables import show_table
 
 if TYPE_CHECKING:
     from ci.lifecycle.recreate.destroys import DestroyLoss
 
 
 def command(
-    env: Annotated[str, typer.Option("--env", help="The environment: a file in infra/environments.")],
+    env: options.Env,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Use the sandbox, not Google.")] = False,
-    cloud: Annotated[Path | None, typer.Option("--cloud", help="The sandbox's cloud file.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    cloud: options.CloudFile = None,
+    yes: options.Yes = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Destroy an environment's stacks and deploy them again; only the bootstrap stack stays.
 
@@ -30,8 +34,6 @@ def command(
     fonderie recreate --env local --sandbox
     ```
     """
-    from rich.console import Console
-
     from ci.lifecycle.recreate.journal import RecreateJournal
     from ci.lifecycle.recreate.run import confirm, open_recreate
 
@@ -52,14 +54,9 @@ def command(
         print(f"recreated {env}: {journal.lost} resources destroyed and created again, the plan is empty")
 
 
-def _show(console: object, losing: Sequence[DestroyLoss], env: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+def _show(console: Console, losing: Sequence[DestroyLoss], env: str) -> None:
     from ci.lifecycle.recreate.destroys import by_stack
-    from fonderie.cli.tables import show_table
 
-    assert isinstance(console, Console)
     table = Table("stack", "resource", "what is lost", title=f"{env} will lose", title_justify="left")
     for loss in (one for one in losing if one.holds):
         table.add_row(loss.stack, loss.address, loss.holds)

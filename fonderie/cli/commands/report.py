@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fonderie.cli import options
+from fonderie.core.files import write_text
+from fonderie.core.home import home
+
 
 def command(
-    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
+    model: options.Model,
     out: Annotated[Path | None, typer.Option(help="File to write; default: .fonderie/reports/MODEL.html.")] = None,
-    registry: Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    registry: options.Registry = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Write every training run of a model and the latest one in full, as one self-contained HTML file.
 
     ```console
-    fonderie report --model air_time
+    fonderie report air_time
     ```
     """
-    from datetime import UTC, datetime
-
-    from fonderie.core.files import write_text
-    from fonderie.core.home import home
     from ml.models import load_model
     from pipelines.training.report import model_page
 

@@ -3,42 +3,79 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+from rich.console import Console
 
 from ci.remote.runs import run_remotely, task_progress
+from fonderie.cli import options
+from ml.datasets.months import Month
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import BaseModel
+
+    from ci.remote.submissions import Submission
+    from infra.settings import Environment
+    from pipelines.engines.engine import Progress
     from pipelines.monitoring.run import MonitoringResult
-    from pipelines.training.run import TrainingResult
 
 app = typer.Typer(help="Run a pipeline.")
 
-Model = Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")]
-Registry = Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")]
-OfEngine = Annotated[str, typer.Option("--engine", help="Where to run: local, vertex or kubeflow.")]
-OfEnv = Annotated[str, typer.Option("--env", help="The environment whose Vertex AI or Kubeflow to use.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until a remote run is over.")]
-Host = Annotated[str, typer.Option(help="Address of Kubeflow Pipelines; default: http://127.0.0.1:8080.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+Result = TypeVar("Result")
 
 
-@app.callback()
-def group() -> None:
-    """Run a pipeline."""
+@dataclass(frozen=True)
+class _Request:
+    """Where a pipeline is asked to run, and how its result is printed."""
+
+    engine: str
+    env: str
+    host: str
+    wait: bool
+    as_json: bool
+
+    def run(
+        self,
+        here: Callable[[Progress], Result],
+        there: Callable[[Environment], Submission],
+        *,
+        local_only: Mapping[str, str],
+        show: Callable[[Result], None],
+        dump: Callable[[Result], str],
+    ) -> None:
+        """Run `here` and print the result, or submit `there` to an environment's engine.
+
+        `local_only` are options that an environment answers itself, with what was given for them.
+        """
+        if self.engine != "local" or self.env:
+            where = (self.engine, self.env, self.host)
+            run_remotely(there, *where, local_only=local_only, wait=self.wait, as_json=self.as_json)
+            return
+        with task_progress(quiet=self.as_json) as progress:
+            result = here(progress)
+        if self.as_json:
+            print(dump(result))
+        else:
+            show(result)
 
 
 @app.command()
 def training(
-    model: Model,
-    month: Annotated[str, typer.Option(help="The month to train and evaluate on, such as 2013-04.")],
-    registry: Registry = "",
-    engine: OfEngine = "local",
-    env: OfEnv = "",
+    model: options.Model,
+    month: options.Month,
+    registry: options.Registry = "",
+    engine: options.Engine = "local",
+    env: options.EngineEnv = "",
     wait: Wait = False,
-    host: Host = "",
-    as_json: AsJson = False,
+    host: options.Host = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Train a challenger on the months up to this one, evaluate it on the last days, promote it or keep the champion.
 
@@ -47,88 +84,67 @@ def training(
     one that failed is started again.
 
     ```console
-    fonderie run training --model air_time --month 2013-04
-    fonderie run training --model air_time --month 2013-04 --engine vertex --env dev --wait
+    fonderie run training air_time --month 2013-04
+    fonderie run training air_time --month 2013-04 --engine vertex --env dev --wait
     ```
     """
-    from ml.datasets.months import Month
+    from ci.remote import submissions
     from pipelines.training.run import commit, train
 
     of = Month.parse(month)
-    if engine != "local" or env:
-        from ci.remote import submissions
-
-        run_remotely(
-            lambda where: submissions.training(where, model, of, commit()),
-            *(engine, env, host),
-            local_only={"--registry": registry},
-            wait=wait,
-            as_json=as_json,
-        )
-        return
-    with task_progress(quiet=as_json) as progress:
-        done = train(model, of, registry=registry, progress=progress)
-    if as_json:
-        print(done.model_dump_json(indent=2))
-    else:
-        show(done)
+    _Request(engine, env, host, wait, as_json).run(
+        lambda progress: train(model, of, registry=registry, progress=progress),
+        lambda where: submissions.training(where, model, of, commit()),
+        local_only={"--registry": registry},
+        show=_show_training,
+        dump=_dump,
+    )
 
 
 @app.command()
 def batch(
-    model: Model,
-    month: Annotated[str, typer.Option(help="The month to predict, such as 2013-05.")],
-    version: Annotated[str, typer.Option(help="A version, by number or alias; default: the champion.")] = "",
-    registry: Registry = "",
-    engine: OfEngine = "local",
-    env: OfEnv = "",
+    model: options.Model,
+    month: options.Month,
+    version: options.Version = "",
+    registry: options.Registry = "",
+    engine: options.Engine = "local",
+    env: options.EngineEnv = "",
     wait: Wait = False,
-    host: Host = "",
-    as_json: AsJson = False,
+    host: options.Host = "",
+    as_json: options.AsJson = False,
 ) -> None:
-    """Predict a month in a pipeline; `fonderie predict` does the same without one.
+    """Predict a month in a pipeline, by the champion or `--version`; `fonderie predict` does the same without one.
 
     ```console
-    fonderie run batch --model air_time --month 2013-05
-    fonderie run batch --model air_time --month 2013-05 --engine vertex --env dev
+    fonderie run batch air_time --month 2013-05
+    fonderie run batch air_time --month 2013-05 --engine vertex --env dev
     ```
     """
-    from datetime import UTC, datetime
-
-    from ml.datasets.months import Month
+    from ci.remote import submissions
     from pipelines.batch.run import run_batch
 
     of = Month.parse(month)
-    if engine != "local" or env:
-        from ci.remote import submissions
-
-        run_remotely(
-            lambda where: submissions.batch(where, model, of, datetime.now(UTC), version),
-            *(engine, env, host),
-            local_only={"--registry": registry},
-            wait=wait,
-            as_json=as_json,
-        )
-        return
-    with task_progress(quiet=as_json) as progress:
-        done = run_batch(model, month, version=version, registry=registry, progress=progress)
-    print(json.dumps({"predictions": str(done)}) if as_json else done)
+    _Request(engine, env, host, wait, as_json).run(
+        lambda progress: run_batch(model, month, version=version, registry=registry, progress=progress),
+        lambda where: submissions.batch(where, model, of, datetime.now(UTC), version),
+        local_only={"--registry": registry},
+        show=print,
+        dump=_dump_folder,
+    )
 
 
 @app.command()
 def monitoring(
-    model: Model,
-    month: Annotated[str, typer.Option(help="The month to compare with the champion's reference, such as 2013-05.")],
+    model: options.Model,
+    month: options.Month,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train when the trigger decides so.")] = False,
-    registry: Registry = "",
-    history: Annotated[
-        str, typer.Option(help="Folder of verdicts and decisions; default: the one under .fonderie.")
-    ] = "",
-    engine: OfEngine = "local",
-    env: OfEnv = "",
+    registry: options.Registry = "",
+    history: options.History = "",
+    engine: options.Engine = "local",
+    env: options.EngineEnv = "",
     wait: Wait = False,
-    host: Host = "",
-    as_json: AsJson = False,
+    host: options.Host = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Compare a month with the champion's reference, and decide whether to train again.
 
@@ -136,40 +152,35 @@ def monitoring(
     another loop is running.
 
     ```console
-    fonderie run monitoring --model air_time --month 2013-05
-    fonderie run monitoring --model air_time --month 2013-05 --retrain
-    fonderie run monitoring --model air_time --month 2013-05 --engine vertex --env dev
+    fonderie run monitoring air_time --month 2013-05
+    fonderie run monitoring air_time --month 2013-05 --retrain
+    fonderie run monitoring air_time --month 2013-05 --engine vertex --env dev
     ```
     """
-    from datetime import UTC, datetime
-
-    from ml.datasets.months import Month
+    from ci.remote import submissions
     from pipelines.monitoring.run import run_monitoring
 
     of = Month.parse(month)
-    if engine != "local" or env:
-        from ci.remote import submissions
-
-        run_remotely(
-            lambda where: submissions.monitoring(where, model, of, datetime.now(UTC), retrain=retrain),
-            *(engine, env, host),
-            local_only={"--registry": registry, "--history": history},
-            wait=wait,
-            as_json=as_json,
-        )
-        return
-    with task_progress(quiet=as_json) as progress:
-        done = run_monitoring(model, of, registry=registry, history=history, retrain=retrain, progress=progress)
-    if as_json:
-        print(done.model_dump_json(indent=2))
-    else:
-        show_watched(done)
+    _Request(engine, env, host, wait, as_json).run(
+        lambda progress: run_monitoring(
+            model, of, registry=registry, history=history, retrain=retrain, progress=progress
+        ),
+        lambda where: submissions.monitoring(where, model, of, datetime.now(UTC), retrain=retrain),
+        local_only={"--registry": registry, "--history": history},
+        show=_show_monitoring,
+        dump=_dump,
+    )
 
 
-def show(done: TrainingResult) -> None:
-    """What came of a training run, for a person."""
-    from rich.console import Console
+def _dump(result: BaseModel) -> str:
+    return result.model_dump_json(indent=2)
 
+
+def _dump_folder(folder: Path) -> str:
+    return json.dumps({"predictions": str(folder)})
+
+
+def _show_training(done: TrainingResult) -> None:
     console = Console(highlight=False, soft_wrap=True)
     ours, theirs = done.evaluation.challenger, done.evaluation.champion
     beside = f", champion {theirs.metric:.3f}" if theirs and theirs.metric is not None else ", no champion before"
@@ -183,10 +194,7 @@ def show(done: TrainingResult) -> None:
     console.print(f"report  {done.report}")
 
 
-def show_watched(done: MonitoringResult) -> None:
-    """What came of a monitoring run, for a person."""
-    from rich.console import Console
-
+def _show_monitoring(done: MonitoringResult) -> None:
     console = Console(highlight=False, soft_wrap=True)
     seen, decision = done.verdict, done.decision
     if seen.error is not None:
@@ -198,5 +206,5 @@ def show_watched(done: MonitoringResult) -> None:
         made = f"{done.version} is champion" if done.version else "; ".join(done.retrained.reasons)
         console.print(f"[bold]{done.retrained.outcome}[/]  {made}")
     elif decision.action == "retrain":
-        console.print(f"next    fonderie run training --model {seen.model} --month {decision.month}, or --retrain")
+        console.print(f"next    fonderie run training {seen.model} --month {decision.month}, or --retrain")
     console.print(f"report  {done.report}")

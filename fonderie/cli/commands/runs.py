@@ -6,6 +6,13 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ci.remote.runs import same_engine, tell, wait_for
+from fonderie.cli import options
+from fonderie.cli.tables import show_table
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -14,35 +21,26 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Show runs, wait for one, cancel one.")
 
-RunId = Annotated[str, typer.Argument(help="A run, by its id.")]
-OfEngine = Annotated[str, typer.Option("--engine", help="Where it runs: local, vertex or kubeflow.")]
-OfEnv = Annotated[str, typer.Option("--env", help="The environment whose Vertex AI or Kubeflow to use.")]
-Host = Annotated[str, typer.Option(help="Address of Kubeflow Pipelines; default: http://127.0.0.1:8080.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-
 
 @app.command("list")
 def list_runs(
-    model: Annotated[str | None, typer.Option(help="Only runs of this model.")] = None,
+    model: options.OnlyModel = "",
     last: Annotated[int, typer.Option(help="How many runs, newest first.", min=1)] = 100,
-    engine: OfEngine = "local",
-    env: OfEnv = "",
-    host: Host = "",
-    as_json: AsJson = False,
+    engine: options.Engine = "local",
+    env: options.EngineEnv = "",
+    host: options.Host = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """List the newest runs, oldest first. A local run whose process is gone is marked as interrupted.
 
     ```console
-    fonderie runs list --model air_time
+    fonderie runs list air_time
     fonderie runs list --engine vertex --env dev --last 20
     ```
     """
-    from rich.table import Table
-
     from ci.remote.engines import chosen_engine
-    from fonderie.cli.tables import show_table
 
-    found = [run for run in chosen_engine(engine, env, host).list(last) if model in (None, run.model)]
+    found = [run for run in chosen_engine(engine, env, host).list(last) if model in ("", run.model)]
     if as_json:
         print(json.dumps([_line(run) for run in found], indent=2))
         return
@@ -54,18 +52,18 @@ def list_runs(
     if found:
         show_table(table)
     else:
-        print("no runs yet: fonderie run training --help")
+        print("no runs yet: fonderie run training MODEL --month MONTH")
 
 
 @app.command()
 def show(
-    run_id: RunId,
+    run_id: options.RunId,
     log: Annotated[bool, typer.Option("--log", help="Print its log; for a remote run, what failed and where.")] = False,
     task: Annotated[str | None, typer.Option(help="With --log: only this task.")] = None,
-    engine: OfEngine = "local",
-    env: OfEnv = "",
-    host: Host = "",
-    as_json: AsJson = False,
+    engine: options.Engine = "local",
+    env: options.EngineEnv = "",
+    host: options.Host = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Show one run: its tasks, its decision, where its artefacts are.
 
@@ -80,7 +78,8 @@ def show(
     runner = chosen_engine(engine, env, host)
     run = runner.get(run_id)
     if log:
-        print(runner.logs(run_id, task))
+        text = runner.logs(run_id, task)
+        print(json.dumps({"run": run_id, "log": text}) if as_json else text)
     elif as_json:
         found = {name: str(path) for name, path in runner.artefacts(run_id).items()}
         print(json.dumps(run.model_dump(mode="json") | {"artefacts": found}, indent=2))
@@ -89,7 +88,13 @@ def show(
 
 
 @app.command()
-def wait(run_id: RunId, engine: OfEngine = "vertex", env: OfEnv = "", host: Host = "", as_json: AsJson = False) -> None:
+def wait(
+    run_id: options.RunId,
+    engine: options.Engine = "vertex",
+    env: options.EngineEnv = "",
+    host: options.Host = "",
+    as_json: options.AsJson = False,
+) -> None:
     """Wait until a remote run is over, from any machine, however often the network fails.
 
     Exits with 0 when it succeeds, 5 when a task fails or it was cancelled. Ctrl-C stops waiting, not the run.
@@ -99,15 +104,18 @@ def wait(run_id: RunId, engine: OfEngine = "vertex", env: OfEnv = "", host: Host
     ```
     """
     from ci.remote.engines import chosen_engine
-    from ci.remote.runs import options, tell, wait_for
 
     runner = chosen_engine(engine, env, host)
-    tell(runner, wait_for(runner, run_id, options(engine, env, host), quiet=as_json), as_json=as_json)
+    tell(runner, wait_for(runner, run_id, same_engine(engine, env, host), quiet=as_json), as_json=as_json)
 
 
 @app.command()
 def cancel(
-    run_id: RunId, engine: OfEngine = "local", env: OfEnv = "", host: Host = "", as_json: AsJson = False
+    run_id: options.RunId,
+    engine: options.Engine = "local",
+    env: options.EngineEnv = "",
+    host: options.Host = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Cancel a run; a finished one stays as it is.
 
@@ -122,17 +130,19 @@ def cancel(
 
 
 @app.command()
-def schedules(engine: OfEngine = "vertex", env: OfEnv = "", host: Host = "", as_json: AsJson = False) -> None:
+def schedules(
+    engine: options.Engine = "vertex",
+    env: options.EngineEnv = "",
+    host: options.Host = "",
+    as_json: options.AsJson = False,
+) -> None:
     """List what starts runs on a schedule: Cloud Scheduler's jobs, or Kubeflow's recurring runs.
 
     ```console
     fonderie runs schedules --env dev
     ```
     """
-    from rich.table import Table
-
     from ci.remote.engines import chosen_engine
-    from fonderie.cli.tables import show_table
 
     found = chosen_engine(engine, env, host).schedules()
     if as_json:
@@ -154,9 +164,6 @@ def _minute(moment: datetime | None) -> str:
 
 
 def _show(runner: PipelineEngine, run: Run) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-
     console = Console(highlight=False, soft_wrap=True)
     outcome = f", {said}" if (said := _line(run)["outcome"]) else ""
     console.print(f"[bold]{run.id}[/]  {run.pipeline} of {run.model}: {run.state}{outcome}")

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
+
+from fonderie.cli import options
+from fonderie.cli.tables import show_table
+from fonderie.core.errors import BadInputError
+from fonderie.sandbox.cloud.cloud import Cloud, CloudObject
 
 if TYPE_CHECKING:
-    from fonderie.sandbox.cloud.cloud import Cloud, CloudObject
     from fonderie.sandbox.runner import Options
 
 app = typer.Typer(help="An offline stand-in for Google: real Terraform, no account, no credentials.")
 
-CloudFile = Annotated[
-    Path | None, typer.Option("--cloud", help="The cloud file; default: `.fonderie/cloud/google.sqlite`.")
-]
 SchemaFile = Annotated[
     Path | None, typer.Option("--schema", help="A provider's schema, as `terraform providers schema -json` writes it.")
 ]
@@ -32,8 +34,6 @@ Projects = Annotated[
     list[str] | None, typer.Option("--project", help="ID=NUMBER: the number of a project; repeatable.")
 ]
 Quotas = Annotated[list[str] | None, typer.Option("--quota", help="NAME=NUMBER: set a quota; repeatable.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 
 def _options(
@@ -51,8 +51,6 @@ def _options(
 
 
 def _open(cloud: Path | None) -> Cloud:
-    from fonderie.core.errors import BadInputError
-    from fonderie.sandbox.cloud.cloud import Cloud
 
     file = _options(cloud).cloud
     if not file.is_file():
@@ -63,7 +61,7 @@ def _open(cloud: Path | None) -> Cloud:
 @app.command(context_settings={"ignore_unknown_options": True})
 def run(
     command: Annotated[list[str], typer.Argument(help="After `--`: the command and its arguments.")],
-    cloud: CloudFile = None,
+    cloud: options.CloudFile = None,
     schema: SchemaFile = None,
     facts: FactsFile = None,
     established: Established = False,
@@ -86,7 +84,7 @@ def run(
 
 @app.command()
 def shell(
-    cloud: CloudFile = None,
+    cloud: options.CloudFile = None,
     schema: SchemaFile = None,
     facts: FactsFile = None,
     established: Established = False,
@@ -108,8 +106,8 @@ def shell(
 @app.command()
 def show(
     name: Annotated[str | None, typer.Argument(help="A type, a path or a part of one; default: everything.")] = None,
-    cloud: CloudFile = None,
-    as_json: AsJson = False,
+    cloud: options.CloudFile = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show the cloud's objects, policies and faults.
 
@@ -132,10 +130,6 @@ def show(
 
 
 def _table(things: list[CloudObject], opened: Cloud) -> None:
-    from rich.table import Table
-
-    from fonderie.cli.tables import show_table
-
     table = Table(
         "type", "path", title=f"{len(things)} objects, {len(opened.policies())} policies", title_justify="left"
     )
@@ -145,7 +139,7 @@ def _table(things: list[CloudObject], opened: Cloud) -> None:
 
 
 @app.command()
-def reset(cloud: CloudFile = None, yes: Yes = False) -> None:
+def reset(cloud: options.CloudFile = None, yes: options.Yes = False) -> None:
     """Delete the cloud: its file and its buckets. Terraform's states are not touched.
 
     ```console
@@ -175,8 +169,8 @@ def faults(
         float | None, typer.Option(help="Factor on the waits between retries; 1: as long as at Google.")
     ] = None,
     off: Annotated[bool, typer.Option("--off", help="Turn all faults off.")] = False,
-    cloud: CloudFile = None,
-    as_json: AsJson = False,
+    cloud: options.CloudFile = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Inject faults into every run from now on; without options, show the current ones.
 
@@ -185,7 +179,6 @@ def faults(
     ```
     """
     from fonderie.core.toml import checked
-    from fonderie.sandbox.cloud.cloud import Cloud
     from fonderie.sandbox.lifecycle.faults import FaultSettings, rates_of, seconds_of
 
     given = {
@@ -215,7 +208,7 @@ def edit(
     changes: Annotated[
         list[str], typer.Argument(help="ATTRIBUTE=VALUE, such as labels.env=prod or versioning.0.enabled=false.")
     ],
-    cloud: CloudFile = None,
+    cloud: options.CloudFile = None,
 ) -> None:
     """Change an object outside Terraform.
 
@@ -236,7 +229,7 @@ def edit(
 
 @app.command()
 def delete(
-    name: Annotated[str, typer.Argument(help="A Terraform address, an id, or a path.")], cloud: CloudFile = None
+    name: Annotated[str, typer.Argument(help="A Terraform address, an id, or a path.")], cloud: options.CloudFile = None
 ) -> None:
     """Delete an object outside Terraform, with everything inside it.
 
@@ -256,7 +249,7 @@ def delete(
 
 @app.command()
 def undelete(
-    name: Annotated[str, typer.Argument(help="The path of a soft-deleted object.")], cloud: CloudFile = None
+    name: Annotated[str, typer.Argument(help="The path of a soft-deleted object.")], cloud: options.CloudFile = None
 ) -> None:
     """Undelete a soft-deleted object (a federation pool, a custom role), as gcloud does.
 
@@ -274,7 +267,7 @@ def undelete(
 def agent(
     service: Annotated[str, typer.Argument(help="A service, such as pubsub.googleapis.com.")],
     project: Annotated[str, typer.Option(help="The project's id.")],
-    cloud: CloudFile = None,
+    cloud: options.CloudFile = None,
 ) -> None:
     """Create a service's agent, as `gcloud beta services identity create` does.
 
@@ -292,7 +285,7 @@ def agent(
 def secret(
     name: Annotated[str, typer.Argument(help="The secret: projects/P/secrets/S, or S.")],
     value: Annotated[str, typer.Argument(help="The new value.")],
-    cloud: CloudFile = None,
+    cloud: options.CloudFile = None,
 ) -> None:
     """Add a version to a secret, as `gcloud secrets versions add` does.
 

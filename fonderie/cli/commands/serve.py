@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from fonderie.cli import options
+
 
 def command(
     models: Annotated[list[str], typer.Argument(help="Models to serve; the first one answers on /predict.")],
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     log_share: Annotated[float, typer.Option(help="Share of requests to log, 0 to 1.")] = 0.1,
-    registry: Annotated[str, typer.Option(help="Folder of the registry; default: the one under .fonderie.")] = "",
+    registry: options.Registry = "",
 ) -> None:
     """Serve predictions of the champions until stopped.
 

@@ -8,18 +8,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fonderie.cli import options
 from fonderie.cli.tables import show_table
+from fonderie.core.files import write_text
+from ml.datasets.months import Month
 
 if TYPE_CHECKING:
     from pipelines.simulation.records import Simulation
 
 
 def command(
-    model: Annotated[str, typer.Option(help="A model, by the name of its file in ml/models.")],
+    model: options.Model,
     first: Annotated[str, typer.Option("--from", help="The first month, such as 2013-01.")] = "2013-01",
     last: Annotated[str, typer.Option("--to", help="The last month, such as 2013-08.")] = "2023-12",
     first_months: Annotated[int, typer.Option(min=1, help="Number of months that the first model is trained on.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Replay every month there is: monitor, decide, train, gate, promote or keep.
 
@@ -27,11 +30,9 @@ def command(
     continues where it stopped when it is started again.
 
     ```console
-    fonderie simulate --model air_time --from 2013-01 --to 2013-08
+    fonderie simulate air_time --from 2013-01 --to 2013-08
     ```
     """
-    from fonderie.core.files import write_text
-    from ml.datasets.months import Month
     from ml.models import load_model
     from pipelines.simulation.loop import plan, simulate
     from pipelines.simulation.report import simulation_page

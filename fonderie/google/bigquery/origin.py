@@ -66,7 +66,7 @@ class BigQueryOrigin:
 
     def require(self, months: Iterable[Month]) -> None:
         """Raises BadDataError naming the months there are, unless all of `months` are among them."""
-        require_in(self.months(), months, self.place, empty="load some: fonderie data load")
+        require_in(self.months(), months, self.place, empty="load some: fonderie data load --env ENV")
 
     def latest(self, month: Month, count: int) -> list[Month]:
         """`month` and the months with data before it, `count` in all at most, in order. Raises BadDataError."""

@@ -98,7 +98,8 @@ def begin(registry: Registry, challenger: int | None, margins: Margins, *, now: 
         running = read_canary(registry.model)
         if running is not None and running.status is Status.RUNNING:
             raise RefusedError(
-                f"version {running.challenger} is already in a canary", hint=f"fonderie canary abort {registry.model}"
+                f"version {running.challenger} is already in a canary",
+                hint=f"fonderie canary abort {registry.model} --reason REASON",
             )
         if running is not None:
             path = canary_path(registry.model)

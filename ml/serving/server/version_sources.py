@@ -47,7 +47,9 @@ class RegistrySource:
 
         number = open_registry(self.model, self.location).aliases().champion
         if number is None:
-            raise BadInputError(f"{self.model} has no champion", hint=f"fonderie run training --model {self.model}")
+            raise BadInputError(
+                f"{self.model} has no champion", hint=f"fonderie run training {self.model} --month YYYY-MM"
+            )
         return str(number)
 
     def load(self, version: str) -> Served:

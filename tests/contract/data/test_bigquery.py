@@ -212,7 +212,7 @@ def test_an_empty_dataset_says_how_to_fill_it(origin: BigQueryOrigin) -> None:
     assert origin.months() == []
     with pytest.raises(BadDataError, match="no flights for 2013-04") as missing:
         origin.build(load_model("air_time"), [APRIL])
-    assert missing.value.hint == "load some: fonderie data load"
+    assert missing.value.hint == "load some: fonderie data load --env ENV"
 
 
 @pytest.mark.parametrize(

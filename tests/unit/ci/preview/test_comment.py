@@ -98,7 +98,7 @@ def test_the_footer_says_what_it_was_planned_against():
     source = Source(truth=Truth.STATE, identity="plan@acme", head="abc", base="def", plans=(("prod", "p-1"),))
     written = render(assemble(Material((plan(),), source=source)))
     assert "planned against real state" in written
-    assert "`fonderie apply prod --plan p-1`" in written
+    assert "`fonderie apply --env prod --plan p-1`" in written
 
 
 def test_a_hundred_environments_and_stacks_still_fit():

@@ -66,7 +66,7 @@ def test_a_folder_that_cannot_be_written_is_named_and_no_traceback(tmp_path: Pat
     assert done.returncode == ExitCode.STEP_FAILED
     assert f"error: {inside}" in done.stderr
     assert "not a directory" in done.stderr
-    assert "hint: FONDERIE_HOME" in done.stderr
+    assert "hint: set FONDERIE_HOME to another folder" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -9,8 +9,8 @@ from markupsafe import Markup
 from rich.console import Console
 
 from fonderie.core.errors import ConflictError, StepFailedError
-from fonderie.demo.runner import Context, DemoStep, empty_folder, run_steps
 from fonderie.core.page import Section
+from fonderie.demo.runner import Context, DemoStep, empty_folder, run_steps
 
 
 def context(folder: Path) -> Context:

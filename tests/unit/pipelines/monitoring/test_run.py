@@ -191,7 +191,7 @@ def test_without_a_topic_the_command_is_said_and_nothing_is_remembered(
     _, _, decision = run_steps(quick, tmp_path)
     capsys.readouterr()
     steps.request(quick.model_dump_json(), str(tmp_path / "history"), "", str(decision))
-    assert capsys.readouterr().out == "fonderie run training --model air_time --month 2013-04\n"
+    assert capsys.readouterr().out == "fonderie run training air_time --month 2013-04\n"
     assert History.of("air_time", str(tmp_path / "history")).trainings() == []
 
 
