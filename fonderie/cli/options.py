@@ -44,7 +44,7 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse today's spelling of `args`."""
-        former = FORMER_ARGUMENTS.get(" ".join(ctx.command_path.split()[1:]), [])
+        former = FORMER_ARGUMENTS.get(_path(ctx), [])
         takes_model = any(param.name == "model" for param in self._arguments())
         return super().parse_args(ctx, self._respelled(args, former) if former or takes_model else args)
 
@@ -76,3 +76,8 @@ class Command(TyperCommand):
             if arguments[count:]:
                 options += [name, arguments.pop(count)]
         return [*arguments, *options, *verbatim]
+
+
+def _path(ctx: Any) -> str:
+    """The words that call a command, without the program's name, which may be several words itself."""
+    return "" if ctx.parent is None else f"{_path(ctx.parent)} {ctx.info_name}".strip()

@@ -160,7 +160,8 @@ def test_every_command_of_a_workflow_exists_with_its_options_and_lacks_none() ->
 
 
 def test_commands_in_strings_are_found_and_the_wrong_ones_told() -> None:
-    right = """hint = f"wait: fonderie runs wait {run_id} {again}"
+    right = """
+hint = f"wait: fonderie runs wait {run_id} {again}"
 runbook = "`fonderie models list` has them, Fonderie is"
 """
     wrong = """

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from infra.settings import Environment
     from pipelines.engines.engine import Progress
     from pipelines.monitoring.run import MonitoringResult
+    from pipelines.training.run import TrainingResult
 
 app = typer.Typer(help="Run a pipeline.")
 
