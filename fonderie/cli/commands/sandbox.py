@@ -51,7 +51,6 @@ def _options(
 
 
 def _open(cloud: Path | None) -> Cloud:
-
     file = _options(cloud).cloud
     if not file.is_file():
         raise BadInputError("no cloud file here", where=file, hint="`fonderie sandbox run -- COMMAND` creates one")
