@@ -10,14 +10,14 @@ from ci.preview.masking.secrets import Masker
 from ci.preview.render.comment import render
 from ci.preview.render.page import page
 from ci.preview.report import PolicyResult
-from infra.policy.findings import Finding, Verdict, Waived, Waiver, WaiverProblem
+from infra.policy.findings import PolicyFinding, ScanResult, Waived, Waiver, WaiverProblem
 from tests.unit.ci.preview.plans import plan
 
 TODAY = datetime.date(2026, 11, 22)
 
 
 def finding(check="CKV_1", detail="do this"):
-    return Finding(
+    return PolicyFinding(
         check=check, what="a title", stack="prod-data", path="prod-data/features", address="a.b", detail=detail
     )
 
@@ -27,7 +27,7 @@ def waiver(expires, check="CKV_1"):
 
 
 def verdict(*failed, waived=(), problems=()):
-    return Verdict(checked={"prod-data": 1}, failed=failed, waived=waived, problems=problems)
+    return ScanResult(checked={"prod-data": 1}, failed=failed, waived=waived, problems=problems)
 
 
 def waived_until(expires):
@@ -108,7 +108,7 @@ def older(tmp_path, monkeypatch):
 
 def test_an_older_working_copy_is_scanned_by_the_entry_point_that_it_names(older):
     made = older(verdict(finding(detail="ARGUMENTS")).model_dump_json(), code=7)
-    assert isinstance(made, Verdict)
+    assert isinstance(made, ScanResult)
     assert made.failed[0].detail.startswith("policy --out ")
 
 
