@@ -67,7 +67,9 @@ class VertexEndpoint:
         the endpoint was changed in between (its etag).
         """
         if sum(shares.values()) != 100 or min(shares.values()) < 0:
-            raise BadInputError(f"{dict(shares)} do not add up to 100 %", where=self._endpoint)
+            raise BadInputError(
+                f"the shares add up to {sum(shares.values())} %, not 100: {dict(shares)}", where=self._endpoint
+            )
         endpoint = self._get()
         ids = {str(deployed.model_version_id): deployed.id for deployed in endpoint.deployed_models}
         absent = sorted(set(shares) - set(ids))
@@ -117,7 +119,7 @@ class VertexEndpoint:
             outdated = model.version == champion and model.machines != machines
             if model.share == 0 and (outdated or model.version not in needed):
                 self._undeploy(model)
-                done.append(f"version {model.version} on {model.machines} taken away")
+                done.append(f"version {model.version} on {model.machines} undeployed")
         return done
 
     def _deploy(self, version: int, machines: Machines) -> None:
@@ -181,6 +183,6 @@ def _model(model: Any, endpoint: Any) -> Deployed:
         version = int(model.model_version_id)
     except ValueError as error:
         raise ConflictError(
-            f"{model.id} on the endpoint is not a version number", where=endpoint.name, hint="undeploy it by hand"
+            f"unknown model {model.id} on the endpoint", where=endpoint.name, hint="undeploy it by hand"
         ) from error
     return Deployed(model.id, version, machines, int(endpoint.traffic_split.get(model.id, 0)))

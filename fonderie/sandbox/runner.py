@@ -26,6 +26,7 @@ from fonderie.core.errors import FonderieError, MissingToolError, StepFailedErro
 from fonderie.core.home import home
 
 ROOT = Path(__file__).parents[2]
+_DYING_S = 1.0
 PARALLELISM = 100  # a fresh project refuses what starts too early only if it starts: Terraform's usual ten hide that
 _WITHOUT_LOCK = frozenset({"deploy", "apply", "diff", "plan", "destroy"})
 _STARTED_IN_S = 20
@@ -86,6 +87,12 @@ class StandIn:
     def died(self) -> bool:
         """Whether it ended without being stopped."""
         return self.process.poll() is not None
+
+    def dying(self) -> bool:
+        """Whether it has died, when a command failed: its connections end a moment before it can be waited for."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=_DYING_S)
+        return self.died
 
 
 @contextmanager
@@ -163,7 +170,7 @@ def run(command: Sequence[str], options: Options) -> int:
             raise MissingToolError(f"{arguments[0]} is not executable") from error
         with _forwarding(child):
             code = child.wait()
-        if up.died:
+        if up.died or (code and up.dying()):
             raise StepFailedError(
                 f"the stand-in died while `{' '.join(command)}` ran",
                 where=options.cloud,

@@ -85,7 +85,7 @@ def test_a_folder_without_stacks_is_refused(tmp_path: Path) -> None:
 
 
 def test_stacks_in_a_circle_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="circle"):
+    with pytest.raises(BadInputError, match="dependency cycle"):
         stacks_in(write_stacks(tmp_path, {"a": (["b"], {}), "b": (["a"], {})}))
 
 

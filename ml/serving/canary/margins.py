@@ -30,7 +30,7 @@ class Margins(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         """Raises ValueError for margins nothing can be judged by."""
         if not 0 < self.errors < 1 or not 1 < self.latency_ratio < 8 or self.disagreement <= 0:
-            raise ValueError(f"errors must be in (0, 1), latency_ratio in (1, 8), disagreement above 0: {self}")
+            raise ValueError(f"margins: errors in (0, 1), latency_ratio in (1, 8), disagreement above 0; not {self}")
         if self.loss is not None and self.loss <= 0:
             raise ValueError("the margin of the loss must be above 0")
 

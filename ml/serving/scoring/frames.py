@@ -32,7 +32,7 @@ def frame_of(schema: Schema, matrix: Matrix) -> pd.DataFrame:
 def matrix_of(schema: Schema, rows: pa.Table) -> tuple[Matrix, dict[str, int]]:
     """The rows as numbers, (rows, features); and how many had an unknown category, by feature: those are NaN, as nulls.
 
-    Raises KeyError for a feature that is no column.
+    Raises KeyError for a feature without a column.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

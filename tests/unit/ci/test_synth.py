@@ -54,7 +54,7 @@ def test_a_schedule_gives_what_is_required_and_leaves_defaults_alone() -> None:
 
 
 def test_a_pipeline_that_wants_what_a_schedule_can_not_know_is_refused_by_name() -> None:
-    with pytest.raises(BadInputError, match=r"training of fuel.*wants shoe_size"):
+    with pytest.raises(BadInputError, match=r"training of fuel.*needs shoe_size"):
         parameters(load_environment("dev"), "fuel", PipelineName.TRAINING, spec(shoe_size=False, month=False))
 
 

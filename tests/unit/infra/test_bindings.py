@@ -105,10 +105,10 @@ def test_a_wrong_argument_is_refused_when_it_is_given(tmp_path: Path, arguments:
 
 def copied(root: Path) -> Path:
     """What `require_bindings` looks at, without the bindings themselves."""
-    provider = root / "infra" / "provider"
+    provider = root / "fonderie" / "sandbox" / "provider"
     provider.mkdir(parents=True)
     shutil.copy(ROOT / "cdktf.json", root)
-    for path in (ROOT / "infra" / "provider").glob("google@*.json"):
+    for path in (ROOT / "fonderie" / "sandbox" / "provider").glob("google@*.json"):
         shutil.copy(path, provider)
     return root
 

@@ -48,11 +48,11 @@ NAMED = [
         r"projects/[\w-]+/secrets/[\w-]+",
         r"projects/[\w-]+/topics/[\w-]+",
         r"bq://[\w-]+\.\w+\.\w+",
-        r"[\w-]+-docker\.pkg\.dev/[\w-]+/[\w-]+",
+        r"(?<![\w-])[\w-]+-docker\.pkg\.dev/[\w-]+/[\w-]+",
         r"workloadIdentityPools/[\w-]+",
         r"logging\.googleapis\.com/user/[\w-]+",
         r"triggers/[\w-]+",
-        r"[\w-]+\.svc\.id\.goog",
+        r"(?<![\w-])[\w-]+\.svc\.id\.goog",
     )
 ]
 

@@ -10,7 +10,7 @@ from ci.preview.masking.secrets import Masker
 from ci.preview.render.comment import render
 from ci.preview.render.page import page
 from ci.preview.report import PolicyResult
-from infra.policy.findings import PolicyFinding, ScanResult, Waived, Waiver, WaiverProblem
+from infra.policy.findings import PolicyFinding, ScanResult, WaivedFinding, Waiver, WaiverProblem
 from tests.unit.ci.preview.plans import plan
 
 TODAY = datetime.date(2026, 11, 22)
@@ -31,7 +31,7 @@ def verdict(*failed, waived=(), problems=()):
 
 
 def waived_until(expires):
-    return verdict(waived=(Waived(finding=finding(), waiver=waiver(expires)),))
+    return verdict(waived=(WaivedFinding(finding=finding(), waiver=waiver(expires)),))
 
 
 def result(base, head):
@@ -65,7 +65,7 @@ def test_a_waiver_holds_on_its_last_day_and_not_after_it():
 
 
 def test_a_finding_beside_a_waived_one_is_not_covered_by_its_waiver():
-    covered = Waived(finding=finding(detail="one"), waiver=waiver(TODAY))
+    covered = WaivedFinding(finding=finding(detail="one"), waiver=waiver(TODAY))
     assert [item.detail for item in result(verdict(), verdict(finding(detail="two"), waived=(covered,))).new] == ["two"]
 
 

@@ -251,7 +251,7 @@ def file_of(module: str) -> Path | None:
             ["fonderie.serve"],
             ["fonderie.google.vertex_registry", "fonderie.google.bigquery.origin", "ml.datasets.origins"],
         ),
-        ("training", [f"pipelines.{name}.components" for name in ("training", "monitoring", "batch")], []),
+        ("pipelines", [f"pipelines.{name}.components" for name in ("training", "monitoring", "batch")], []),
     ],
 )
 def test_an_image_imports_only_what_its_requirements_hold(image: str, entries: list[str], beyond: list[str]) -> None:

@@ -64,7 +64,9 @@ def test_the_split_follows_a_canary(endpoint: VertexEndpoint) -> None:
     assert endpoint.follow(abort(canary, "by hand", now=NOW)) == {"1": 100, "2": 0}
 
 
-@pytest.mark.parametrize(("shares", "said"), [({"1": 95}, "not 100"), ({"1": 95, "9": 5}, "9 is not deployed")])
+@pytest.mark.parametrize(
+    ("shares", "said"), [({"1": 95}, "add up to 100, not 95"), ({"1": 95, "9": 5}, "9 is not deployed")]
+)
 def test_shares_that_cannot_be_are_refused_before_anything_is_asked_for(
     endpoint: VertexEndpoint, google: Google, shares: dict[str, int], said: str
 ) -> None:
