@@ -67,9 +67,8 @@ class VertexEndpoint:
         the endpoint was changed in between (its etag).
         """
         if sum(shares.values()) != 100 or min(shares.values()) < 0:
-            raise BadInputError(
-                f"the shares add up to {sum(shares.values())} %, not 100: {dict(shares)}", where=self._endpoint
-            )
+            what = f"the shares must be 0 or more and add up to 100, not {sum(shares.values())}: {dict(shares)}"
+            raise BadInputError(what, where=self._endpoint)
         endpoint = self._get()
         ids = {str(deployed.model_version_id): deployed.id for deployed in endpoint.deployed_models}
         absent = sorted(set(shares) - set(ids))
