@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -21,10 +22,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With `--prove`, only what is marked `prove`; without it these run as well, over a sample of their cases."""
-    if config.getoption("--prove"):
-        kept = [item for item in items if item.get_closest_marker("prove")]
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = kept
+    cases: Counter[str] = Counter()
+    kept, left_out = [], []
+    for item in items:
+        marker = item.get_closest_marker("prove")
+        test = item.nodeid.partition("[")[0]
+        in_sample = marker is None or cases[test] % marker.kwargs.get("every", 1) == 0
+        cases[test] += 1
+        (kept if (marker is not None if config.getoption("--prove") else in_sample) else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,7 @@ def test_a_month_is_trained_on_once_however_often_the_loop_runs(made: Simulation
     assert sorted(retrained) == [each.month for each in history.trainings()]
 
 
+@pytest.mark.prove(every=3)
 @pytest.mark.parametrize("step", [3, 4, 5])
 def test_interrupted_at_any_step_it_goes_on_to_the_same_end(made: SimulationPlan, done: Simulation, step: int) -> None:
     """While monitoring, training and judging the first month that is watched."""
