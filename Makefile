@@ -53,6 +53,7 @@ bindings: $(VENV)/.done node_modules/.done  ## generate the Python classes of th
 	@rm -f imports/.done && $(MAKE) imports/.done
 
 schema: $(VENV)/.done  ## cut the provider's schema to the resource types in use: make schema WHOLE=schema.json
+	@test -n "$(WHOLE)" || { echo "name the whole schema: make schema WHOLE=schema.json"; exit 3; }
 	@$(BIN)/python -m fonderie.sandbox.provider.cut < $(WHOLE)
 
 screenshots: setup  ## draw the pictures of docs/preview.md in Chromium

@@ -133,6 +133,6 @@ def refuse_losses(losses: Iterable[Loss], allowed: Iterable[str]) -> None:
         more = f"\n  and {len(refused) - _MOST_LINES} more" if len(refused) > _MOST_LINES else ""
         first = refused[0].address.partition(".")[2]
         raise RefusedError(
-            f"{len(refused)} stateful things would be lost:{lines}{more}",
+            f"{len(refused)} stateful resources would be lost:{lines}{more}",
             hint=f"if that is meant: --allow-destroy {first}, once for each",
         )

@@ -102,7 +102,9 @@ class Api:
                 )
             case 404 | 410:
                 return BadInputError(
-                    f"{self.name} knows no such change, or the token may not see it", where=path, hint=self.permission
+                    f"{self.name} did not find this change, or the token may not see it",
+                    where=path,
+                    hint=self.permission,
                 )
             case status:
                 return BadInputError(f"{self.name} answered {status}: {said}", where=path)

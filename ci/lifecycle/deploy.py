@@ -94,7 +94,7 @@ def _app(source: Path) -> list[str]:
     try:
         program, *arguments = shlex.split(json.loads(file.read_text(encoding="utf-8"))["app"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInputError("names no app", where=file, hint='"app": "python -m ..."') from error
+        raise BadInputError("does not name an app", where=file, hint='"app": "python -m ..."') from error
     return [sys.executable if re.fullmatch(r"python[\d.]*", Path(program).name) else program, *arguments]
 
 

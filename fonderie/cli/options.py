@@ -72,7 +72,8 @@ class Command(TyperCommand):
                 arguments.append(word)
         arguments = [*model, *arguments]
         count = len(self._arguments())
-        for name in [name for name in former if name not in options]:
+        given = {option.partition("=")[0] for option in options}
+        for name in [name for name in former if name not in given]:
             if arguments[count:]:
                 options += [name, arguments.pop(count)]
         return [*arguments, *options, *verbatim]

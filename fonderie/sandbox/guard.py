@@ -20,6 +20,7 @@ from fonderie.sandbox.provider.facts import Facts
 
 # What an apply and a plan both understand, and what decides what is made.
 _PLANNING = ("-destroy", "-refresh", "-replace", "-target", "-exclude", "-var", "-state=", "-parallelism=")
+_TIMEOUT_S = 1800
 _PAIRED = ("-var", "-var-file", "-target", "-replace", "-exclude")  # as a word of its own the value is the next one
 
 
@@ -61,15 +62,29 @@ def _creates(binary: str, words: Sequence[str]) -> set[str] | None:
             flags = [word for before, word in zip(words[at:], words[at + 1 :], strict=False)
                      if word.startswith(_PLANNING) or before in _PAIRED]  # fmt: skip
             plan = [binary, *words[:at], "plan", "-input=false", "-lock=false", f"-out={file}", *flags]
-            if subprocess.run(plan, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode:
+            if _run(plan) is None:
                 return None
         show = [binary, *words[:at], "show", "-json", file]
-        shown = subprocess.run(show, capture_output=True, text=True, check=False)
-    if shown.returncode:
+        shown = _run(show)
+    if shown is None:
         return None
     made = {"create", "read"}  # a data source that is read at the apply may bring an agent
-    changes = json.loads(shown.stdout).get("resource_changes", [])
+    changes = json.loads(shown).get("resource_changes", [])
     return {one["address"].partition("[")[0] for one in changes if made & set(one["change"]["actions"])}
+
+
+def _run(command: Sequence[str]) -> str | None:
+    """What a command of Terraform printed; None when it fails or takes too long: the apply itself will say why.
+
+    Not by `fonderie.terraform`, which the sandbox does not know: it imitates Google for any Terraform.
+    """
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return None if done.returncode else done.stdout
 
 
 if __name__ == "__main__":

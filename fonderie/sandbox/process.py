@@ -104,7 +104,7 @@ def _project(written: str) -> tuple[str, int]:
 
 
 def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="standin")
+    parser = argparse.ArgumentParser(prog="python -m fonderie.sandbox.process")
     parser.add_argument("--cloud", type=Path, required=True)
     parser.add_argument("--schema", type=Path, default=default_schema())
     parser.add_argument("--facts", type=Path, default=FACTS_FILE)

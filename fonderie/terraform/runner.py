@@ -59,12 +59,20 @@ def find(environment: Mapping[str, str] | None = None) -> str:
     return _checked(environment.get("TERRAFORM_BINARY_NAME") or "terraform", environment.get("PATH", ""))
 
 
+_VERSION_TIMEOUT_S = 60
+
+
 @cache
 def _checked(name: str, path: str) -> str:
     binary = shutil.which(name, path=path)
     if binary is None:
         raise MissingToolError(f"{name} is not installed", hint=_HINT)
-    done = subprocess.run([binary, "version", "-json"], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            [binary, "version", "-json"], capture_output=True, text=True, check=False, timeout=_VERSION_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MissingToolError(f"{binary} did not report a version in {error.timeout:.0f} s", hint=_HINT) from error
     version = re.search(r'"terraform_version":\s*"(\d+)\.(\d+)[^"]*"', done.stdout)
     if version is None:
         raise MissingToolError(f"{binary} is not Terraform: it does not report a version", hint=_HINT)

@@ -71,6 +71,8 @@ def plan(
     config: ModelConfig, first: Month, last: Month, *, first_months: int = FIRST_MONTHS, monthly: bool = True
 ) -> SimulationPlan:
     """The months there are from `first` to `last`. Raises BadInputError when there are too few."""
+    if last < first:
+        raise BadInputError(f"{last} is before {first}", hint="--from is the first month, --to the last")
     there = [month for month in source().months() if first <= month <= last]
     if len(there) <= first_months:
         raise BadInputError(

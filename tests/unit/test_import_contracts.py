@@ -23,12 +23,14 @@ WRONG = [
     ("the sandbox and the Terraform runner stand on core alone", "fonderie.terraform", "import fonderie.google"),
     ("the sandbox and the Terraform runner do not know each other", "fonderie.terraform", "import fonderie.sandbox"),
     ("infra never imports ml: workloads are passed in", "infra", "import ml.models"),
+    ("infra describes: it never runs Terraform", "infra", "import fonderie.terraform"),
     ("what ships in an image knows nothing of the platform's tools", "pipelines", "import fonderie.sandbox"),
     ("what ships in an image knows nothing of the platform's tools", "ml", "import fonderie.terraform"),
     ("only fonderie.google and the sandbox import Google's clients", "ml", "from google.cloud import storage"),
     ("only fonderie.google and the sandbox import Google's clients", "infra", "import google.auth"),
     ("only fonderie.google and the sandbox import Google's clients", "pipelines", "import google.api_core"),
     ("only fonderie.google and the sandbox import Google's clients", "ci", "import google.auth"),
+    ("only fonderie.google and the sandbox import Google's clients", "ml", "import vertexai"),
     ("only fonderie.google and the sandbox import Google's clients", "fonderie.cli", "import google.auth"),
 ]
 

@@ -143,7 +143,7 @@ def _show(model: str, canary: Canary | None, as_json: bool) -> None:
     import msgspec
 
     if canary is None:
-        raise BadInputError(f"{model} has had no canary", hint=f"fonderie canary start {model}")
+        raise BadInputError(f"no canary of {model} was ever started", hint=f"fonderie canary start {model}")
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(canary)).decode())
         return

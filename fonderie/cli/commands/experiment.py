@@ -37,7 +37,7 @@ def command(
     """Train every combination, score all on the same held-out rows, and show them side by side.
 
     Every combination is a run like any other. The same combination on the same data by the same code is not trained
-    again. `--promote` compares a run with the champion and makes it champion if the gate lets it in. With `--env` they
+    again. `--promote` compares a run with the champion and makes it champion if the gate agrees. With `--env` they
     are recorded in Vertex AI Experiments too, once however often this is called; when that fails nothing is lost here.
 
     ```console

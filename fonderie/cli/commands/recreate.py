@@ -12,6 +12,7 @@ from rich.table import Table
 
 from fonderie.cli import options
 from fonderie.cli.tables import show_table
+from fonderie.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from ci.lifecycle.recreate.destroys import DestroyLoss
@@ -37,6 +38,8 @@ def command(
     from ci.lifecycle.recreate.journal import RecreateJournal
     from ci.lifecycle.recreate.run import confirm, open_recreate
 
+    if as_json and not yes:
+        raise BadInputError("--json needs --yes: it cannot ask", hint=f"fonderie recreate --env {env} --yes --json")
     console = Console(stderr=True, highlight=False)
     with open_recreate(env, sandbox=sandbox or cloud is not None, cloud=cloud, tell=console.print) as recreate:
         journal = RecreateJournal.open(env)

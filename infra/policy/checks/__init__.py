@@ -1,4 +1,4 @@
-"""Our own checks: what checkov cannot know, because it depends on the environment, and what it does not subject at.
+"""Our own checks: what checkov cannot know, because it depends on the environment, and what it does not look at.
 
 A check is a function of a resource in its stack and environment that yields the values which break it. Its docstring's
 first line is what it wants, as the report says it. What must not be taken lightly is checked here even where checkov

@@ -41,17 +41,17 @@ def firewall(subject: CheckSubject) -> Iterator[str]:
         yield "no source is set: open to everybody"
     for source in sources:
         if not _within(source, PRIVATE + GOOGLES):
-            yield f"lets in {source}"
+            yield f"allows {source}"
     outside = [source for source in sources if not _within(source, PRIVATE)]
     for allow in allows:
         if str(allow.get("protocol", "all")).lower() == "all":
-            yield "lets in every protocol"
+            yield "allows every protocol"
         elif outside and not allow.get("ports"):
             yield f"lets {', '.join(map(str, outside))} in by every port"
     if not at(subject.values, "target_tags") and not at(subject.values, "target_service_accounts"):
         yield "no target is set: applies to every machine of the network"
     if outside and not blocks(subject.values, "log_config"):
-        yield "what it lets in from outside is not logged"
+        yield "what it allows from outside is not logged"
 
 
 def network(subject: CheckSubject) -> Iterator[str]:
@@ -89,7 +89,7 @@ def control_plane(subject: CheckSubject) -> Iterator[str]:
         yield f"{authorised}: a block has no range"
     for each in ranges:
         if not _within(each, PRIVATE):
-            yield f"{authorised} lets in {each}"
+            yield f"{authorised} allows {each}"
     if "true" in map(word, at(subject.values, f"{authorised}.gcp_public_cidrs_access_enabled")):
         yield "gcp_public_cidrs_access_enabled: every machine in Google Cloud may connect"
     if "true" in map(

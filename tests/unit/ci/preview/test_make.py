@@ -123,7 +123,7 @@ def test_each_side_is_synthesised_by_the_app_that_its_own_cdktf_json_names(repos
 def test_a_working_copy_that_names_no_app_says_so(repository):
     repository.write("cdktf.json", "{}")
     (failure, *_) = repository.preview().failures
-    assert "cdktf.json: names no app" in failure
+    assert "cdktf.json: does not name an app" in failure
 
 
 def test_an_environment_that_is_new_is_added_whole(repository):

@@ -178,7 +178,7 @@ def test_a_server_that_is_not_there_is_an_error_in_words():
 
 
 def test_a_pull_request_that_does_not_exist(server):
-    with pytest.raises(BadInputError, match="knows no such change"):
+    with pytest.raises(BadInputError, match="did not find this change"):
         post(Target(github.GitHub(github.api(TOKEN, server.url), "acme/other", 7), HEAD), BODY, "", failed=False)
 
 

@@ -114,6 +114,9 @@ def test_the_former_spelling_means_the_same(former: str, today: str) -> None:
     "words",
     [
         "apply dev --env prod",
+        "apply dev --env=prod",
+        "promote dev --from=staging --to=prod",
+        "models promote air_time 2 --version=3 --reason r",
         "apply dev prod",
         "promote dev staging prod",
         "models promote air_time 2 3 --reason r",
