@@ -21,7 +21,7 @@ WARNING = """There are some problems with the CLI configuration:
 ╷
 │ Warning: Unable to open CLI configuration file
 │
-│ The CLI configuration file at "/root/.terraformrc" does not exist.
+│ The CLI configuration file at "/nowhere/.terraformrc" does not exist.
 ╵
 
 """
