@@ -16,7 +16,7 @@ from fonderie.core.errors import MissingToolError, StepFailedError
 from fonderie.terraform import runner
 from fonderie.terraform.runner import MINIMUM, Event, Terraform, find, side_by_side
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 WARNING = """There are some problems with the CLI configuration:
 ╷
 │ Warning: Unable to open CLI configuration file
