@@ -29,7 +29,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         test = item.nodeid.partition("[")[0]
         in_sample = marker is None or cases[test] % marker.kwargs.get("every", 1) == 0
         cases[test] += 1
-        (kept if (marker is not None if config.getoption("--prove") else in_sample) else left_out).append(item)
+        wanted = marker is not None if config.getoption("--prove") else in_sample
+        (kept if wanted else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
 
