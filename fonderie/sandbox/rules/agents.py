@@ -22,25 +22,37 @@ class ServiceAgent:
     pattern: str
     on_demand: bool = False
     first_used_by: tuple[str, ...] = ()  # types that bring it; none: any of the service's
+    # Granted in the project by Google when the agent comes with its API; to one that is asked for by nobody.
+    role: str = ""
 
 
 def _usual(
-    service: str, *, on_demand: bool = False, name: str = "", first_used_by: tuple[str, ...] = ()
+    service: str,
+    *,
+    on_demand: bool = False,
+    name: str = "",
+    first_used_by: tuple[str, ...] = (),
+    role: str = "",
 ) -> ServiceAgent:
     pattern = f"service-{{}}@gcp-sa-{name or service}.iam.gserviceaccount.com"
-    return ServiceAgent(f"{service}.googleapis.com", pattern, on_demand, first_used_by)
+    return ServiceAgent(
+        f"{service}.googleapis.com", pattern, on_demand, first_used_by, role or f"roles/{service}.serviceAgent"
+    )
 
 
 AGENTS = (
     _usual("aiplatform"),
-    _usual("aiplatform", name="aiplatform-cc", on_demand=True, first_used_by=("google_vertex_ai_schedule",)),
+    _usual("aiplatform", name="aiplatform-cc", on_demand=True, first_used_by=("google_vertex_ai_schedule",),
+           role="roles/aiplatform.customCodeServiceAgent"),
     _usual("artifactregistry", on_demand=True),
     ServiceAgent("bigquery.googleapis.com", "bq-{}@bigquery-encryption.iam.gserviceaccount.com", on_demand=True),
     _usual("cloudbuild", on_demand=True),
     _usual("cloudscheduler"),
-    ServiceAgent("compute.googleapis.com", "service-{}@compute-system.iam.gserviceaccount.com"),
+    ServiceAgent("compute.googleapis.com", "service-{}@compute-system.iam.gserviceaccount.com",
+                 role="roles/compute.serviceAgent"),
     ServiceAgent("compute.googleapis.com", "{}-compute@developer.gserviceaccount.com"),
-    ServiceAgent("container.googleapis.com", "service-{}@container-engine-robot.iam.gserviceaccount.com"),
+    ServiceAgent("container.googleapis.com", "service-{}@container-engine-robot.iam.gserviceaccount.com",
+                 role="roles/container.serviceAgent"),
     _usual("eventarc", on_demand=True),
     _usual("gkehub", on_demand=True),
     _usual("anthosconfigmanagement"),
@@ -49,11 +61,13 @@ AGENTS = (
         name="monitoring-notification",
         on_demand=True,
         first_used_by=("google_monitoring_notification_channel",),
+        role="roles/monitoring.notificationServiceAgent",
     ),
     _usual("pubsub", on_demand=True),
-    ServiceAgent("run.googleapis.com", "service-{}@serverless-robot-prod.iam.gserviceaccount.com"),
+    ServiceAgent("run.googleapis.com", "service-{}@serverless-robot-prod.iam.gserviceaccount.com",
+                 role="roles/run.serviceAgent"),
     _usual("secretmanager", on_demand=True),
-    _usual("sqladmin", name="cloud-sql", on_demand=True),
+    _usual("sqladmin", name="cloud-sql", on_demand=True, role="roles/cloudsql.serviceAgent"),
     ServiceAgent("storage.googleapis.com", "service-{}@gs-project-accounts.iam.gserviceaccount.com", on_demand=True),
     _usual("workflows", on_demand=True),
     ServiceAgent("logging.googleapis.com", "service-{}@gcp-sa-logging.iam.gserviceaccount.com", on_demand=True,

@@ -1,0 +1,242 @@
+"""Who may do what, by the policies of a cloud file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fonderie.core.errors import BadInputError
+from fonderie.sandbox.cloud.clock import Clock
+from fonderie.sandbox.cloud.cloud import Cloud, ObjectStatus
+from fonderie.sandbox.iam.access import AccessControl, DeniedError
+from fonderie.sandbox.iam.caller import ANONYMOUS, ANYONE, PERSON, Caller, identity
+
+PROJECT = "projects/acme-ml-dev"
+SECRET = f"{PROJECT}/secrets/dev-git-token"
+ANNA = Caller("user:anna@example.com")
+ROBOT = Caller("serviceAccount:robot@acme-ml-dev.iam.gserviceaccount.com")
+GET = "secretmanager.versions.access"
+ACCESSOR = "roles/secretmanager.secretAccessor"
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    with Cloud(tmp_path / "google.sqlite") as opened:
+        opened.set_number("acme-ml-dev", 412345678901)
+        yield opened
+
+
+@pytest.fixture
+def access(cloud: Cloud) -> AccessControl:
+    return AccessControl(cloud, Clock(now=lambda: NOW))
+
+
+def grant(cloud: Cloud, path: str, role: str, *members: str, condition: str = "") -> None:
+    version, policy = cloud.policy(path)
+    binding = {"role": role, "members": list(members)}
+    if condition:
+        binding["condition"] = {"title": "t", "description": "", "expression": condition}  # type: ignore[assignment]
+    cloud.set_policy(path, {**policy, "bindings": [*policy["bindings"], binding]}, version=version)
+
+
+@pytest.mark.parametrize("granted_on", [PROJECT, SECRET, f"{SECRET}/versions/1"])
+def test_a_grant_holds_on_its_resource_and_on_what_lies_within(
+    cloud: Cloud, access: AccessControl, granted_on: str
+) -> None:
+    assert not access.allows(ROBOT, GET, f"{SECRET}/versions/1")
+    grant(cloud, granted_on, ACCESSOR, ROBOT.member)
+    assert access.allows(ROBOT, GET, f"{SECRET}/versions/1")
+    assert not access.allows(ANNA, GET, f"{SECRET}/versions/1")
+    assert not access.allows(ROBOT, "secretmanager.versions.add", f"{SECRET}/versions/1")
+    assert not access.allows(ROBOT, GET, "projects/other/secrets/dev-git-token/versions/1")
+
+
+def test_a_grant_on_one_resource_holds_on_no_other(cloud: Cloud, access: AccessControl) -> None:
+    grant(cloud, SECRET, ACCESSOR, ROBOT.member)
+    assert not access.allows(ROBOT, GET, f"{PROJECT}/secrets/dev-git-token-2/versions/1")
+    assert not access.allows(ROBOT, GET, PROJECT)
+
+
+def test_a_custom_role_holds_what_it_says_until_it_is_deleted(cloud: Cloud, access: AccessControl) -> None:
+    role = f"{PROJECT}/roles/dev_plan"
+    cloud.put("google_project_iam_custom_role", role, "acme-ml-dev", {"permissions": [GET]})
+    grant(cloud, PROJECT, role, ROBOT.member)
+    assert access.allows(ROBOT, GET, SECRET)
+    assert not access.allows(ROBOT, "secretmanager.secrets.get", SECRET)
+    cloud.mark("google_project_iam_custom_role", role, ObjectStatus.SOFT_DELETED)
+    assert not access.allows(ROBOT, GET, SECRET)
+
+
+def test_a_refusal_names_permission_and_resource(access: AccessControl) -> None:
+    with pytest.raises(DeniedError, match=r"Permission 'secretmanager.versions.access' denied for resource") as caught:
+        access.demand(ROBOT, ["secretmanager.versions.access"], SECRET)
+    assert (caught.value.status, caught.value.permission, caught.value.resource) == (403, GET, SECRET)
+    assert SECRET in caught.value.message
+    assert ROBOT.email in str(caught.value)
+
+
+def test_basic_roles_reach_a_bucket_only_through_its_own_grants(cloud: Cloud, access: AccessControl) -> None:
+    grant(cloud, PROJECT, "roles/viewer", ANNA.member)
+    cloud.put("google_storage_bucket", "b/acme-raw", "", {"project": "acme-ml-dev"})
+    cloud.put("google_storage_bucket", "b/elsewhere", "", {"project": "other"})
+    assert access.allows(ANNA, "storage.objects.get", "b/acme-raw/o/a/b.txt")
+    assert access.allows(ANNA, "storage.buckets.get", "b/acme-raw")
+    assert not access.allows(ANNA, "storage.buckets.getIamPolicy", "b/acme-raw")
+    assert not access.allows(ANNA, "storage.buckets.get", "b/elsewhere")
+    assert not access.allows(ANNA, "storage.buckets.get", PROJECT), "the basic role itself holds nothing on buckets"
+
+
+def test_a_dataset_s_access_list_counts_as_its_policy(cloud: Cloud, access: AccessControl) -> None:
+    path = f"{PROJECT}/datasets/dev_flights"
+    entries = [{"role": "READER", "user_by_email": ROBOT.email}, {"role": "OWNER", "special_group": "projectOwners"}]
+    cloud.put("google_bigquery_dataset", path, "acme-ml-dev", {"access": entries})
+    assert access.allows(ROBOT, "bigquery.tables.getData", f"{path}/tables/flights")
+    assert not access.allows(ROBOT, "bigquery.tables.updateData", f"{path}/tables/flights")
+    assert access.allows(PERSON, "bigquery.tables.updateData", f"{path}/tables/flights")
+
+
+def test_the_person_owns_projects_and_billing_accounts(access: AccessControl) -> None:
+    assert access.allows(PERSON, "iam.serviceAccounts.create", PROJECT)
+    assert access.allows(PERSON, "billing.budgets.create", "billingAccounts/01-02-03")
+    assert not access.allows(ANNA, "billing.budgets.create", "billingAccounts/01-02-03/budgets/1")
+    assert access.allows(ANYONE, "billing.budgets.create", "billingAccounts/01-02-03")
+
+
+def test_allusers_are_everybody_and_authenticated_ones_are_not_the_anonymous(
+    cloud: Cloud, access: AccessControl
+) -> None:
+    grant(cloud, "b/open", "roles/storage.objectViewer", "allUsers")
+    grant(cloud, "b/known", "roles/storage.objectViewer", "allAuthenticatedUsers")
+    assert access.allows(ANONYMOUS, "storage.objects.get", "b/open/o/x")
+    assert not access.allows(ANONYMOUS, "storage.objects.get", "b/known/o/x")
+    assert access.allows(ANNA, "storage.objects.get", "b/known/o/x")
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        f"deleted:{ROBOT.member}?uid=1",
+        "serviceAccount:ROBOT@acme-ml-dev.iam.gserviceaccount.com",
+        f"user:{ROBOT.email}",
+        "domain:example.com",
+        "group:robots@example.com",
+    ],
+)
+def test_members_that_are_somebody_else_do_not_match(cloud: Cloud, access: AccessControl, member: str) -> None:
+    grant(cloud, SECRET, ACCESSOR, member)
+    assert not access.allows(ROBOT, GET, SECRET)
+
+
+def test_domains_and_groups_match_people(cloud: Cloud, access: AccessControl) -> None:
+    grant(cloud, SECRET, ACCESSOR, "domain:example.com")
+    grant(cloud, f"{PROJECT}/secrets/other", ACCESSOR, "group:oncalls@example.com")
+    assert access.allows(ANNA, GET, SECRET)
+    assert access.allows(identity("oncall", "any"), GET, f"{PROJECT}/secrets/other")
+    assert not access.allows(ANNA, GET, f"{PROJECT}/secrets/other")
+
+
+POOL = "iam.googleapis.com/projects/412345678901/locations/global/workloadIdentityPools"
+PUSH = Caller(
+    f"principal://{POOL}/dev-git/subject/repo:acme/fonderie:ref:refs/heads/main",
+    {"attribute.repository": "acme/fonderie", "attribute.ref": "refs/heads/main"},
+)
+
+
+@pytest.mark.parametrize(
+    ("member", "allowed"),
+    [
+        (f"principalSet://{POOL}/dev-git/attribute.repository/acme/fonderie", True),
+        (f"principalSet://{POOL}/dev-git/attribute.ref/refs/heads/main", True),
+        (f"principalSet://{POOL}/dev-git/*", True),
+        (f"principal://{POOL}/dev-git/subject/repo:acme/fonderie:ref:refs/heads/main", True),
+        (f"principalSet://{POOL.replace('412345678901', 'acme-ml-dev')}/dev-git/*", True),
+        (f"principalSet://{POOL}/dev-git/attribute.repository/acme/fonderie-fork", False),
+        (f"principalSet://{POOL}/dev-git/attribute.repository/acme", False),
+        (f"principalSet://{POOL}/dev-git/attribute.actor/anna", False),
+        (f"principalSet://{POOL}/dev-git-2/attribute.repository/acme/fonderie", False),
+        (f"principalSet://{POOL.replace('412345678901', '1')}/dev-git/attribute.repository/acme/fonderie", False),
+        (f"principal://{POOL}/dev-git/subject/repo:acme/fonderie", False),
+    ],
+)
+def test_federated_callers_match_by_attribute(cloud: Cloud, access: AccessControl, member: str, allowed: bool) -> None:
+    account = f"{PROJECT}/serviceAccounts/dev-apply@acme-ml-dev.iam.gserviceaccount.com"
+    grant(cloud, account, "roles/iam.workloadIdentityUser", member)
+    assert access.allows(PUSH, "iam.serviceAccounts.getAccessToken", account) is allowed
+
+
+def test_a_pod_is_a_member_of_its_project_s_pool(cloud: Cloud, access: AccessControl) -> None:
+    pod = "serviceAccount:acme-ml-dev.svc.id.goog[kubeflow/pipeline-runner]"
+    account = f"{PROJECT}/serviceAccounts/dev-pipelines@acme-ml-dev.iam.gserviceaccount.com"
+    grant(cloud, account, "roles/iam.workloadIdentityUser", pod)
+    assert access.allows(Caller(pod), "iam.serviceAccounts.getAccessToken", account)
+    other = Caller("serviceAccount:acme-ml-dev.svc.id.goog[default/pipeline-runner]")
+    assert not access.allows(other, "iam.serviceAccounts.getAccessToken", account)
+
+
+@pytest.mark.parametrize(
+    ("condition", "allowed"),
+    [
+        ("resource.name.startsWith('projects/_/buckets/acme-state/objects/dev/')", True),
+        ("resource.name.startsWith('projects/_/buckets/acme-state/objects/prod/')", False),
+        ("resource.name.endsWith('.tflock')", True),
+        ("request.time < timestamp('2026-07-01T00:00:00Z')", True),
+        ("request.time < timestamp('2026-05-01T00:00:00Z')", False),
+        ("resource.type == 'storage.googleapis.com/Object' && resource.service == 'storage.googleapis.com'", True),
+        ("resource.type == 'storage.googleapis.com/Bucket'", False),
+    ],
+)
+def test_a_condition_decides(cloud: Cloud, access: AccessControl, condition: str, allowed: bool) -> None:
+    grant(cloud, "b/acme-state", "roles/storage.objectUser", ROBOT.member, condition=condition)
+    path = "b/acme-state/o/dev/default.tflock"
+    assert access.allows(ROBOT, "storage.objects.create", path) is allowed
+
+
+@pytest.mark.parametrize(
+    "condition", ["resource.matchTag('1/env', 'prod')", "device.encrypted", "resource.name.extract('{x}') == 'y'", "1"]
+)
+def test_a_condition_that_cannot_be_evaluated_grants_nothing_and_is_named(
+    cloud: Cloud, access: AccessControl, condition: str
+) -> None:
+    grant(cloud, SECRET, ACCESSOR, ROBOT.member, condition=condition)
+    with pytest.raises(DeniedError, match="cannot evaluate the condition") as caught:
+        access.demand(ROBOT, [GET], SECRET)
+    assert condition in str(caught.value)
+    grant(cloud, SECRET, ACCESSOR, ROBOT.member)
+    access.demand(ROBOT, [GET], SECRET)
+
+
+def test_an_administrator_of_listed_roles_grants_those_only(cloud: Cloud, access: AccessControl) -> None:
+    name = "iam.googleapis.com/modifiedGrantsByRole"
+    condition = f"api.getAttribute('{name}', []).hasOnly(['roles/aiplatform.user', 'roles/logging.logWriter'])"
+    grant(cloud, PROJECT, "roles/resourcemanager.projectIamAdmin", ROBOT.member, condition=condition)
+    permission = "resourcemanager.projects.setIamPolicy"
+    assert access.allows(ROBOT, permission, PROJECT, attributes={name: ["roles/logging.logWriter"]})
+    assert not access.allows(ROBOT, permission, PROJECT, attributes={name: ["roles/owner"]})
+    assert not access.allows(ROBOT, permission, PROJECT, attributes={name: ["roles/logging.logWriter", "roles/editor"]})
+    assert access.allows(ROBOT, "resourcemanager.projects.getIamPolicy", PROJECT), "what changes no grant is allowed"
+
+
+def test_an_agent_that_comes_with_its_api_has_its_role_and_one_on_demand_has_none(
+    cloud: Cloud, access: AccessControl
+) -> None:
+    container = "service-412345678901@container-engine-robot.iam.gserviceaccount.com"
+    eventarc = "service-412345678901@gcp-sa-eventarc.iam.gserviceaccount.com"
+    for email in (container, eventarc):
+        assert not access.roles_of(Caller(f"serviceAccount:{email}"), PROJECT)
+        cloud.add_agent(email)
+    assert access.roles_of(Caller(f"serviceAccount:{container}"), PROJECT) == {"roles/container.serviceAgent"}
+    assert not access.roles_of(Caller(f"serviceAccount:{eventarc}"), PROJECT)
+
+
+def test_names_of_identities() -> None:
+    assert identity("plan", "acme-ml-dev").member == "serviceAccount:dev-plan@acme-ml-dev.iam.gserviceaccount.com"
+    assert identity("person", "anything") == PERSON
+    assert identity("user:anna@example.com", "x") == ANNA
+    with pytest.raises(BadInputError, match="unknown identity 'planner'"):
+        identity("planner", "acme-ml-dev")
+    with pytest.raises(BadInputError, match="'plan' is not known in project 'elsewhere'"):
+        identity("plan", "elsewhere")
