@@ -11,22 +11,29 @@ import shutil
 import signal
 import sys
 import threading
-import tomllib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from fonderie.core.errors import BadInputError, FonderieError
 from fonderie.sandbox.cloud.clock import Clock
 from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.iam import caller
+from fonderie.sandbox.lifecycle import permissions
 from fonderie.sandbox.lifecycle.faults import FaultSettings
+from fonderie.sandbox.lifecycle.interface import ProviderConfig
 from fonderie.sandbox.lifecycle.lifecycle import GoogleLifecycle
 from fonderie.sandbox.lifecycle.world import World
 from fonderie.sandbox.planning.planner import Planner
 from fonderie.sandbox.protocol.server import serve_provider
+from fonderie.sandbox.protocol.servicer import CallerOf, nobody_asked
 from fonderie.sandbox.provider.facts import BEHAVIOURS_FILE, FACTS_FILE, ID_TEMPLATES_FILE, Facts, check
 from fonderie.sandbox.provider.schema import ProviderSchema
 from fonderie.sandbox.rules.quotas import QUOTAS, note
 
-ENVIRONMENTS = Path(__file__).parents[2] / "infra" / "environments"
+# Who plans and who applies where nobody is named, and the owner, who bootstraps; the second one's is the command's own.
+USUAL = ("plan", "apply", "person")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,9 +44,13 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda _signal, _frame: stop.set())
     try:
         world = open_world(options)
-        planner = Planner(world.schema, world.facts)
-        with world.cloud, serve_provider(world.schema, planner, GoogleLifecycle(world)) as running:
-            _say({"environment": running.environment, "pid": os.getpid()})
+        planner, lifecycle = Planner(world.schema, world.facts), GoogleLifecycle(world)
+        with world.cloud, ExitStack() as listeners:
+            environments = {
+                name: listeners.enter_context(serve_provider(world.schema, planner, lifecycle, caller_of)).environment
+                for name, caller_of in callers(world, options.identity).items()
+            }
+            _say({"environments": environments, "pid": os.getpid()})
             threading.Thread(target=_wait_for_the_parent, args=(stop,), daemon=True).start()
             stop.wait()
     except FonderieError as error:
@@ -51,12 +62,28 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def callers(world: World, chosen: str | None) -> Mapping[str, CallerOf]:
+    """Whose listeners there are. Raises BadInputError for an unknown identity."""
+    if chosen is not None:
+        caller.check_name(chosen)
+        return {chosen: partial(_caller_of, world, chosen, chosen=True)}
+    if world.established:  # there are no policies to judge by
+        return {caller.ANYONE.member: nobody_asked}
+    return {name: partial(_caller_of, world, name, chosen=False) for name in USUAL}
+
+
+def _caller_of(world: World, name: str, provider: ProviderConfig, *, chosen: bool) -> caller.Caller:
+    return permissions.caller_of(world, name, provider, chosen=chosen)
+
+
 def open_world(options: argparse.Namespace) -> World:
     """What the options name. Raises FonderieError for whatever is wrong with it."""
     schema, facts = ProviderSchema.load(options.schema), load_facts(options.facts)
     check(schema, facts)
     cloud = Cloud(options.cloud)
-    for project, number in [*_known_projects(), *map(_project, options.project)]:
+    cloud.history_s = options.propagation
+    ours = [(known.project, known.number) for known in caller.environments() if known.number is not None]
+    for project, number in [*ours, *map(_project, options.project)]:
         if project not in cloud.projects() and cloud.project_of(number) is None:
             cloud.set_number(project, number)
     for written in options.quota:
@@ -68,7 +95,14 @@ def open_world(options: argparse.Namespace) -> World:
             )
         cloud.set_note(note(name), limit)
     settings = FaultSettings.read(cloud)
-    return World(cloud, schema, facts, clock=Clock(settings.time_scale), established=options.established)
+    return World(
+        cloud,
+        schema,
+        facts,
+        clock=Clock(settings.time_scale),
+        established=options.established,
+        propagation_s=options.propagation,
+    )
 
 
 def load_facts(file: Path) -> Facts:
@@ -81,19 +115,6 @@ def load_facts(file: Path) -> Facts:
     return Facts.load(
         file, beside(BEHAVIOURS_FILE.name, BEHAVIOURS_FILE), beside(ID_TEMPLATES_FILE.name, ID_TEMPLATES_FILE)
     )
-
-
-def _known_projects() -> list[tuple[str, int]]:
-    """The projects of our own environments have their numbers in their settings."""
-    found = []
-    for file in sorted(ENVIRONMENTS.glob("*.toml")):
-        try:
-            settings = tomllib.loads(file.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError:
-            continue  # the synthesis says so, with the line
-        if isinstance(number := settings.get("project_number"), int):
-            found.append((str(settings.get("project_id")), number))
-    return found
 
 
 def _project(written: str) -> tuple[str, int]:
@@ -111,6 +132,8 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--established", action="store_true")
     parser.add_argument("--project", action="append", default=[])
     parser.add_argument("--quota", action="append", default=[])
+    parser.add_argument("--as", dest="identity")
+    parser.add_argument("--propagation", type=float, default=0.0)
     parser.add_argument("--tools", type=Path, help="a folder that goes when the stand-in does")
     return parser
 

@@ -31,12 +31,13 @@ PARALLELISM = 100  # a fresh project refuses what starts too early only if it st
 _WITHOUT_LOCK = frozenset({"deploy", "apply", "diff", "plan", "destroy"})
 _STARTED_IN_S = 20
 _PATIENCE = 2  # signals that a command may ignore
-# Before Terraform: an apply that lacks a dependency does not start.
+# Before Terraform: a plan is made by who plans, and an apply that lacks a dependency does not start.
 _SCRIPT = """#!/bin/sh
 for word in "$@"; do
   case $word in
     -*) ;;
     apply) {check} "$@" || exit $?; break ;;
+    plan) {plan} break ;;
     *) break ;;
   esac
 done
@@ -59,6 +60,8 @@ class Options:
     established: bool = False
     projects: Sequence[str] = ()
     quotas: Sequence[str] = ()
+    identity: str | None = None  # who makes every call; None: `plan` plans and `apply` does the rest
+    propagation_s: float = 0.0
 
     @property
     def facts_file(self) -> Path:
@@ -73,6 +76,8 @@ class Options:
         found = [part for name, value in named if value is not None for part in (name, str(value))]
         found += [part for one in self.projects for part in ("--project", one)]
         found += [part for one in self.quotas for part in ("--quota", one)]
+        found += ["--as", self.identity] if self.identity is not None else []
+        found += ["--propagation", str(self.propagation_s)] if self.propagation_s else []
         return [*found, "--established"] if self.established else found
 
 
@@ -82,6 +87,11 @@ class StandIn:
 
     process: subprocess.Popen[str]
     environment: dict[str, str]
+    identities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # what differs by who calls
+
+    def as_(self, name: str) -> dict[str, str]:
+        """The environment in which everything is done by one identity: `person`, where `Options` names none."""
+        return {**self.environment, **self.identities[name], "FONDERIE_SANDBOX_AS": name}
 
     @property
     def died(self) -> bool:
@@ -108,10 +118,13 @@ def stand_in(options: Options) -> Iterator[StandIn]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))},
     )
     try:
-        environment = command_environment(options, _answer(process))
+        identities = _answer(process)
+        environment = command_environment(options, identities.get("apply") or next(iter(identities.values())))
         if not options.established:
-            environment |= _write_guards(Path(tools), environment, options.cloud.absolute(), options.facts_file)
-        yield StandIn(process, environment)
+            environment |= _write_guards(
+                Path(tools), environment, options.cloud.absolute(), options.facts_file, identities.get("plan", {})
+            )
+        yield StandIn(process, environment, identities)
     finally:
         _stop(process)
         shutil.rmtree(tools, ignore_errors=True)
@@ -139,8 +152,15 @@ def command_environment(options: Options, reattach: Mapping[str, str]) -> dict[s
     return found
 
 
-def _write_guards(folder: Path, environment: Mapping[str, str], cloud: Path, facts: Path) -> dict[str, str]:
-    """Write scripts for the Terraforms of an environment into `folder`; what changes in that environment."""
+def _write_guards(
+    folder: Path, environment: Mapping[str, str], cloud: Path, facts: Path, planning: Mapping[str, str]
+) -> dict[str, str]:
+    """Write scripts for the Terraforms of an environment into `folder`; what changes in that environment.
+
+    `planning` is what a plan has in its environment instead.
+    """
+    exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in planning.items())
+    plan = f'[ -n "$FONDERIE_SANDBOX_AS" ] || export {exports};' if exports else ""
     chosen = environment.get("TERRAFORM_BINARY_NAME", "terraform")
     for name in ("terraform", "tofu", chosen):
         if (binary := shutil.which(name, path=environment.get("PATH", ""))) is None:
@@ -149,7 +169,7 @@ def _write_guards(folder: Path, environment: Mapping[str, str], cloud: Path, fac
         words = [sys.executable, "-P", "-m", "fonderie.sandbox.guard", str(cloud), str(facts), binary]
         check = f"PYTHONPATH={shlex.quote(str(ROOT))} {shlex.join(words)}"
         script = folder / Path(name).name
-        script.write_text(_SCRIPT.format(check=check, binary=shlex.quote(binary)), encoding="utf-8")
+        script.write_text(_SCRIPT.format(check=check, plan=plan, binary=shlex.quote(binary)), encoding="utf-8")
         script.chmod(0o755)
     path = os.pathsep.join([str(folder), environment.get("PATH", "")])
     return {"PATH": path} | ({"TERRAFORM_BINARY_NAME": Path(chosen).name} if Path(chosen).is_absolute() else {})
@@ -197,7 +217,7 @@ def _tool_folders() -> list[str]:
     return [str(folder) for folder in folders if folder.is_dir()]
 
 
-def _answer(process: subprocess.Popen[str]) -> dict[str, str]:
+def _answer(process: subprocess.Popen[str]) -> dict[str, dict[str, str]]:
     assert process.stdout is not None
     line = process.stdout.readline()
     try:
@@ -205,8 +225,8 @@ def _answer(process: subprocess.Popen[str]) -> dict[str, str]:
     except ValueError as error:
         code = process.wait(timeout=_STARTED_IN_S)
         raise StepFailedError(f"the stand-in did not start: it exited with code {code}") from error
-    if "environment" in answer:
-        return dict(answer["environment"])
+    if "environments" in answer:
+        return dict(answer["environments"])
     kind = getattr(errors, str(answer.get("error")), FonderieError)
     raise kind(answer["what"], where=answer.get("where"), hint=answer.get("hint"))
 

@@ -34,6 +34,21 @@ Projects = Annotated[
     list[str] | None, typer.Option("--project", help="ID=NUMBER: the number of a project; repeatable.")
 ]
 Quotas = Annotated[list[str] | None, typer.Option("--quota", help="NAME=NUMBER: set a quota; repeatable.")]
+Identity = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        help="Who makes every call: plan, apply, builder, pipelines, monitoring, serving, scheduler, retrain, nodes, "
+        "person (the owner), engineer, oncall, a member such as user:EMAIL, or anyone (nothing is checked). "
+        "Default: plans are made by plan, everything else by apply.",
+    ),
+]
+Propagation = Annotated[
+    float,
+    typer.Option(
+        min=0, help="Seconds after which grants, enabled APIs and log metrics take effect; at Google it is minutes."
+    ),
+]
 
 
 def _options(
@@ -43,11 +58,15 @@ def _options(
     established: bool = False,
     projects: list[str] | None = None,
     quotas: list[str] | None = None,
+    identity: str | None = None,
+    propagation_s: float = 0.0,
 ) -> Options:
     from fonderie.sandbox.runner import Options, default_cloud
 
     file = (cloud or default_cloud()).absolute()
-    return Options(file, schema, facts, established, tuple(projects or ()), tuple(quotas or ()))
+    return Options(
+        file, schema, facts, established, tuple(projects or ()), tuple(quotas or ()), identity, propagation_s
+    )
 
 
 def _open(cloud: Path | None) -> Cloud:
@@ -66,19 +85,24 @@ def run(
     established: Established = False,
     project: Projects = None,
     quota: Quotas = None,
+    identity: Identity = None,
+    propagation: Propagation = 0.0,
 ) -> None:
     """Run a command with the stand-in, then stop it; exits with the command's code.
 
     Terraform, OpenTofu and cdktf find the stand-in by themselves. Examples:
 
     ```console
+    fonderie sandbox run --as person -- fonderie bootstrap --env local
     fonderie sandbox run -- cdktf deploy 'local-*'
     fonderie sandbox run --cloud /tmp/c.sqlite -- terraform -chdir=here plan
     ```
     """
     from fonderie.sandbox.runner import run as run_command
 
-    raise SystemExit(run_command(command, _options(cloud, schema, facts, established, project, quota)))
+    raise SystemExit(
+        run_command(command, _options(cloud, schema, facts, established, project, quota, identity, propagation))
+    )
 
 
 @app.command()
@@ -89,6 +113,8 @@ def shell(
     established: Established = False,
     project: Projects = None,
     quota: Quotas = None,
+    identity: Identity = None,
+    propagation: Propagation = 0.0,
 ) -> None:
     """Open a shell in which Terraform talks to the stand-in; leaving it stops the stand-in.
 
@@ -99,7 +125,9 @@ def shell(
     from fonderie.sandbox.runner import run as run_command
 
     program = os.environ.get("SHELL", "/bin/sh")
-    raise SystemExit(run_command([program], _options(cloud, schema, facts, established, project, quota)))
+    raise SystemExit(
+        run_command([program], _options(cloud, schema, facts, established, project, quota, identity, propagation))
+    )
 
 
 @app.command()

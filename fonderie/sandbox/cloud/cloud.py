@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,7 +37,9 @@ class CloudObject:
 
 
 class Cloud(CloudFile):
-    """What Google knows, in one file."""
+    """What Google knows, in one file. With `history_s` it remembers for so long how a policy was before a change."""
+
+    history_s = 0.0
 
     # -- notes
 
@@ -181,9 +184,22 @@ class Cloud(CloudFile):
         with self.transaction():
             if self.policy(path)[0] != version:
                 return False
+            if self.history_s:
+                self._remember(path)
             following = self.count("policy")
             self.run("INSERT OR REPLACE INTO policies VALUES (?, ?, ?)", path, following, json.dumps(policy))
         return True
+
+    def policy_at(self, path: str, time_s: float) -> dict[str, Any]:
+        """The policy as it was at that time, as far back as it is remembered; seconds since 1970."""
+        changes = json.loads(self.note(f"policy-history:{path}") or "[]")
+        return next((before for changed_s, before in changes if changed_s > time_s), None) or self.policy(path)[1]
+
+    def _remember(self, path: str) -> None:
+        now_s = time.time()
+        changes = json.loads(self.note(f"policy-history:{path}") or "[]")
+        kept = [change for change in changes if change[0] > now_s - self.history_s]
+        self.set_note(f"policy-history:{path}", json.dumps([*kept, [now_s, self.policy(path)[1]]]))
 
     def policies(self) -> dict[str, dict[str, Any]]:
         """Every policy by the path of its object."""

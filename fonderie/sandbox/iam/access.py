@@ -72,9 +72,11 @@ class Binding:
 class AccessControl:
     """Judges calls by the policies of a cloud."""
 
-    def __init__(self, cloud: Cloud, clock: Clock | None = None) -> None:
+    def __init__(self, cloud: Cloud, clock: Clock | None = None, propagation_s: float = 0.0) -> None:
+        """A change of a policy takes effect after `propagation_s`."""
         self._cloud = cloud
         self._clock = clock or Clock()
+        self._propagation_s = propagation_s
 
     def allows(
         self, caller: Caller, permission: str, path: str, *, attributes: Mapping[str, Sequence[str]] | None = None
@@ -138,7 +140,7 @@ class AccessControl:
 
     def bindings(self, path: str) -> Iterator[Binding]:
         """The grants on one resource: those of its policy, and those it has without one."""
-        for written in self._cloud.policy(path)[1]["bindings"]:
+        for written in self._policy(path)["bindings"]:
             condition = written.get("condition") or {}
             yield Binding(written["role"], written["members"], condition.get("expression", ""))
         if path.startswith("b/"):
@@ -150,6 +152,11 @@ class AccessControl:
         elif path.startswith("projects/") and path.count("/") == 1:
             yield Binding("roles/owner", [PERSON.member])
             yield from self._of_agents(path.removeprefix("projects/"))
+
+    def _policy(self, path: str) -> Mapping[str, Any]:
+        if not self._propagation_s:
+            return self._cloud.policy(path)[1]
+        return self._cloud.policy_at(path, self._clock.now().timestamp() - self._propagation_s)
 
     # -- grants without a policy
 
@@ -165,20 +172,27 @@ class AccessControl:
 
     def _of_dataset(self, path: str) -> Iterator[Binding]:
         thing = self._cloud.get("google_bigquery_dataset", path)
-        for entry in (thing.attributes.get("access") or []) if thing else []:
+        entries = (thing.attributes.get("access") or self._usual_entries(path)) if thing else []
+        for entry in entries:
             role = entry.get("role") or ""
             if role and (members := _members_of_entry(entry, path.split("/")[1])):
                 yield Binding(_DATASET_ROLES.get(role, role), members)
 
+    def _usual_entries(self, path: str) -> list[dict[str, str]]:
+        """The access list of a dataset that was made without one: its project's owners, writers, readers, its maker."""
+        entries = [{"role": role, "special_group": group} for role, group in zip(_DATASET_ROLES, _GROUPS, strict=True)]
+        maker = self._cloud.note(maker_note(path))
+        return [*entries, {"role": "OWNER", "user_by_email": maker}] if maker else entries
+
     def _of_agents(self, project: str) -> Iterator[Binding]:
         from fonderie.sandbox.rules.agents import AGENTS
 
-        number = self._cloud.number_of(project)
+        number, now_s = self._cloud.number_of(project), self._clock.now().timestamp()
         for agent in AGENTS:
-            if agent.role and not agent.on_demand:
-                email = agent.pattern.format(number)
-                if self._cloud.has_agent(email):
-                    yield Binding(agent.role, [f"serviceAccount:{email}"])
+            email = agent.pattern.format(number)
+            granted_s = self._cloud.note(agent_role_note(email)) if agent.role else None
+            if granted_s is not None and float(granted_s) + self._propagation_s <= now_s:
+                yield Binding(agent.role, [f"serviceAccount:{email}"])
 
     # -- judging
 
@@ -228,7 +242,7 @@ class AccessControl:
                     for binding in self.bindings(f"projects/{name}")
                 )
             case "domain":
-                return caller.is_person and caller.email.endswith(f"@{name}")
+                return caller.member.startswith("user:") and caller.email.endswith(f"@{name}")
             case "group":
                 return name in caller.attributes.get("groups", "").split()
             case "principal" | "principalSet":
@@ -252,6 +266,16 @@ class AccessControl:
 
     def _number(self, project: str) -> int:
         return int(project) if project.isdigit() else self._cloud.number_of(project)
+
+
+def agent_role_note(email: str) -> str:
+    """The note under which a cloud keeps when Google granted an agent its role."""
+    return f"agent-role:{email}"
+
+
+def maker_note(path: str) -> str:
+    """The note under which a cloud keeps who made a dataset without an access list."""
+    return f"maker:{path}"
 
 
 def _members_of_entry(entry: Mapping[str, Any], project: str) -> list[str]:

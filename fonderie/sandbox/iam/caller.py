@@ -37,12 +37,14 @@ class Caller:
     @property
     def is_person(self) -> bool:
         """Whether it is a person's own credential, for which some APIs want a quota project."""
-        return self.member.startswith("user:")
+        return self.member.startswith("user:") and "quota_project" not in self.attributes
 
 
 ANYONE = Caller("anyone")  # nothing is checked
 ANONYMOUS = Caller("allUsers")
 PERSON = Caller("user:person@example.com")  # owns every project and administers every billing account
+# The same where nobody was named: of a project of somebody else's we know nothing but that its owner works on it.
+OWNER = Caller(PERSON.member, {"quota_project": "set"})
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,31 @@ def environments(folder: Path = ENVIRONMENTS) -> tuple[KnownEnvironment, ...]:
     return tuple(known)
 
 
+def caller_in(project: str | None, name: str, *, chosen: bool) -> Caller:
+    """Who `name` is in a project; where nobody chose it, everybody is the owner of a project that is none of ours.
+
+    Raises BadInputError as `identity` does.
+    """
+    ours = project is not None and any(environment.project == project for environment in environments())
+    return identity(name, project or "") if chosen or ours else OWNER
+
+
+def check_name(alias: str) -> None:
+    """Raises BadInputError for what is neither a short name nor a member."""
+    if alias not in (*ACCOUNTS, *PEOPLE, ANYONE.member) and not _MEMBER.fullmatch(alias):
+        known = ", ".join((*ACCOUNTS, *PEOPLE, ANYONE.member))
+        raise BadInputError(
+            f"unknown identity {alias!r}", where="--as", hint=f"known: {known}; or a member, such as user:EMAIL"
+        )
+
+
 def identity(alias: str, project: str) -> Caller:
     """Who `alias` means in a project: `apply` is `serviceAccount:dev-apply@...` where the environment dev has it.
 
     A full member, and `anyone`, are taken as they are. Raises BadInputError for an unknown name, and for an account's
     name in a project that is not one environment's.
     """
+    check_name(alias)
     if alias == ANYONE.member:
         return ANYONE
     if _MEMBER.fullmatch(alias):
@@ -83,11 +104,6 @@ def identity(alias: str, project: str) -> Caller:
     if alias in PEOPLE:
         email = f"{alias}@example.com"
         return Caller(f"user:{email}", {} if alias == "person" else {"groups": f"{alias}s@example.com"})
-    if alias not in ACCOUNTS:
-        known = ", ".join((*ACCOUNTS, *PEOPLE, ANYONE.member))
-        raise BadInputError(
-            f"unknown identity {alias!r}", where="--as", hint=f"known: {known}; or a member, such as user:EMAIL"
-        )
     names = [environment.name for environment in environments() if environment.project == project]
     if len(names) != 1:
         why = "belongs to none of our environments" if not names else f"belongs to {' and '.join(names)}"

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from fonderie.core.errors import RefusedError
+from fonderie.sandbox.iam.caller import ANYONE, Caller
 
 State = dict[str, Any]
 """A resource as plain values, one key for every attribute and block of its schema: blocks and lists and sets are lists
@@ -88,6 +89,7 @@ class ProviderConfig:
     terraform_attribution_label_addition_strategy: str = "CREATION_ONLY"
     deletion_policy: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)  # the whole block, as configured
+    caller: Caller = ANYONE  # whose credentials it has
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from fonderie.sandbox.cloud.cloud import ObjectStatus
-from fonderie.sandbox.lifecycle import import_ids, object_requests
+from fonderie.sandbox.lifecycle import import_ids, object_requests, permissions
 from fonderie.sandbox.lifecycle.data_sources import read_data
 from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApiError, ApplyResult, Diagnostic, ProviderConfig, State
 from fonderie.sandbox.lifecycle.objects import Objects
@@ -42,6 +42,7 @@ class GoogleLifecycle:
             return self._policies.read(type, state, provider)
         request = object_requests.request_for(self._world, type, state, provider, read=True)
         object_requests.call(self._world, type, "reading", f"read {type} {request.path}")
+        permissions.demand(request, "read")
         found = self._world.cloud.get(type, request.path)
         if (
             found is None
@@ -59,7 +60,7 @@ class GoogleLifecycle:
         with self._world.settling.request():
             try:
                 if is_part(type):
-                    return ApplyResult(self._policies.make(type, planned, provider))
+                    return ApplyResult(self._policies.make(type, planned, provider, prior))
                 return self._objects.update(type, prior, planned, provider)
             except ApiError as refused:
                 return ApplyResult(self._after_failure(type, prior, planned), refused.diagnostics)
@@ -92,6 +93,8 @@ class GoogleLifecycle:
         state["id"] = found.get("id") or self._imported_id(type, found, provider) or id
         if "project" in state and state["project"] is None and not is_part(type):
             state["project"] = provider.project
+        if not is_part(type):
+            permissions.demand(object_requests.request_for(self._world, type, state, provider, read=True), "import")
         return [state]
 
     def _imported_id(self, type: str, found: State, provider: ProviderConfig) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fonderie.sandbox.cloud.cloud import CloudObject, ObjectStatus
-from fonderie.sandbox.lifecycle import object_requests, refresh
+from fonderie.sandbox.lifecycle import object_requests, permissions, refresh
 from fonderie.sandbox.lifecycle.computed import CHANGES_ON_UPDATE, Filler
 from fonderie.sandbox.lifecycle.interface import (
     UNKNOWN,
@@ -44,6 +44,7 @@ class Objects:
         object_requests.call(self._world, type, "creating", f"create {type} {request.path}")
         with self._world.cloud.transaction():
             object_requests.api_is_on(self._world, type, planned, provider)
+            permissions.demand(request, "create", afterwards=False)
             object_requests.references_are_there(request, "creating")
             found = self._world.cloud.get(type, request.path)
             if found is not None:
@@ -58,6 +59,16 @@ class Objects:
             change.made |= request.made
             if self._world.faults.operation_fails(f"{type} {request.path}"):
                 return self._failed_operation(request)
+        return self._after_the_create(request)
+
+    def _after_the_create(self, request: ObjectRequest) -> ApplyResult:
+        """The calls that follow the write may be refused: then the object is there all the same."""
+        try:
+            permissions.demand(request, "create", afterwards=True)
+        except ApiError as refused:
+            if permissions.operations_denied(request, "create") and request.type not in TAINTED_BY_FAILURE:
+                raise  # waiting failed, so the provider takes it for not made, and forgets it
+            return ApplyResult(request.state, refused.diagnostics)
         return ApplyResult(request.state)
 
     def _failed_operation(self, request: ObjectRequest) -> ApplyResult:
@@ -146,6 +157,7 @@ class Objects:
             request.thing = found
             if told:
                 object_requests.api_is_on(self._world, type, planned, provider)
+                permissions.demand(request, "update")
                 object_requests.references_are_there(request, "updating")
                 obey(LifecycleEvent.UPDATE, request)
             state = self._filled_anew(request, told=told)
@@ -196,6 +208,7 @@ class Objects:
         ):
             return []
         object_requests.call(self._world, type, "deleting", f"delete {type} {request.path}")
+        permissions.demand(request, "delete")
         with self._world.cloud.transaction():
             found = self._world.cloud.live(type, request.path)
             if found is None:

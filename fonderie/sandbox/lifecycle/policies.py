@@ -12,11 +12,14 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from fonderie.sandbox.lifecycle import members, object_requests
+from fonderie.sandbox.iam.caller import ANYONE
+from fonderie.sandbox.iam.conditions import syntax_error
+from fonderie.sandbox.lifecycle import members, object_requests, permissions
 from fonderie.sandbox.lifecycle.faults import InjectedError
 from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApiError, Diagnostic, ProviderConfig, State
 from fonderie.sandbox.lifecycle.resource_paths import Names, iam_parent, placeholders
 from fonderie.sandbox.lifecycle.world import World, google_error, text
+from fonderie.sandbox.rules.iam import unknown_role
 
 Policy = dict[str, Any]
 _GAPS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -61,18 +64,23 @@ class Policies:
         """Type and path of the object whose policy it is."""
         return target(self._world.names, type, state, provider)
 
-    def make(self, type: str, planned: State, provider: ProviderConfig) -> State:
+    def make(self, type: str, planned: State, provider: ProviderConfig, prior: State | None = None) -> State:
         """Add a part to its policy, or take over one that is there. Raises ApiError."""
         parent, path = self.target(type, planned, provider)
+        action = "create" if prior is None else "update"
+        permissions.demand_on_policy(self._world, type, action, (parent, path), provider, _roles(planned, prior))
         if parent != "google_project" and not object_requests.exists(self._world, parent, path):
             raise self._error(type, "setting", 404, f"Resource not found (resource={path}).", "notFound")
         self._check_members(type, members_of(planned), path)
+        if provider.caller != ANYONE:
+            self._check_role(type, planned, path)
         version = self._modify(type, path, lambda policy: _put(policy, type, planned))
         return self._state(type, planned, path, version, provider)
 
     def read(self, type: str, state: State, provider: ProviderConfig) -> State | None:
-        """The part as it is; None when it, or the object, is gone."""
+        """The part as it is; None when it, or the object, is gone. Raises ApiError."""
         parent, path = self.target(type, state, provider)
+        permissions.demand_on_policy(self._world, type, "read", (parent, path), provider)
         if parent != "google_project" and not object_requests.exists(self._world, parent, path):
             return None
         version, policy = self._world.cloud.policy(path)
@@ -80,8 +88,9 @@ class Policies:
         return None if found is None else self._state(type, {**state, **found}, path, version, provider)
 
     def remove(self, type: str, state: State, provider: ProviderConfig) -> list[Diagnostic]:
-        """Take a part out of its policy; nothing happens when it is not there."""
+        """Take a part out of its policy; nothing happens when it is not there. Raises ApiError."""
         parent, path = self.target(type, state, provider)
+        permissions.demand_on_policy(self._world, type, "delete", (parent, path), provider, _roles(state))
         if parent == "google_project" or object_requests.exists(self._world, parent, path):
             self._modify(type, path, lambda policy: _drop(policy, type, state))
         return []
@@ -158,6 +167,15 @@ class Policies:
             if why := members.refusal(self._world, member):
                 raise self._error(type, f"applying IAM policy for {path}:", 400, why, "badRequest")
 
+    def _check_role(self, type: str, planned: State, path: str) -> None:
+        role = planned.get("role")
+        if isinstance(role, str) and (why := unknown_role(self._world.cloud, role)):
+            raise self._error(type, f"applying IAM policy for {path}:", 400, why, "badRequest")
+        condition = _condition_of(planned)
+        if condition and (why := syntax_error(condition["expression"])):
+            what = f"Invalid argument: the condition cannot be read: {why}"
+            raise self._error(type, f"applying IAM policy for {path}:", 400, what, "badRequest")
+
     def _modify(self, type: str, path: str, change: Callable[[Policy], Policy]) -> int:
         with self._locks[path]:
             for gap in (*_GAPS_S, None):
@@ -179,6 +197,11 @@ class Policies:
         if verb.startswith("applying"):
             return ApiError.because(f"Error {verb} googleapi: Error {code}: {message}, {reason}")
         return google_error(type, f"{verb} IAM policy of", code, message, reason)
+
+
+def _roles(*states: State | None) -> list[str]:
+    """The roles whose members change."""
+    return sorted({str(state["role"]) for state in states if state and state.get("role")})
 
 
 def members_of(state: State) -> list[str]:

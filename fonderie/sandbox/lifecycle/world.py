@@ -10,6 +10,7 @@ from typing import Any
 from fonderie.sandbox.cloud.buckets import Buckets
 from fonderie.sandbox.cloud.clock import Clock
 from fonderie.sandbox.cloud.cloud import Cloud, CloudObject, ObjectStatus
+from fonderie.sandbox.iam.access import AccessControl, agent_role_note
 from fonderie.sandbox.lifecycle.faults import Faults
 from fonderie.sandbox.lifecycle.interface import ApiError, ProviderConfig, State
 from fonderie.sandbox.lifecycle.resource_paths import Names, prefix_and_noun
@@ -28,6 +29,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     established: bool = False  # every API is on, and what was named but never made here exists elsewhere
     settling: Settling = field(default_factory=Settling)
+    propagation_s: float = 0.0  # after which a grant, an enabled API and a log metric take effect
 
     @cached_property
     def names(self) -> Names:
@@ -40,9 +42,24 @@ class World:
         return Buckets(self.cloud.file)
 
     @cached_property
+    def access(self) -> AccessControl:
+        """Who may do what."""
+        return AccessControl(self.cloud, self.clock, self.propagation_s)
+
+    @cached_property
     def faults(self) -> Faults:
         """What goes wrong on purpose."""
         return Faults.of(self.cloud, self.clock)
+
+    def note_making(self, path: str) -> None:
+        """Note when something was made that takes effect late."""
+        if self.propagation_s:
+            self.cloud.set_note(f"made:{path}", str(self.clock.now().timestamp()))
+
+    def in_effect(self, path: str) -> bool:
+        """Whether what was made there has taken effect."""
+        made_s = self.cloud.note(f"made:{path}") if self.propagation_s else None
+        return made_s is None or float(made_s) + self.propagation_s <= self.clock.now().timestamp()
 
     def there(self, type: str, path: str) -> bool:
         """Whether an object exists for others: made, settled, not deleted; on an established project also what was
@@ -88,11 +105,13 @@ class ObjectRequest:
         """Whether the rules of a fresh project hold."""
         return not self.world.established
 
-    def make_agent(self, email: str) -> None:
-        """A service agent comes into being with this request."""
+    def make_agent(self, email: str, role: str = "") -> None:
+        """A service agent comes into being with this request, and Google grants it `role` in its project."""
         if not self.cloud.has_agent(email):
             self.cloud.add_agent(email)
             self.made.add(email)
+            if role:
+                self.cloud.set_note(agent_role_note(email), str(self.world.clock.now().timestamp()))
 
     def error(self, code: int, message: str, reason: str = "", *, verb: str = "creating") -> ApiError:
         """What the provider prints when Google answers `code`."""

@@ -20,7 +20,7 @@ from tf.gen import (
 from fonderie.core.errors import StepFailedError
 from fonderie.sandbox.lifecycle.interface import Lifecycle
 from fonderie.sandbox.planning.planner import Planner
-from fonderie.sandbox.protocol.servicer import Provider
+from fonderie.sandbox.protocol.servicer import CallerOf, Provider, nobody_asked
 from fonderie.sandbox.provider.schema import ProviderSchema
 
 ADDRESSES = ("registry.terraform.io/hashicorp/google", "registry.opentofu.org/hashicorp/google")
@@ -49,12 +49,15 @@ class RunningProvider:
 
 
 @contextmanager
-def serve_provider(schema: ProviderSchema, planner: Planner, lifecycle: Lifecycle) -> Iterator[RunningProvider]:
-    """Serve until the block ends. Connections come over loopback TCP, not a Unix socket: there the peer's address tells
-    them apart, and with them the provider blocks of parallel stacks. Raises StepFailedError when no port is free."""
+def serve_provider(
+    schema: ProviderSchema, planner: Planner, lifecycle: Lifecycle, caller_of: CallerOf = nobody_asked
+) -> Iterator[RunningProvider]:
+    """Serve until the block ends; a listener is one identity's. Connections come over loopback TCP, not a Unix socket:
+    there the peer's address tells them apart, and with them the provider blocks of parallel stacks. Raises
+    StepFailedError when no port is free."""
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="sandbox") as threads:
         server = grpc.server(threads, options=_OPTIONS)
-        tfplugin_pb2_grpc.add_ProviderServicer_to_server(Provider(schema, planner, lifecycle), server)
+        tfplugin_pb2_grpc.add_ProviderServicer_to_server(Provider(schema, planner, lifecycle, caller_of), server)
         grpc_controller_pb2_grpc.add_GRPCControllerServicer_to_server(_Controller(), server)
         grpc_stdio_pb2_grpc.add_GRPCStdioServicer_to_server(_Stdio(), server)
         try:

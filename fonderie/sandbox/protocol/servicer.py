@@ -6,6 +6,7 @@ import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import grpc
@@ -14,6 +15,7 @@ from tf.gen import tfplugin_pb2_grpc
 
 from fonderie.core.errors import FonderieError
 from fonderie.sandbox.cloud.clock import STOPPED
+from fonderie.sandbox.iam.caller import ANYONE, Caller
 from fonderie.sandbox.lifecycle.interface import (
     UNKNOWN,
     ApiError,
@@ -30,6 +32,12 @@ from fonderie.sandbox.provider.schema import Block, ProviderSchema
 _REMEMBERED = 1024  # connections whose provider block is kept; Terraform makes one a provider instance and command
 
 Call = TypeVar("Call", bound=Callable[..., Any])
+CallerOf = Callable[[ProviderConfig], Caller]  # who a provider block's calls are made by; may raise FonderieError
+
+
+def nobody_asked(_provider: ProviderConfig) -> Caller:
+    """Nothing is checked."""
+    return ANYONE
 
 
 def _answering(call: Call) -> Call:
@@ -54,7 +62,10 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
     """Serves any number of Terraform commands at once. A connection is a provider instance: its block is kept by the
     peer's address."""
 
-    def __init__(self, schema: ProviderSchema, planner: Planner, lifecycle: Lifecycle) -> None:
+    def __init__(
+        self, schema: ProviderSchema, planner: Planner, lifecycle: Lifecycle, caller_of: CallerOf = nobody_asked
+    ) -> None:
+        self._caller_of = caller_of
         self._schema = schema
         self._planner = planner
         self._lifecycle = lifecycle
@@ -88,10 +99,12 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
 
     @_answering
     def ConfigureProvider(self, request: pb.ConfigureProvider.Request, context: grpc.ServicerContext) -> Any:
-        """Keep the provider block of this connection."""
+        """Keep the provider block of this connection, and who its calls are made by."""
         config = wire.decode(request.config.msgpack, self._schema.provider.block) or {}
+        provider = provider_config(config)
+        provider = replace(provider, caller=self._caller_of(provider))
         with self._lock:
-            self._configured[context.peer()] = provider_config(config)
+            self._configured[context.peer()] = provider
             self._stops[context.peer()] = threading.Event()
             while len(self._configured) > _REMEMBERED:
                 self._stops.pop(self._configured.popitem(last=False)[0], None)

@@ -88,23 +88,23 @@ def email_or_none(service: str, number: int) -> str | None:
 
 @rule(LifecycleEvent.CREATED, "google_project_service", source=_SOURCE)
 def enabling_an_api_brings_its_agent(request: ObjectRequest) -> None:
-    """Enabling an API makes the service agents that are not made on demand."""
+    """Enabling an API makes the service agents that are not made on demand, with their role in the project."""
     service = request.state.get("service")
     for agent in AGENTS:
         if agent.service == service and not agent.on_demand:
-            request.make_agent(agent.pattern.format(request.number))
+            request.make_agent(agent.pattern.format(request.number), agent.role)
     request.make_agent(f"{request.number}@cloudservices.gserviceaccount.com")
 
 
 @rule(LifecycleEvent.CREATED, "*", source=_SOURCE)
 def first_use_brings_its_agent(request: ObjectRequest) -> None:
-    """An agent that is made on demand exists after the first use of its service."""
+    """An agent that is made on demand exists after the first use of its service; one asked for before has no role."""
     if request.type == "google_project_service" or iam_parent(request.type) or not request.project:
         return
     service = api_of(request.type)[0]
     for agent in AGENTS:
         if agent.service == service and agent.on_demand and request.type in (agent.first_used_by or (request.type,)):
-            request.make_agent(agent.pattern.format(request.number))
+            request.make_agent(agent.pattern.format(request.number), agent.role)
 
 
 @rule(LifecycleEvent.CREATED, "google_bigquery_connection", "google_sql_database_instance", source=_SOURCE)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from fonderie.sandbox.iam.access import maker_note
 from fonderie.sandbox.lifecycle.interface import UNKNOWN, Diagnostic, Path, State
 from fonderie.sandbox.lifecycle.world import ObjectRequest
 from fonderie.sandbox.planning.type_rules import Situation, TypeRules
@@ -27,6 +28,16 @@ def a_dataset_with_tables_does_not_go(request: ObjectRequest) -> None:
     if inside or request.world.settling.still_using(request.path):
         dataset = request.path.replace("projects/", "").replace("/datasets/", ":")
         raise request.error(400, f"Dataset {dataset} is still in use", "resourceInUse", verb="deleting")
+
+
+@rule(
+    LifecycleEvent.CREATED,
+    "google_bigquery_dataset",
+    source="https://cloud.google.com/bigquery/docs/dataset-access-control",
+)
+def who_makes_a_dataset_owns_it(request: ObjectRequest) -> None:
+    """Who makes a dataset without an access list becomes its owner."""
+    request.cloud.set_note(maker_note(request.path), request.provider.caller.email)
 
 
 @rule(LifecycleEvent.CREATED, "google_bigquery_table", source="https://cloud.google.com/bigquery/docs/views")

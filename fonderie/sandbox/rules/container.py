@@ -11,6 +11,8 @@ from fonderie.sandbox.planning.type_rules import Situation, TypeRules
 from fonderie.sandbox.rules.rulebook import LifecycleEvent, rule
 
 _IDENTITIES = "https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity"
+_POSTURE = "https://container.googleapis.com/$discovery/rest?version=v1"
+_MANAGEMENT = "https://github.com/hashicorp/terraform-provider-google/pull/23849"
 _RANGES = "https://cloud.google.com/kubernetes-engine/docs/concepts/alias-ips"
 
 
@@ -45,6 +47,23 @@ def named_ranges_exist_in_the_subnetwork(request: ObjectRequest) -> None:
         if wanted and subnetwork and wanted not in known:
             what = f'Pod or services secondary range "{wanted}" does not exist in network, subnetwork "{name}".'
             raise request.error(400, what, "badRequest")
+
+
+@rule(LifecycleEvent.CREATE, "google_container_cluster", source=_POSTURE)
+def workloads_are_no_longer_scanned(request: ObjectRequest) -> None:
+    """A cluster cannot ask for the vulnerability scanning of workloads, which was shut down in 2025."""
+    mode = text(block(request.state, "security_posture_config"), "vulnerability_mode")
+    if mode == "VULNERABILITY_BASIC":
+        raise request.error(400, "Vulnerability scanning is no longer supported.", "badRequest")
+
+
+@rule(LifecycleEvent.CREATE, "google_gke_hub_feature", source=_MANAGEMENT)
+def config_sync_has_no_automatic_management(request: ObjectRequest) -> None:
+    """Config Sync's field `management` takes no automatic management any more."""
+    defaults = block(block(request.state, "fleet_default_member_config"), "configmanagement")
+    if text(defaults, "management") == "MANAGEMENT_AUTOMATIC":
+        what = "AutomaticManagement is no longer supported on the gkehub api server for the ConfigManagement feature"
+        raise request.error(400, what, "badRequest")
 
 
 def _cluster_wanted(prior: State | None, wanted: State, given: State) -> State:

@@ -6,8 +6,10 @@ recorded cases of `google_project_iam_custom_role`."""
 
 from __future__ import annotations
 
-from fonderie.sandbox.cloud.cloud import ObjectStatus
-from fonderie.sandbox.lifecycle.interface import Diagnostic, State
+from fonderie.core.google_iam import names_of, permission_names, role_names
+from fonderie.sandbox.cloud.cloud import Cloud, ObjectStatus
+from fonderie.sandbox.iam.caller import ANYONE
+from fonderie.sandbox.lifecycle.interface import ApiError, Diagnostic, State
 from fonderie.sandbox.lifecycle.world import ObjectRequest
 from fonderie.sandbox.planning.equivalence import duration_s
 from fonderie.sandbox.planning.type_rules import Situation, TypeRules
@@ -48,6 +50,61 @@ def a_deleted_role_is_still_read(request: ObjectRequest) -> None:
     """A custom role that was deleted is read with `deleted = true`, and plans nothing."""
     if request.thing is not None:
         request.extra["deleted"] = request.thing.status is ObjectStatus.SOFT_DELETED
+
+
+@rule(
+    LifecycleEvent.CREATE,
+    "google_project_iam_custom_role",
+    source="https://github.com/hashicorp/terraform-provider-google/issues/14033",
+)
+def a_custom_role_holds_permissions_that_exist(request: ObjectRequest) -> None:
+    """A custom role with a permission that Google does not have is refused as a whole."""
+    _check_permissions(request, "creating")
+
+
+@rule(
+    LifecycleEvent.UPDATE,
+    "google_project_iam_custom_role",
+    source="https://github.com/hashicorp/terraform-provider-google/issues/18976",
+)
+def a_custom_role_takes_permissions_that_exist(request: ObjectRequest) -> None:
+    """A permission that Google does not have cannot be added to a custom role."""
+    _check_permissions(request, "updating")
+
+
+def _check_permissions(request: ObjectRequest, verb: str) -> None:
+    asked = request.provider.caller != ANYONE
+    for permission in sorted(request.state.get("permissions") or ()) if asked else ():
+        if permission not in permission_names():
+            raise ApiError.because(
+                f"Error {verb} the custom project role {request.path}: googleapi: Error 400: Permission {permission} "
+                "is not valid., badRequest",
+                _why_invalid(permission),
+            )
+
+
+def _why_invalid(permission: str) -> str:
+    """Whether Google has no such permission, or only our list lacks it."""
+    of = f"the {len(role_names())} predefined roles of Google on {names_of()}"
+    service, _, rest = permission.partition(".")
+    if (long := f"{service}.googleapis.com/{rest}") in permission_names():
+        return f"None of {of} holds it; it is listed as {long}."
+    if any(name.startswith((f"{service}.", f"{service}.googleapis.com/")) for name in permission_names()):
+        return f"None of {of} holds it, though they hold others of {service}: Google has no such permission."
+    return f"None of {of} holds any permission of {service}: if the service is newer, only the sandbox's list lacks it."
+
+
+def unknown_role(cloud: Cloud, role: str) -> str | None:
+    """Google's words for a role that does not exist; None for one that does.
+
+    Source: hashicorp/terraform-provider-google #5107. Roles of an organisation are taken on trust.
+    """
+    known = role in role_names()
+    if role.startswith("projects/"):
+        known = (
+            role.split("/")[1] not in cloud.projects() or cloud.live("google_project_iam_custom_role", role) is not None
+        )
+    return None if known or role.startswith("organizations/") else f"Role {role} is not supported for this resource."
 
 
 _LEAST_ROTATION_S = 86400

@@ -5,8 +5,7 @@ Source: Cloud KMS's "Key destruction and restoration", "Customer-managed encrypt
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from fonderie.sandbox.iam.caller import Caller
 from fonderie.sandbox.lifecycle import object_requests
 from fonderie.sandbox.lifecycle.resource_paths import api_of
 from fonderie.sandbox.lifecycle.world import ObjectRequest
@@ -21,6 +20,7 @@ _ROLES = frozenset(
         "roles/owner",
     }
 )
+_USE = "cloudkms.cryptoKeyVersions.useToEncrypt"
 _DISKS = ("boot_disk_kms_key", "disk_encryption_key")
 
 
@@ -49,7 +49,7 @@ def _check(request: ObjectRequest, key: object_requests.Reference) -> None:
     email = agents.email_or_none(service, request.number)
     if email is None or key.path.split("/")[1] not in request.cloud.projects():
         return
-    if not request.cloud.has_agent(email) or not _allowed(request, key.path, f"serviceAccount:{email}"):
+    if not request.cloud.has_agent(email) or not _allowed(request, key.path, Caller(f"serviceAccount:{email}")):
         raise request.error(
             403,
             f"Permission denied on Cloud KMS key. Please ensure that the service account {email} has been authorized "
@@ -58,11 +58,6 @@ def _check(request: ObjectRequest, key: object_requests.Reference) -> None:
         )
 
 
-def _allowed(request: ObjectRequest, key: str, member: str) -> bool:
-    ring, project = key.rsplit("/cryptoKeys/", 1)[0], "/".join(key.split("/")[:2])
-    return any(_has(request, path, member, _ROLES) for path in (key, ring, project))
-
-
-def _has(request: ObjectRequest, path: str, member: str, roles: Iterable[str]) -> bool:
-    bindings = request.cloud.policy(path)[1]["bindings"]
-    return any(binding["role"] in roles and member in binding["members"] for binding in bindings)
+def _allowed(request: ObjectRequest, key: str, agent: Caller) -> bool:
+    access = request.world.access
+    return bool(access.roles_of(agent, key) & _ROLES) or access.allows(agent, _USE, key)

@@ -32,12 +32,19 @@ def check_enabled(world: World, type: str, project: str, verb: str) -> None:
 
 def is_enabled(world: World, project: str, service: str) -> bool:
     """Whether a service is on, for those who come after its enabling has ended."""
-    return world.there("google_project_service", f"projects/{project}/services/{service}")
+    path = f"projects/{project}/services/{service}"
+    return world.there("google_project_service", path) and world.in_effect(path)
 
 
 def stays_enabled(request: ObjectRequest) -> bool:
     """Destroying a project_service does nothing unless `disable_on_destroy` is true in the state."""
     return request.type == "google_project_service" and request.state.get("disable_on_destroy") is not True
+
+
+@rule(LifecycleEvent.CREATED, "google_project_service", source=_SOURCE)
+def an_enabled_api_takes_requests_late(request: ObjectRequest) -> None:
+    """An API that was just enabled refuses requests until that has reached all of Google (`--propagation`)."""
+    request.world.note_making(request.path)
 
 
 @rule(LifecycleEvent.DELETE, "google_project_service", source=_SOURCE)

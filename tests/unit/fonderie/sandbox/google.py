@@ -8,6 +8,7 @@ from typing import Any
 
 from fonderie.sandbox.cloud.clock import Clock
 from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.iam.caller import Caller
 from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApplyResult, DiagnosticSeverity, ProviderConfig, State
 from fonderie.sandbox.lifecycle.lifecycle import GoogleLifecycle
 from fonderie.sandbox.lifecycle.settling import Settling
@@ -32,6 +33,10 @@ class Google:
     def at(cls, file: Path, schema: ProviderSchema, facts: Facts, *, established: bool = False) -> Google:
         world = World(Cloud(file), schema, facts, clock=CLOCK, established=established, settling=Settling(quiet_s=0.0))
         return cls(world)
+
+    def as_(self, caller: Caller, **values: Any) -> Google:
+        """The same cloud, called by somebody; `values` of the provider block."""
+        return replace(self, provider=replace(self.provider, caller=caller, values=values))
 
     @property
     def life(self) -> GoogleLifecycle:

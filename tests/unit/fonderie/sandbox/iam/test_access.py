@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -220,16 +220,16 @@ def test_an_administrator_of_listed_roles_grants_those_only(cloud: Cloud, access
     assert access.allows(ROBOT, "resourcemanager.projects.getIamPolicy", PROJECT), "what changes no grant is allowed"
 
 
-def test_an_agent_that_comes_with_its_api_has_its_role_and_one_on_demand_has_none(
-    cloud: Cloud, access: AccessControl
-) -> None:
-    container = "service-412345678901@container-engine-robot.iam.gserviceaccount.com"
-    eventarc = "service-412345678901@gcp-sa-eventarc.iam.gserviceaccount.com"
-    for email in (container, eventarc):
-        assert not access.roles_of(Caller(f"serviceAccount:{email}"), PROJECT)
-        cloud.add_agent(email)
-    assert access.roles_of(Caller(f"serviceAccount:{container}"), PROJECT) == {"roles/container.serviceAgent"}
-    assert not access.roles_of(Caller(f"serviceAccount:{eventarc}"), PROJECT)
+def test_a_grant_takes_effect_after_the_propagation(cloud: Cloud) -> None:
+    cloud.history_s = 60.0
+    later = AccessControl(cloud, Clock(now=lambda: datetime.now(UTC) + timedelta(seconds=61)), 60.0)
+    now = AccessControl(cloud, Clock(), 60.0)
+    grant(cloud, SECRET, ACCESSOR, ANNA.member)
+    grant(cloud, SECRET, ACCESSOR, ROBOT.member)
+    assert not now.allows(ROBOT, GET, SECRET)
+    assert not now.allows(ANNA, GET, SECRET)
+    assert later.allows(ROBOT, GET, SECRET)
+    assert AccessControl(cloud).allows(ROBOT, GET, SECRET), "without a propagation it holds at once"
 
 
 def test_names_of_identities() -> None:
