@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from fonderie.sandbox.cloud.cloud import CloudObject
-from fonderie.sandbox.lifecycle import refresh
+from fonderie.sandbox.iam.caller import ANYONE
+from fonderie.sandbox.lifecycle import permissions, refresh
 from fonderie.sandbox.lifecycle.computed import Filler
 from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApiError, ProviderConfig, State
 from fonderie.sandbox.lifecycle.world import World, noun
 from fonderie.sandbox.rules import agents
 
-_ME = "sandbox@example.com"
+_ME = "sandbox@example.com"  # where nobody in particular calls
 _GKE_VERSIONS = ("1.33.4-gke.1172000", "1.32.8-gke.1134000", "1.31.12-gke.1018000")
 
 
@@ -29,7 +30,8 @@ class DataSourceRequest:
 
 
 def read_data(world: World, type: str, config: State, provider: ProviderConfig) -> State:
-    """`config` with its computed attributes. Raises ApiError for what is not there."""
+    """`config` with its computed attributes. Raises ApiError for what is not there, or may not be read."""
+    permissions.demand_data(world, type, _path(world, type, config, provider), provider)
     state = {**config}
     if type in _SPECIAL:
         state |= _SPECIAL[type](DataSourceRequest(world, config, provider))
@@ -39,6 +41,14 @@ def read_data(world: World, type: str, config: State, provider: ProviderConfig) 
     open_ones = {name: UNKNOWN for name, value in state.items() if value is None and not _optional(world, type, name)}
     values = {name: value for name, value in state.items() if isinstance(value, str)}
     return Filler(type, str(state.get("id")), values, world.clock).fill({**state, **open_ones}, kind)
+
+
+def _path(world: World, type: str, config: State, provider: ProviderConfig) -> str:
+    """What the reading of a data source is judged on: the object, or the project."""
+    values = world.names.values(type if type in world.facts.raw["types"] else "", config, provider)
+    if type in _SPECIAL or type not in world.facts.raw["types"] or world.names.missing(type, values):
+        return f"projects/{config.get('project_id') or values.get('project', '')}"
+    return world.names.path(type, values)
 
 
 def _optional(world: World, type: str, name: str) -> bool:
@@ -100,8 +110,10 @@ def _client_config(request: DataSourceRequest) -> State:
     return {"id": identity, **place, "access_token": "sandbox", "default_labels": dict(request.provider.default_labels)}
 
 
-def _userinfo(_: DataSourceRequest) -> State:
-    return {"id": _ME, "email": _ME}
+def _userinfo(request: DataSourceRequest) -> State:
+    caller = request.provider.caller
+    email = _ME if caller == ANYONE else caller.email
+    return {"id": email, "email": email}
 
 
 def _zones(request: DataSourceRequest) -> State:
