@@ -25,6 +25,7 @@ from fonderie.sandbox.lifecycle.interface import (
     ProviderConfig,
     State,
 )
+from fonderie.sandbox.planning.normalisation import as_created, as_refreshed
 from fonderie.sandbox.planning.planner import Planner
 from fonderie.sandbox.protocol import messages, wire
 from fonderie.sandbox.provider.schema import Block, ProviderSchema
@@ -155,6 +156,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
             state = self._kept(
                 request.type_name, self._lifecycle.read(request.type_name, state, self._config_of(context))
             )
+            state = None if state is None else as_refreshed(request.type_name, state)
         return pb.ReadResource.Response(new_state=_value(state, block), private=request.private)
 
     @_answering
@@ -195,6 +197,8 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc]  # the
                     else self._lifecycle.update(type_name, prior, planned, provider)
                 )
                 state, found = self._kept(type_name, done.state), list(done.diagnostics)
+                if prior is None and state is not None:
+                    state = as_created(type_name, state, planned)
         except ApiError as refused:
             found = list(refused.diagnostics)
         return pb.ApplyResourceChange.Response(
