@@ -39,7 +39,7 @@ def make_agents(env: Environment, agents: Sequence[AgentName]) -> None:
     try:
         make_service_agents(Access.from_environment(env.project_id), env.project_number, agents)
     except NoCredentialsError as error:
-        offline = f"try it offline: `fonderie sandbox run -- fonderie bootstrap --env {env.name}`"
+        offline = f"try it offline: `fonderie sandbox run --as person -- fonderie bootstrap --env {env.name}`"
         raise NoCredentialsError(error.what, where=error.where, hint=f"{error.hint}; or {offline}") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 from rich.table import Table
@@ -20,20 +21,19 @@ TAIL_LINES = 15
 
 
 def provision(context: Context) -> str:
-    """Deploy every stack from nothing; the registry of the later steps is a bucket that Terraform made."""
+    """Bootstrap as the owner, deploy every stack as `apply`; the registry of the later steps is a bucket that Terraform
+    made."""
     cloud = DemoCloud(context.folder)
     command = ["cdktf", "deploy", f"{ENVIRONMENT}-*", "--auto-approve", "--skip-provider-lock"]
-    context.console.print(f"fonderie sandbox run -- cdktf deploy '{ENVIRONMENT}-*'")
+    bootstrap = ["fonderie", "bootstrap", "--env", ENVIRONMENT]
     log = context.folder / "deploy.log"
+    settings = {"FONDERIE_ENV": ENVIRONMENT, "CI": "1", "FORCE_COLOR": "0", "CDKTF_OUTDIR": str(cloud.stacks)}
     with cloud.up() as stand_in:
-        environment = {
-            **stand_in.environment,
-            "FONDERIE_ENV": ENVIRONMENT,
-            "CI": "1",
-            "FORCE_COLOR": "0",
-            "CDKTF_OUTDIR": str(cloud.stacks),
-        }
-        _deploy([*command, "--output", str(cloud.stacks)], environment, log, context)
+        context.console.print(f"fonderie sandbox run --as person -- {' '.join(bootstrap)}")
+        owner = {**stand_in.as_("person"), **settings}
+        _run([sys.executable, "-m", "fonderie.cli.main", *bootstrap[1:]], owner, log, context)
+        context.console.print(f"fonderie sandbox run -- cdktf deploy '{ENVIRONMENT}-*'")
+        _run([*command, "--output", str(cloud.stacks)], {**stand_in.environment, **settings}, log, context)
     counts = cloud.resources()
     shown = Table("stack", "resources", box=None)
     for stack, count in counts.items():
@@ -46,11 +46,11 @@ def provision(context: Context) -> str:
     return f"{sum(counts.values())} resources in {len(counts)} stacks"
 
 
-def _deploy(command: list[str], environment: dict[str, str], log: Path, context: Context) -> None:
-    """Run cdktf with its output in `log` and a counter on the screen."""
+def _run(command: list[str], environment: dict[str, str], log: Path, context: Context) -> None:
+    """Run a command with its output added to `log` and a counter on the screen."""
     created = 0
     with (
-        log.open("w", encoding="utf-8") as output,
+        log.open("a", encoding="utf-8") as output,
         context.console.status("synthesising") as status,
         subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -63,4 +63,4 @@ def _deploy(command: list[str], environment: dict[str, str], log: Path, context:
                 status.update(f"{created} resources created, {match[1]}")
     if process.returncode:
         tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-TAIL_LINES:])
-        raise StepFailedError(f"cdktf deploy failed\n{tail}", where=log)
+        raise StepFailedError(f"{' '.join(command[-4:])} failed\n{tail}", where=log)

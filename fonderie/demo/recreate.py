@@ -31,8 +31,8 @@ def recreate_environment(context: Context) -> str:
             ENVIRONMENT,
             cloud.environment.project_id,
             stacks_in(cloud.stacks),
-            Deployer(stand_in.environment),
-            operator_actions_for(stand_in.environment, cloud.environment.project_id),
+            Deployer(owner := stand_in.as_("person")),
+            operator_actions_for(owner, cloud.environment.project_id),
             Path(work),
             status.update,
         )

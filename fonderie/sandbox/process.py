@@ -50,7 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
                 name: listeners.enter_context(serve_provider(world.schema, planner, lifecycle, caller_of)).environment
                 for name, caller_of in callers(world, options.identity).items()
             }
-            _say({"environments": environments, "pid": os.getpid()})
+            own = environments.get("apply") or next(iter(environments.values()))
+            _say({"environment": own, "environments": environments, "pid": os.getpid()})
             threading.Thread(target=_wait_for_the_parent, args=(stop,), daemon=True).start()
             stop.wait()
     except FonderieError as error:

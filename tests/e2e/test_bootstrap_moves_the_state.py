@@ -55,7 +55,7 @@ def google(tmp_path: Path) -> Iterator[Google]:
             return any(each.attributes.get("name") == bucket for each in cloud.things("google_storage_bucket"))
 
     with stand_in(Options(cloud=cloud_file)) as up, serving(exists) as storage:
-        environment = {key: value for key, value in up.environment.items() if key != "FONDERIE_BACKEND"}
+        environment = {key: value for key, value in up.as_("person").items() if key != "FONDERIE_BACKEND"}
         environment |= {
             "CDKTF_OUTDIR": str(tmp_path / "cdktf.out"),
             "GOOGLE_BACKEND_STORAGE_CUSTOM_ENDPOINT": storage.url,

@@ -218,7 +218,7 @@ def open_recreate(name: str, *, sandbox: bool, cloud: Path | None, tell: Callabl
             yield recreate
         return
     with (
-        stand_in(Options((cloud or default_cloud()).absolute())) as up,
+        stand_in(Options((cloud or default_cloud()).absolute(), identity="person")) as up,
         _opened(name, up.environment, tell) as recreate,
     ):
         yield recreate

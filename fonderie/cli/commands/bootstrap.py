@@ -21,7 +21,7 @@ def command(
 
     ```console
     fonderie bootstrap --env dev
-    fonderie sandbox run -- fonderie bootstrap --env dev
+    fonderie sandbox run --as person -- fonderie bootstrap --env dev
     ```
     """
     from ci.lifecycle.bootstrap import Bootstrap

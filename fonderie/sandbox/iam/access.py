@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fonderie.core.errors import RefusedError
-from fonderie.core.google_iam import predefined_roles
+from fonderie.core.google_iam import predefined_roles, role_names
 from fonderie.sandbox.cloud.clock import Clock
 from fonderie.sandbox.cloud.cloud import Cloud
 from fonderie.sandbox.iam import conditions, words
@@ -56,7 +56,7 @@ class DeniedError(RefusedError):
         self.message = words.denied(caller, permission, resource)
         hint = f"{caller.email} lacks {permission} on {resource}"
         if unjudged:
-            hint += f"; the sandbox cannot evaluate the condition {'; '.join(unjudged)}"
+            hint += f"; the sandbox cannot judge {'; '.join(unjudged)}"
         super().__init__(self.message, where=resource, hint=hint)
 
 
@@ -203,7 +203,7 @@ class AccessControl:
         path: str,
         attributes: Mapping[str, Sequence[str]] | None,
     ) -> tuple[set[str], list[str]]:
-        """What is lacking, and the conditions that might have granted it but cannot be evaluated."""
+        """What is lacking, and what might have granted it but cannot be judged."""
         lacking, unjudged = set(permissions), list[str]()
         if caller == ANYONE:
             return set(), []
@@ -213,12 +213,14 @@ class AccessControl:
                     return lacking, unjudged
                 if not self._is_among(caller, binding.members):
                     continue
-                if granted := lacking & self.permissions_of(binding.role):
+                if binding.role not in _LEGACY_OBJECTS and _is_unlisted(binding.role):
+                    unjudged.append(f"the role {binding.role}")
+                elif granted := lacking & self.permissions_of(binding.role):
                     try:
                         if self._holds(binding.condition, path, attributes):
                             lacking -= granted
                     except ConditionError as error:
-                        unjudged.append(str(error))
+                        unjudged.append(f"the condition {error}")
         return lacking, unjudged
 
     def _holds(self, condition: str, path: str, attributes: Mapping[str, Sequence[str]] | None) -> bool:
@@ -266,6 +268,11 @@ class AccessControl:
 
     def _number(self, project: str) -> int:
         return int(project) if project.isdigit() else self._cloud.number_of(project)
+
+
+def _is_unlisted(role: str) -> bool:
+    """A role of Google's of which we do not know what it holds."""
+    return role.startswith("roles/") and role not in predefined_roles() and role in role_names()
 
 
 def agent_role_note(email: str) -> str:

@@ -231,7 +231,7 @@ def attached_accounts(request: ObjectRequest) -> set[str]:
     return {
         one.path
         for one in object_requests.references(request)
-        if one.type == "google_service_account" and one.attribute and not iam_parent(request.type)
+        if one.type == "google_service_account" and _attaches(one.attribute) and not iam_parent(request.type)
     }
 
 
@@ -251,6 +251,11 @@ def _quota_project(request: ObjectRequest, action: str) -> None:
             "https://cloud.google.com/docs/authentication/adc-troubleshooting/user-creds ., forbidden",
             "The provider block needs user_project_override = true and a billing_project.",
         )
+
+
+def _attaches(attribute: str) -> bool:
+    """`service_account`, `oauth_token.service_account_email`; a variable that names an account attaches nothing."""
+    return attribute.rsplit(".", 1)[-1].startswith("service_account")
 
 
 def _unrecorded(world: World, type: str, caller: Caller, project: str, path: str = "") -> None:

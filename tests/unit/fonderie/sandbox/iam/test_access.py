@@ -202,11 +202,17 @@ def test_a_condition_that_cannot_be_evaluated_grants_nothing_and_is_named(
     cloud: Cloud, access: AccessControl, condition: str
 ) -> None:
     grant(cloud, SECRET, ACCESSOR, ROBOT.member, condition=condition)
-    with pytest.raises(DeniedError, match="cannot evaluate the condition") as caught:
+    with pytest.raises(DeniedError, match="cannot judge the condition") as caught:
         access.demand(ROBOT, [GET], SECRET)
     assert condition in str(caught.value)
     grant(cloud, SECRET, ACCESSOR, ROBOT.member)
     access.demand(ROBOT, [GET], SECRET)
+
+
+def test_a_role_of_which_nothing_is_known_grants_nothing_and_is_named(cloud: Cloud, access: AccessControl) -> None:
+    grant(cloud, SECRET, "roles/secretmanager.admin", ROBOT.member)
+    with pytest.raises(DeniedError, match=r"cannot judge the role roles/secretmanager\.admin"):
+        access.demand(ROBOT, [GET], SECRET)
 
 
 def test_an_administrator_of_listed_roles_grants_those_only(cloud: Cloud, access: AccessControl) -> None:

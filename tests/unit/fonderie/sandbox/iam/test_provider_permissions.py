@@ -158,6 +158,13 @@ def test_attaching_an_account_needs_the_right_to_act_as_it(fresh: Google) -> Non
     robot.make("google_workflows_workflow", **WORKFLOW, service_account=account["email"])
 
 
+def test_an_account_that_is_only_named_is_not_attached(fresh: Google) -> None:
+    fresh.enable("workflows", "iam")
+    account = fresh.make("google_service_account", account_id="worker")
+    allow(fresh, *of("google_workflows_workflow", "create", without=["iam.serviceAccounts.actAs"]))
+    fresh.as_(ROBOT).make("google_workflows_workflow", **WORKFLOW, user_env_vars={"ACCOUNT": account["email"]})
+
+
 def test_a_firewall_needs_the_network_s_policy(fresh: Google) -> None:
     fresh.enable("compute")
     network = fresh.make("google_compute_network", name="n")
