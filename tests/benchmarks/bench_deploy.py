@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,10 @@ from ci.lifecycle.deploy import Deployer, Stack, stacks_in, synthesise
 from ci.lifecycle.recreate.journal import RecreateJournal
 from ci.lifecycle.recreate.operator_actions import SandboxOperator
 from ci.lifecycle.recreate.run import Recreate
+from fonderie.sandbox.cloud.cloud import Cloud
 from fonderie.sandbox.runner import Options, StandIn, stand_in
+from infra import names
+from infra.names import AGENTS_ON_DEMAND
 from infra.settings import load_environment
 from tests.benchmarks.rows import Row
 
@@ -32,8 +36,11 @@ def took(call: Callable[[], object]) -> float:
 
 @contextmanager
 def environment(folder: Path) -> Iterator[tuple[StandIn, list[Stack]]]:
-    """A fresh sandbox, and the stacks of the local environment."""
-    with stand_in(Options(folder / "google.sqlite")) as up:
+    """A fresh sandbox, whose calls its owner makes, and the stacks of the local environment."""
+    with stand_in(Options(folder / "google.sqlite", identity="person")) as up:
+        with Cloud(folder / "google.sqlite") as cloud:
+            for agent in AGENTS_ON_DEMAND:
+                cloud.add_agent(names.agent_email(load_environment(ENV), agent))
         yield up, synthesise([ENV], folder / "cdktf.out", variables=up.environment)
 
 
@@ -42,6 +49,7 @@ def measure() -> Iterator[Row]:
     folder = Path(tempfile.mkdtemp(prefix="fonderie-bench-"))
     try:
         yield from _directly(folder)
+        yield _enforced(folder)
         yield from _through_cdktf(folder / "cdktf")
         yield from _growing(folder / "growing")
     finally:
@@ -73,11 +81,41 @@ def _directly(folder: Path) -> Iterator[Row]:
         yield Row("destroy all but the bootstrap stack", destroy, "s", "<= 8 s", destroy <= 8)
 
 
+def _enforced(folder: Path) -> Row:
+    """The same deploy with every call judged, and with none; each the better of two, in turns."""
+    enforced, free = list[float](), list[float]()
+    for turn in range(2):
+        enforced.append(_deployed(folder / f"enforced-{turn}", None))
+        free.append(_deployed(folder / f"free-{turn}", "anyone"))
+    value, baseline = min(enforced), min(free)
+    what = "deploy by apply after the bootstrap, identities enforced"
+    return Row(what, value, "s", "<= 1.15x", value <= 1.15 * baseline, baseline, "--as anyone")
+
+
+def _deployed(folder: Path, identity: str | None) -> float:
+    """Seconds of a deploy of what the bootstrap leaves."""
+    folder.mkdir()
+    with stand_in(Options(folder / "google.sqlite", identity=identity)) as up:
+        _bootstrap(folder / "cdktf.out", up.environment if identity else up.as_("person"))
+        stacks = [one for one in stacks_in(folder / "cdktf.out") if not one.name.endswith("-bootstrap")]
+        deployer = Deployer(up.environment)
+        for one in stacks:
+            deployer.terraform(one)
+        return took(lambda: deployer.deploy(stacks))
+
+
+def _bootstrap(outdir: Path, environment: dict[str, str]) -> None:
+    """What a person does first; leaves the stacks in `outdir`."""
+    command = [sys.executable, "-m", "fonderie.cli.main", "bootstrap", "--env", ENV]
+    subprocess.run(command, env={**environment, "CDKTF_OUTDIR": str(outdir)}, check=True, capture_output=True)
+
+
 def _through_cdktf(folder: Path) -> Iterator[Row]:
     folder.mkdir()
     with stand_in(Options(folder / "google.sqlite")) as up:
         command = ["cdktf", "deploy", f"{ENV}-*", "--auto-approve", "--skip-provider-lock"]
         output = ["--output", str(folder / "cdktf.out")]
+        _bootstrap(folder / "cdktf.out", up.as_("person"))
         environment = {**up.environment, "FONDERIE_ENV": ENV, "CI": "1"}
         whole = took(lambda: subprocess.run([*command, *output], env=environment, check=True, capture_output=True))
         yield Row("the same deploy through cdktf", whole, "s", "<= 25 s", whole <= 25)
