@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tests.google.discovery import RejectedError
-from tests.google.jobs import ENDED, STARTED, check_spec
+from fonderie.sandbox.rest.discovery import RejectedError
+from fonderie.sandbox.rest.jobs import ENDED, STARTED, check_spec
 
 
 @dataclass

@@ -30,7 +30,7 @@ def google(server: Google, monkeypatch: pytest.MonkeyPatch) -> Google:
     server.start_anew()
     monkeypatch.setenv("FONDERIE_GOOGLE_ENDPOINT", server.address)
     aliases = Aliases(current={Alias.CHAMPION: 3}).model_dump_json().encode()
-    server.storage.buckets = {names.bucket(DEV, names.BucketName.MODELS): {"air_time/aliases.json": (1, aliases)}}
+    server.make_bucket(names.bucket(DEV, names.BucketName.MODELS), {"air_time/aliases.json": aliases})
     server.endpoints.endpoints = {
         path: {"name": path, "etag": "e", "deployedModels": [], "trafficSplit": {}}
         for path in (names.endpoint_path(DEV, model) for model in ("air_time", "late_arrival"))

@@ -17,11 +17,11 @@ import pytest
 
 from fonderie.cli import main
 from fonderie.core.errors import ExitCode
+from fonderie.sandbox.rest.discovery import RejectedError
+from fonderie.sandbox.rest.jobs import task
 from pipelines.compile import ROOT
 from pipelines.engines import waiting
 from tests import kubeflow
-from tests.google.discovery import RejectedError
-from tests.google.jobs import task
 from tests.google.server import Google, running
 
 pytestmark = pytest.mark.e2e

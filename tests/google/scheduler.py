@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.google.discovery import Call, RejectedError
+from fonderie.sandbox.rest.discovery import Call, RejectedError
 
 
 @dataclass

@@ -12,7 +12,8 @@ from google.auth.credentials import AnonymousCredentials
 from requests.adapters import BaseAdapter
 
 from fonderie.google import Access, RestClient
-from tests.google.discovery import Call, RejectedError, Service
+from fonderie.sandbox.rest.discovery import Call, RejectedError
+from fonderie.sandbox.rest.discovery import service as service_of
 
 VERSIONS = {"compute": "v1", "storage": "v1", "bigquery": "v2"}
 """Of APIs whose paths begin with their names."""
@@ -41,7 +42,7 @@ class Answers(BaseAdapter):
         response.request, response.url = request, str(request.url)
         self.requests.append(request)
         try:
-            service = Service(api, VERSIONS.get(api) or path.partition("/")[0])
+            service = service_of(api, VERSIONS.get(api) or path.partition("/")[0])
             call = service.match(
                 str(request.method), path, dict(parse_qsl(parts.query)), json.loads(request.body or "{}")
             )

@@ -11,6 +11,8 @@ from pathlib import Path
 from fonderie.core.errors import BadInputError
 from fonderie.core.files import write_bytes
 
+_VERSIONS = ".versions"  # no bucket begins with a dot
+
 
 @dataclass(frozen=True)
 class Blob:
@@ -53,12 +55,13 @@ class Buckets:
 
     def make(self, bucket: str) -> None:
         """Create a bucket's folder, replacing an old one."""
-        shutil.rmtree(self.path(bucket), ignore_errors=True)
+        self.remove(bucket)
         self.path(bucket).mkdir(parents=True)
 
     def remove(self, bucket: str) -> None:
         """Remove a bucket with all it holds."""
         shutil.rmtree(self.path(bucket), ignore_errors=True)
+        shutil.rmtree(self.folder / _VERSIONS / bucket, ignore_errors=True)
 
     def objects(self, bucket: str) -> list[str]:
         """Names of the objects in a bucket, sorted."""
@@ -69,6 +72,10 @@ class Buckets:
         """The content of an object; None when there is none of that name."""
         file = self.path(bucket) / _safe(name)
         return file.read_bytes() if file.is_file() else None
+
+    def version(self, bucket: str, generation: str) -> Path:
+        """The file that keeps a generation of an object which is written over or deleted."""
+        return self.folder / _VERSIONS / _safe(bucket) / _safe(generation)
 
     def write(self, bucket: str, name: str, content: bytes) -> None:
         """Write an object, whole or not at all. Raises BadInputError where a file system cannot hold its name."""
@@ -97,24 +104,9 @@ def _safe(name: str) -> Path:
     return path
 
 
-def _crc_table() -> list[int]:
-    table = []
-    for byte in range(256):
-        value = byte
-        for _ in range(8):
-            value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
-        table.append(value)
-    return table
-
-
-_TABLE = _crc_table()
-
-
 def _crc32c(content: bytes) -> int:
-    """Castagnoli's CRC, which Cloud Storage uses; in plain Python, so content beyond a megabyte is left at 0."""
-    if len(content) > 1_000_000:
-        return 0
-    crc = 0xFFFFFFFF
-    for byte in content:
-        crc = (crc >> 8) ^ _TABLE[(crc ^ byte) & 0xFF]
-    return crc ^ 0xFFFFFFFF
+    """Castagnoli's CRC, which Cloud Storage uses; from the library that comes with Google's client."""
+    import google_crc32c
+
+    value: int = google_crc32c.value(content)
+    return value

@@ -33,6 +33,8 @@ CREATE TABLE uses (used TEXT NOT NULL, type TEXT NOT NULL, path TEXT NOT NULL, P
 CREATE INDEX uses_by_user ON uses (type, path);
 CREATE TABLE policies (path TEXT PRIMARY KEY, version INTEGER NOT NULL, policy TEXT NOT NULL) WITHOUT ROWID;
 """
+_DOCUMENTS = """CREATE TABLE IF NOT EXISTS documents (
+    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, name))"""
 
 
 class CloudFile:
@@ -106,6 +108,8 @@ class CloudFile:
         elif (verdict := self.one("PRAGMA quick_check(1)")[0]) != "ok":
             raise BadDataError(f"the cloud file is corrupt: {verdict}", where=self.file, hint=_RESET)
         self._sql.execute("PRAGMA synchronous = NORMAL")
+        if not self.one("SELECT 1 FROM sqlite_master WHERE name = 'documents'"):  # files of before have none
+            self.run(_DOCUMENTS)
 
     def run(self, statement: str, *values: str | int) -> None:
         """Execute one statement, in a transaction."""

@@ -12,6 +12,7 @@ from fonderie.core.errors import BadDataError, BadInputError, RefusedError, Step
 from fonderie.google.bigquery.jobs import Jobs, Limit, size
 from fonderie.google.bigquery.loading import load
 from fonderie.google.bigquery.origin import BigQueryOrigin
+from fonderie.sandbox.rest.discovery import RejectedError
 from ml.datasets.contracts import ContractReport
 from ml.datasets.months import Month
 from ml.datasets.origins import FolderOrigin, Origin, open_origin
@@ -20,7 +21,6 @@ from ml.datasets.sources import Source
 from ml.models import ModelConfig, load_model
 from tests.contract.data.conftest import MONTHS
 from tests.flights import change
-from tests.google.discovery import RejectedError
 from tests.google.server import Google
 from tests.unit.ml.datasets.everything import everything
 from tests.unit.ml.datasets.test_contracts import set_in

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from fonderie.core.errors import BadInputError, MissingToolError, StepFailedError
+from fonderie.sandbox.rest.discovery import RejectedError
 from ml.models import load_model
 from pipelines.compile import CompiledSpec, compile_pipeline
 from pipelines.engines.engine import RunState, TaskRun, TaskState
 from pipelines.engines.kubeflow import KubeflowEngine, KubeflowSettings, platform_spec
-from tests.google.discovery import RejectedError
 from tests.kubeflow import Kubeflow, running, task
 
 IMAGE = "europe-west1-docker.pkg.dev/acme/images/pipelines@sha256:" + "b" * 64

@@ -14,6 +14,8 @@ from google.oauth2.credentials import Credentials
 
 from fonderie.core.errors import BadInputError, RefusedError, StepFailedError
 from fonderie.google import Access
+from fonderie.sandbox.rest.discovery import RejectedError
+from fonderie.sandbox.rest.jobs import task
 from infra.constructs.schedule import pipeline_job
 from infra.names import IdentityName
 from infra.settings import load_environment
@@ -22,8 +24,6 @@ from pipelines.compile import CompiledSpec, compile_pipeline
 from pipelines.engines.engine import RunState, TaskRun, TaskState
 from pipelines.engines.vertex import VertexEngine, VertexSettings
 from pipelines.engines.waiting import UNREACHED_TRIES
-from tests.google.discovery import RejectedError
-from tests.google.jobs import task
 from tests.google.server import Google, running
 
 IMAGE = "europe-west1-docker.pkg.dev/acme/images/pipelines@sha256:" + "b" * 64

@@ -15,8 +15,8 @@ from google.auth.credentials import AnonymousCredentials
 
 from fonderie.core.errors import BadInputError, ConflictError, ExitCode, RefusedError
 from fonderie.google import Access
+from fonderie.sandbox.rest.discovery import RejectedError
 from pipelines.experiments.vertex import ExperimentRun, VertexExperiments
-from tests.google.discovery import RejectedError
 from tests.google.server import Google, running
 
 FONDERIE = Path(sys.executable).with_name("fonderie")

@@ -25,9 +25,9 @@ from fonderie.google.agents import make_service_agents
 from fonderie.google.answers import Refusal
 from fonderie.google.metadata import BigQuerySink, GoogleClient, fetch
 from fonderie.google.operator import GoogleOperator
+from fonderie.sandbox.rest.discovery import RejectedError
 from infra.names import AGENTS_ON_DEMAND, AgentName
 from ml.serving.server.prediction_log import LogRow
-from tests.google.discovery import RejectedError
 from tests.google.server import running
 from tests.google.session import Answers, access, client
 

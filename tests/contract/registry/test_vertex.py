@@ -11,10 +11,10 @@ from google.oauth2.credentials import Credentials
 from fonderie.core.errors import ConflictError, RefusedError
 from fonderie.google import Access
 from fonderie.google.vertex_registry import VertexRegistry
+from fonderie.sandbox.rest.discovery import RejectedError
 from ml.registry import Alias, Registry
 from tests.contract.registry.candidates import NOW, make_candidate
 from tests.contract.registry.contract import RegistryContract
-from tests.google.discovery import RejectedError
 from tests.google.server import Google, running
 
 IMAGE = "europe-west1-docker.pkg.dev/acme/images/serving@sha256:" + "a" * 64
@@ -30,11 +30,8 @@ def server() -> Iterator[Google]:
 @pytest.fixture
 def google(server: Google) -> Google:
     """The stand-in, emptied."""
-    server.models.versions.clear()
-    server.storage.buckets.clear()
-    server.storage.buckets["acme-models"] = {}
-    server.calls.clear()
-    server.refused.clear()
+    server.start_anew()
+    server.make_bucket("acme-models")
     return server
 
 
@@ -70,31 +67,19 @@ class TestVertexRegistry(RegistryContract):
         for name in ("one", "two", "three"):
             self.register(registry, tmp_path, name)
         self.promote(registry, 1, None)
-        before = google.storage.buckets["acme-models"]["air_time/aliases.json"]
         self.promote(registry, 2, 1)
-        after = google.storage.buckets["acme-models"]["air_time/aliases.json"]
+        after = google.buckets.read("acme-models", "air_time/aliases.json")
 
-        class Late(dict[str, tuple[int, bytes]]):
-            """Shows one reader what stood there before the other's promotion."""
-
-            stale = True
-
-            def __getitem__(self, name: str) -> tuple[int, bytes]:
-                if name.endswith("aliases.json") and self.stale:
-                    self.stale = False
-                    return before
-                return super().__getitem__(name)
-
-        google.storage.buckets["acme-models"] = Late(google.storage.buckets["acme-models"])
+        google.show_late("acme-models", "air_time/aliases.json")
         with pytest.raises(ConflictError, match="champion is v002"):
             self.promote(registry, 3, 1)
-        assert google.storage.buckets["acme-models"]["air_time/aliases.json"] == after
+        assert google.buckets.read("acme-models", "air_time/aliases.json") == after
 
     def test_a_version_without_its_aliases_gets_them_when_it_is_registered_again(
         self, registry: Registry, google: Google, tmp_path: Path
     ) -> None:
         self.register(registry, tmp_path, "one")
-        del google.storage.buckets["acme-models"]["air_time/aliases.json"]
+        google.buckets.delete("acme-models", "air_time/aliases.json")
 
         self.register(registry, tmp_path, "one")
 

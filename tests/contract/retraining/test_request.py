@@ -16,13 +16,13 @@ import yaml
 from google.oauth2.credentials import Credentials
 
 from fonderie.google import Access
+from fonderie.sandbox.rest.discovery import RejectedError
 from ml.monitoring.messages import DRIFT_ALARM, RetrainRequest, lines
 from ml.monitoring.trigger import Action, TriggerDecision
 from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
 from pipelines.compile import compile_pipeline
 from pipelines.engines.vertex import VertexEngine, VertexSettings
 from tests.contract.retraining.workflow import WorkflowError, run
-from tests.google.discovery import RejectedError
 from tests.google.server import Google, running
 
 INFRA = Path("infra")
@@ -83,7 +83,7 @@ def server() -> Iterator[Google]:
 @pytest.fixture
 def workflows(server: Google, spec: bytes) -> Workflows:
     server.start_anew()
-    server.storage.buckets["p-templates"] = {TEMPLATE: (1, spec)}
+    server.make_bucket("p-templates", {TEMPLATE: spec})
     return Workflows(server)
 
 

@@ -10,8 +10,8 @@ from google.oauth2.credentials import Credentials
 from fonderie.core.errors import BadInputError, ConflictError, RefusedError
 from fonderie.google import Access
 from fonderie.google.endpoint_traffic import Deployed, Machines, VertexEndpoint
+from fonderie.sandbox.rest.discovery import RejectedError
 from ml.registry.interface import Alias, Aliases
-from tests.google.discovery import RejectedError
 from tests.google.server import Google, running
 
 ENDPOINT = "projects/acme/locations/europe-west1/endpoints/1234567890"

@@ -11,8 +11,8 @@ from google.oauth2.credentials import Credentials
 from fonderie.core.errors import BadInputError, ConflictError, FonderieError
 from fonderie.google import Access
 from fonderie.google.endpoint_traffic import VertexEndpoint
+from fonderie.sandbox.rest.discovery import RejectedError
 from ml.serving.canary.canary import Status, abort, start
-from tests.google.discovery import RejectedError
 from tests.google.server import Google, running
 from tests.unit.ml.serving.simulation import MARGINS, NOW, Traffic, run
 

@@ -1,17 +1,18 @@
-"""Vertex AI Pipelines for the tests: a job's spec is checked as a PipelineSpec message, its references resolved."""
+"""Vertex AI Pipelines: a job's spec is checked as a PipelineSpec message, its references resolved. Nothing is run.
+
+Source: REST reference of `projects.locations.pipelineJobs`.
+"""
 
 from __future__ import annotations
 
 import copy
 import re
 import zlib
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from google.protobuf import json_format
-from kfp.pipeline_spec import pipeline_spec_pb2
-
-from tests.google.discovery import Call, RejectedError
+from fonderie.sandbox.rest.discovery import Call, RejectedError
 
 STARTED, ENDED = "2026-11-22T10:00:00Z", "2026-11-22T10:00:30Z"
 
@@ -20,22 +21,26 @@ STARTED, ENDED = "2026-11-22T10:00:00Z", "2026-11-22T10:00:30Z"
 class Jobs:
     """Jobs by name. `script` holds what later looks at a job will show: (state, tasks) one after the other."""
 
-    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    jobs: MutableMapping[str, dict[str, Any]] = field(default_factory=dict)
     script: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
+    now: Callable[[], str] = lambda: STARTED
 
     def handle(self, call: Call) -> dict[str, Any]:
         """Answer one call."""
         match call.method.removeprefix("aiplatform.projects.locations.pipelineJobs."):
             case "create":
-                return self._create(call.path["parent"], call.query.get("pipelineJobId", "made-by-google"), call.body)
+                return self._create(
+                    call.path["parent"], call.query.get("pipelineJobId") or f"job-{len(self.jobs) + 1}", call.body
+                )
             case "get":
                 return self._look(call.path["name"])
             case "list":
-                return self._list(call.query)
+                return self._list(call.path["parent"], call.query)
             case "cancel":
-                self._find(call.path["name"])["state"] = "PIPELINE_STATE_CANCELLED"
+                job = self._find(call.path["name"])
+                self.jobs[job["name"]] = job | {"state": "PIPELINE_STATE_CANCELLED"}
                 return {}
-        raise RejectedError(501, "UNIMPLEMENTED", f"the stand-in has no {call.method}")
+        raise RejectedError(501, "UNIMPLEMENTED", f"the sandbox has no {call.method}")
 
     def _create(self, parent: str, job_id: str, body: dict[str, Any]) -> dict[str, Any]:
         name = f"{parent}/pipelineJobs/{job_id}"
@@ -43,18 +48,25 @@ class Jobs:
             raise RejectedError(400, "INVALID_ARGUMENT", f"PipelineJob ID is invalid: {job_id}")
         if name in self.jobs:
             raise RejectedError(409, "ALREADY_EXISTS", f"PipelineJob {name} already exists.")
-        check_spec(body["pipelineSpec"], body.get("runtimeConfig", {}).get("parameterValues", {}))
-        job = {**copy.deepcopy(body), "name": name, "createTime": STARTED, "state": "PIPELINE_STATE_PENDING"}
+        if "pipelineSpec" not in body and "templateUri" not in body:
+            raise _rejected("Required field is not set: pipeline_job.pipeline_spec")
+        if "pipelineSpec" in body:
+            check_spec(body["pipelineSpec"], body.get("runtimeConfig", {}).get("parameterValues", {}))
+        job = {**copy.deepcopy(body), "name": name, "createTime": self.now(), "state": "PIPELINE_STATE_PENDING"}
         self.jobs[name] = job
         return job
 
-    def _list(self, query: dict[str, str]) -> dict[str, Any]:
+    def _list(self, parent: str, query: dict[str, str]) -> dict[str, Any]:
         """A page of jobs, the newest first, with the label that is asked for and the fields of the mask."""
-        key, value = re.fullmatch(r'labels\.(\w+)="(.*)"', query["filter"]).groups()  # type: ignore[union-attr]
-        found = [job for job in reversed(self.jobs.values()) if job.get("labels", {}).get(key) == value]
-        start, size = int(query.get("pageToken", 0)), int(query["pageSize"])
-        fields = query["readMask"].split(",")
-        page = [{field: job[field] for field in fields if field in job} for job in found[start : start + size]]
+        found = [job for name, job in reversed([*self.jobs.items()]) if name.startswith(f"{parent}/pipelineJobs/")]
+        if wanted := query.get("filter"):
+            label = re.fullmatch(r'labels\.(\w+)="(.*)"', wanted)
+            if label is None:
+                raise RejectedError(501, "UNIMPLEMENTED", f"the sandbox lists no jobs by {wanted}")
+            found = [job for job in found if job.get("labels", {}).get(label[1]) == label[2]]
+        start, size = int(query.get("pageToken", 0)), int(query.get("pageSize", 100))
+        fields = [field for field in query.get("readMask", "*").split(",") if field != "*"]
+        page = [{field: job[field] for field in fields or job if field in job} for job in found[start : start + size]]
         more = {"nextPageToken": str(start + size)} if start + size < len(found) else {}
         return {"pipelineJobs": page, **more}
 
@@ -70,6 +82,7 @@ class Jobs:
             job |= {"state": f"PIPELINE_STATE_{state}", "jobDetail": {"taskDetails": _details(job, state, tasks)}}
             if state in {"SUCCEEDED", "FAILED", "CANCELLED"}:
                 job["endTime"] = ENDED
+            self.jobs[name] = job
         return job
 
 
@@ -93,12 +106,15 @@ def task(name: str, state: str, message: str = "") -> dict[str, Any]:
     if state in {"SUCCEEDED", "FAILED"}:
         detail["endTime"] = ENDED
     if message:
-        detail |= {"error": {"code": 9, "message": message}}  # type: ignore[dict-item]
+        detail |= {"error": {"code": 9, "message": message}}
     return detail
 
 
 def check_spec(document: dict[str, Any], parameters: dict[str, Any]) -> None:
     """Refuse what is no PipelineSpec, refers to what is not there, or lacks a parameter."""
+    from google.protobuf import json_format
+    from kfp.pipeline_spec import pipeline_spec_pb2
+
     try:
         spec = json_format.ParseDict(document, pipeline_spec_pb2.PipelineSpec())
     except json_format.ParseError as error:

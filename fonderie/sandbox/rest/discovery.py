@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,22 +22,33 @@ INTEGER = {"int32", "uint32", "int64", "uint64", "integer"}
 
 
 class RejectedError(Exception):
-    """A request that Google would not take."""
+    """A request that Google would not take. `facts` are the metadata of google.rpc.ErrorInfo, if there is any."""
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, facts: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.status, self.reason, self.message = status, reason, message
+        self.status, self.reason, self.message, self.facts = status, reason, message, facts
 
 
 @dataclass(frozen=True)
 class Call:
-    """A request that matched a method: its id, the parameters of its path, and its query."""
+    """A request that matched a method: its id, the parameters of its path, and its query.
+
+    `caller` is who makes it (`fonderie.sandbox.iam.Caller`); None where nobody is asked for.
+    """
 
     method: str
     path: dict[str, str]
     query: dict[str, str]
     body: dict[str, Any]
     answer: dict[str, Any] | None = None  # the schema of what is answered
+    media: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    caller: Any = None
+
+    @property
+    def name(self) -> str:
+        """The resource that an API of today names in its path: the parameter that holds a whole path."""
+        return next((value for value in self.path.values() if "/" in value), next(iter(self.path.values()), ""))
 
 
 def _template(path: str) -> re.Pattern[str]:
@@ -53,9 +65,8 @@ def _literals(path: str) -> str:
     return re.sub(r"\{.*?\}", "", path)
 
 
-@cache
 class Service:
-    """One API of one version."""
+    """One API of one version; `service()` keeps those that were read."""
 
     def __init__(self, name: str, version: str) -> None:
         self.document = json.loads((DOCUMENTS / f"{name}.{version}.json").read_text())
@@ -64,7 +75,7 @@ class Service:
         self.methods = [(method, _template(method["path"]), self._pattern_of(method)) for method in by_literals]
 
     def _walk(self, resources: dict[str, Any]) -> list[dict[str, Any]]:
-        found = list(resources.get("methods", {}).values())
+        found: list[dict[str, Any]] = list(resources.get("methods", {}).values())
         for inner in resources.get("resources", {}).values():
             found += self._walk(inner)
         return found
@@ -76,7 +87,7 @@ class Service:
 
     def match(self, verb: str, path: str, query: dict[str, str], body: dict[str, Any]) -> Call:
         """The call that a request makes, its query and body checked."""
-        path = path.removeprefix("/").removeprefix("upload/").removeprefix("download/")
+        path = path.removeprefix("/").removeprefix("resumable/").removeprefix("upload/").removeprefix("download/")
         path = path.removeprefix(self.prefix)
         for method, template, patterns in self.methods:
             found = template.match(path) if method["httpMethod"] == verb else None
@@ -87,6 +98,8 @@ class Service:
                 self._check_query(method, query)
                 if "request" in method:
                     self.check(method["request"], body, "")
+                    if mask := query.get("updateMask"):
+                        self.check_mask(method["request"], mask)
                 elif body:
                     raise RejectedError(400, "INVALID_ARGUMENT", f"{method['id']} takes no body")
                 return Call(method["id"], values, query, body, method.get("response"))
@@ -94,6 +107,9 @@ class Service:
 
     def _check_query(self, method: dict[str, Any], query: dict[str, str]) -> None:
         known = method.get("parameters", {}) | self.document["parameters"]
+        for name, parameter in method.get("parameters", {}).items():
+            if parameter.get("required") and parameter["location"] == "query" and name not in query:
+                raise RejectedError(400, "required", f"Required parameter: {name}")
         for name in query:
             if name.removeprefix("$") not in known and name not in known and name not in {"uploadType", "upload_id"}:
                 raise RejectedError(
@@ -101,6 +117,19 @@ class Service:
                     "INVALID_ARGUMENT",
                     f'Invalid JSON payload received. Unknown name "{name}": Cannot bind query parameter.',
                 )
+
+    def check_mask(self, schema: dict[str, Any], mask: str) -> None:
+        """Raise what Google says of an update mask that names a field which the resource does not have."""
+        for path in filter(None, mask.split(",")):
+            inner: dict[str, Any] = schema
+            for word in path.strip().split("."):
+                inner = self.document["schemas"][inner["$ref"]] if "$ref" in inner else inner
+                if word == "*" or "additionalProperties" in inner:
+                    break
+                known = inner.get("properties", {})
+                if _camel(word) not in known:
+                    raise RejectedError(400, "INVALID_ARGUMENT", f"Invalid field in update mask: {path.strip()}")
+                inner = known[_camel(word)]
 
     def check(self, schema: dict[str, Any], value: Any, place: str) -> None:
         """Raise what Google says of `value` if it is not of `schema`."""
@@ -132,6 +161,12 @@ class Service:
                     f"Invalid JSON payload received. Unknown name \"{name}\" at '{place}': Cannot find field.",
                 )
             self.check(known, inner, f"{place}.{name}".lstrip("."))
+
+
+@cache
+def service(name: str, version: str) -> Service:
+    """The API of that name and version. Raises FileNotFoundError for one that Google does not have."""
+    return Service(name, version)
 
 
 def _camel(name: str) -> str:

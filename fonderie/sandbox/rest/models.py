@@ -1,13 +1,17 @@
-"""Vertex AI's model registry for the tests: models, versions and their aliases."""
+"""Vertex AI's model registry: models, versions and their aliases.
+
+Source: REST reference of `projects.locations.models`; "Model versioning".
+"""
 
 from __future__ import annotations
 
 import copy
 import re
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.google.discovery import Call, RejectedError
+from fonderie.sandbox.rest.discovery import Call, RejectedError
 
 ALIAS = re.compile(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]")  # as the field's description has it
 LABEL = re.compile(r"[a-z0-9_-]{0,63}")
@@ -17,7 +21,7 @@ LABEL = re.compile(r"[a-z0-9_-]{0,63}")
 class Models:
     """Versions by model, oldest first. An alias is on one version of a model only; `default` is always on one."""
 
-    versions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    versions: MutableMapping[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def handle(self, call: Call) -> dict[str, Any]:
         """Answer one call."""
@@ -26,11 +30,14 @@ class Models:
                 return self._upload(call.path["parent"], call.body)
             case "get":
                 return self._version(call.path["name"])
+            case "list":
+                names = [name for name in self.versions if name.startswith(f"{call.path['parent']}/models/")]
+                return {"models": [self._version(name) for name in names]}
             case "listVersions":
                 return {"models": self._all(call.path["name"])}
             case "mergeVersionAliases":
                 return self._merge(call.path["name"], call.body["versionAliases"])
-        raise RejectedError(501, "UNIMPLEMENTED", f"the stand-in has no {call.method}")
+        raise RejectedError(501, "UNIMPLEMENTED", f"the sandbox has no {call.method}")
 
     def _upload(self, parent: str, body: dict[str, Any]) -> dict[str, Any]:
         model = copy.deepcopy(body["model"])
@@ -44,12 +51,13 @@ class Models:
             self._all(name)
         elif name in self.versions:
             raise RejectedError(409, "ALREADY_EXISTS", f"Model {name} already exists.")
-        versions = self.versions.setdefault(name, [])
+        versions = self.versions.get(name, [])
         aliases = model.pop("versionAliases", [])
         number = str(len(versions) + 1)
         created = {**model, "name": name, "versionId": number, "versionAliases": [], "etag": f"e{number}"}
         versions.append(created)
-        self._move(name, created, [*aliases, *(["default"] if number == "1" else [])])
+        _move(versions, created, [*aliases, *(["default"] if number == "1" else [])])
+        self.versions[name] = versions
         response = {
             "@type": "type.googleapis.com/google.cloud.aiplatform.v1.UploadModelResponse",
             "model": name,
@@ -64,23 +72,31 @@ class Models:
 
     def _version(self, name: str) -> dict[str, Any]:
         name, _, reference = name.partition("@")
-        for version in self._all(name):
-            if (reference or "default") in (version["versionId"], *version["versionAliases"]):
-                return version
-        raise RejectedError(404, "NOT_FOUND", f"The Model version does not exist: {name}@{reference}")
+        return _of(self._all(name), name, reference)
 
     def _merge(self, name: str, aliases: list[str]) -> dict[str, Any]:
-        version = self._version(name)
+        name, _, reference = name.partition("@")
+        versions = self._all(name)
+        version = _of(versions, name, reference)
         for alias in aliases:
             if alias.startswith("-"):
                 version["versionAliases"] = [kept for kept in version["versionAliases"] if kept != alias[1:]]
-        self._move(name.partition("@")[0], version, [alias for alias in aliases if not alias.startswith("-")])
+        _move(versions, version, [alias for alias in aliases if not alias.startswith("-")])
+        self.versions[name] = versions
         return version
 
-    def _move(self, name: str, version: dict[str, Any], aliases: list[str]) -> None:
-        for alias in aliases:
-            if not ALIAS.fullmatch(alias):
-                raise RejectedError(400, "INVALID_ARGUMENT", f"The version alias is not valid: {alias}")
-            for other in self._all(name):
-                other["versionAliases"] = [kept for kept in other["versionAliases"] if kept != alias]
-            version["versionAliases"].append(alias)
+
+def _of(versions: list[dict[str, Any]], name: str, reference: str) -> dict[str, Any]:
+    for version in versions:
+        if (reference or "default") in (version["versionId"], *version["versionAliases"]):
+            return version
+    raise RejectedError(404, "NOT_FOUND", f"The Model version does not exist: {name}@{reference}")
+
+
+def _move(versions: list[dict[str, Any]], version: dict[str, Any], aliases: list[str]) -> None:
+    for alias in aliases:
+        if not ALIAS.fullmatch(alias):
+            raise RejectedError(400, "INVALID_ARGUMENT", f"The version alias is not valid: {alias}")
+        for other in versions:
+            other["versionAliases"] = [kept for kept in other["versionAliases"] if kept != alias]
+        version["versionAliases"].append(alias)

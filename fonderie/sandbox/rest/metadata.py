@@ -1,13 +1,17 @@
-"""Vertex ML Metadata for the tests: stores, and contexts with their children."""
+"""Vertex ML Metadata: stores, and contexts with their children.
+
+Source: REST reference of `projects.locations.metadataStores`.
+"""
 
 from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.google.discovery import Call, RejectedError
+from fonderie.sandbox.rest.discovery import Call, RejectedError
 
 CONTEXT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 NOW = "2026-11-23T10:00:00Z"
@@ -17,8 +21,9 @@ NOW = "2026-11-23T10:00:00Z"
 class Metadata:
     """Stores by name, contexts by name; a child knows its parents."""
 
-    stores: set[str] = field(default_factory=set)
-    contexts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stores: MutableMapping[str, dict[str, Any]] = field(default_factory=dict)
+    contexts: MutableMapping[str, dict[str, Any]] = field(default_factory=dict)
+    now: Callable[[], str] = lambda: NOW
 
     def handle(self, call: Call) -> dict[str, Any]:
         """Answer one call."""
@@ -27,7 +32,7 @@ class Metadata:
                 return {"name": self._store(call.path["name"])}
             case "create":
                 name = f"{call.path['parent']}/metadataStores/{call.query['metadataStoreId']}"
-                self.stores.add(name)
+                self.stores[name] = {"name": name}
                 made = {"@type": "type.googleapis.com/google.cloud.aiplatform.v1.MetadataStore", "name": name}
                 return {"name": f"{name}/operations/1", "done": True, "response": made}
             case "contexts.create":
@@ -41,12 +46,17 @@ class Metadata:
             case "artifacts.get":
                 raise RejectedError(404, "NOT_FOUND", f"Artifact {call.path['name']} is not found.")
             case "contexts.addContextChildren":
+                parent = self._context(call.path["context"])["name"]
                 for child in call.body["childContexts"]:
-                    parents = self._context(child).setdefault("parentContexts", [])
-                    if (parent := self._context(call.path["context"])["name"]) not in parents:
+                    context = self._context(child)
+                    parents = context.setdefault("parentContexts", [])
+                    if parent not in parents:
                         parents.append(parent)
+                        self.contexts[child] = context
                 return {}
-        raise RejectedError(501, "UNIMPLEMENTED", f"the stand-in has no {call.method}")
+            case "operations.get":
+                return {"name": call.path["name"], "done": True, "response": {}}
+        raise RejectedError(501, "UNIMPLEMENTED", f"the sandbox has no {call.method}")
 
     def _store(self, name: str) -> str:
         if name not in self.stores:
@@ -60,7 +70,8 @@ class Metadata:
         name = f"{self._store(call.path['parent'])}/contexts/{identifier}"
         if name in self.contexts:
             raise RejectedError(409, "ALREADY_EXISTS", f"Context with name {name} already exists.")
-        self.contexts[name] = copy.deepcopy(call.body) | {"name": name, "createTime": NOW, "updateTime": NOW}
+        now = self.now()
+        self.contexts[name] = copy.deepcopy(call.body) | {"name": name, "createTime": now, "updateTime": now}
         return self.contexts[name]
 
     def _context(self, name: str) -> dict[str, Any]:
