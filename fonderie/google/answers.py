@@ -7,11 +7,14 @@ Source: AIP-193 "Errors" (google.rpc.Status, google.rpc.ErrorInfo); BigQuery and
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fonderie.core.errors import BadInputError, ConflictError, FonderieError, RefusedError, StepFailedError
 
@@ -19,6 +22,20 @@ TIMEOUT_S = 30
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
 FACTS = ("service", "permission", "resource", "quota_metric")
 """What google.rpc.ErrorInfo tells beside the message."""
+
+
+def loopback_token(address: str) -> str:
+    """The token in GOOGLE_OAUTH_ACCESS_TOKEN (Terraform's name for it), for a stand-in on this machine; else none.
+
+    Plain http to this machine is no open line: nobody else can listen. To any other address it is.
+    """
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    try:
+        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    return os.environ.get("GOOGLE_OAUTH_ACCESS_TOKEN", "") if local and parts.scheme == "http" else ""
 
 
 class NotFoundError(BadInputError):

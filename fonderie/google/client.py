@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from fonderie.core.errors import FonderieError, MissingToolError, RefusedError, StepFailedError
-from fonderie.google.answers import TIMEOUT_S, TRANSIENT, NoCredentialsError, Refusal
+from fonderie.google.answers import TIMEOUT_S, TRANSIENT, NoCredentialsError, Refusal, loopback_token
 
 SCOPES = "https://www.googleapis.com/auth/"
 PAGE = 100
@@ -26,8 +26,8 @@ class Access:
     """How Google is reached. Without an endpoint at its own addresses, with the credentials of the environment.
 
     `endpoint` (`http://host:port`, every API on it) and `credentials` are for a private gateway, or a stand-in. What
-    is asked over plain http is asked without credentials: a token never goes over an open line. `scope` is the last
-    part of an OAuth scope.
+    is asked over plain http is asked without credentials, but for the sandbox's token to this very machine: a token
+    never goes over an open line. `scope` is the last part of an OAuth scope.
     """
 
     project: str
@@ -75,10 +75,11 @@ class Access:
 
     @cached_property
     def resolved_credentials(self) -> Any:
-        """The credentials given, none over plain http, or those of the environment. Raises NoCredentialsError.
+        """The credentials given, none (or the sandbox's token) over plain http, or those of the environment.
 
         A person's log-in without a quota project is counted against our project: many APIs refuse it otherwise. A
         service account's calls count against its own project, and naming another needs a role that it may not have.
+        Raises NoCredentialsError.
         """
         with google_errors(f"credentials for {self.project}"):
             import google.auth
@@ -88,7 +89,8 @@ class Access:
             if self.credentials is not None:
                 return self.credentials
             if self.endpoint and self.endpoint.startswith("http://"):
-                return AnonymousCredentials()
+                token = loopback_token(self.endpoint)
+                return Credentials(token) if token else AnonymousCredentials()
             credentials, _ = google.auth.default(scopes=[SCOPES + self.scope])
             if isinstance(credentials, Credentials) and not credentials.quota_project_id:
                 return credentials.with_quota_project(self.project)

@@ -22,7 +22,7 @@ import msgspec
 
 from fonderie.core.errors import BadDataError, BadInputError, StepFailedError
 from fonderie.core.files import write_bytes
-from fonderie.google.answers import TIMEOUT_S, Refusal
+from fonderie.google.answers import TIMEOUT_S, Refusal, loopback_token
 from ml.serving.server.prediction_log import LogRow
 
 METADATA = "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token"
@@ -37,7 +37,7 @@ class AnswerError(OSError):
 
 
 class GoogleClient:
-    """GET and POST with the instance's token; without one against a stand-in on plain HTTP."""
+    """GET and POST with the instance's token; against a stand-in on plain HTTP with the sandbox's, or none."""
 
     def __init__(self, root: str) -> None:
         """`root` is https://storage.googleapis.com, say, or http://127.0.0.1:PORT of a stand-in."""
@@ -64,7 +64,8 @@ class GoogleClient:
 
     def _headers(self) -> dict[str, str]:
         if self._root.startswith("http://"):
-            return {}
+            token = loopback_token(self._root)
+            return {"authorization": f"Bearer {token}"} if token else {}
         if time.monotonic() > self._until:
             ask = urllib.request.Request(METADATA, headers={"Metadata-Flavor": "Google"})
             token = msgspec.json.decode(self._ask(ask))

@@ -1,6 +1,7 @@
 """One address for all APIs: a request is matched with Google's documents, its caller judged, its API asked to answer.
 
-Checks come in Google's order: the token, whether the API is enabled, the permission, then the request's sense. What is not imitated answers 501 and names the method.
+Checks come in Google's order: the token, whether the API is enabled, the permission, then the sense of the request. What
+is not imitated answers 501 and names the method.
 """
 
 from __future__ import annotations
@@ -124,12 +125,12 @@ class GoogleApis:
             known = service(*api)
         except FileNotFoundError:
             raise RejectedError(501, "UNIMPLEMENTED", f"the sandbox has no API {api[0]} {api[1]}") from None
-        body, media = request.parts()
+        body, media, media_type = request.parts()
         query = request.parameters
         token = query.pop("access_token", "")
         call = known.match(request.verb, request.path, query, body)
         path = {name: self._world.names.canonical(value) for name, value in call.path.items()}
-        call = replace(call, path=path, media=media, headers=request.headers)
+        call = replace(call, path=path, media=media, media_type=media_type, headers=request.headers)
         if call.method not in judgement.PUBLIC:
             call = replace(call, caller=self._caller(request, token))
         self._judge(call, known, api[0])

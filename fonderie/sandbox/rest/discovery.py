@@ -42,6 +42,7 @@ class Call:
     body: dict[str, Any]
     answer: dict[str, Any] | None = None  # the schema of what is answered
     media: bytes = b""
+    media_type: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
     caller: Any = None
 
@@ -160,7 +161,8 @@ class Service:
                     "INVALID_ARGUMENT",
                     f"Invalid JSON payload received. Unknown name \"{name}\" at '{place}': Cannot find field.",
                 )
-            self.check(known, inner, f"{place}.{name}".lstrip("."))
+            if inner is not None:  # null is the same as absent
+                self.check(known, inner, f"{place}.{name}".lstrip("."))
 
 
 @cache

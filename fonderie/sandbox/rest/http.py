@@ -43,20 +43,20 @@ class HttpRequest:
             values[name] = f"{values[name]},{value}" if name in values else value
         return values
 
-    def parts(self) -> tuple[dict[str, Any], bytes]:
-        """The document and the media of the body. Raises RejectedError for what is neither."""
+    def parts(self) -> tuple[dict[str, Any], bytes, str]:
+        """The document and the media of the body, and the media's type. Raises RejectedError for what is neither."""
         kind = self.headers.get("content-type", "")
         body = self.body
         if self.headers.get("content-encoding") == "gzip" and not self._is_media:
             body = gzip.decompress(body)
         if kind.startswith("multipart/related"):
-            (_, document), (_, media) = multipart(kind, body)
-            return _document(document), media
+            (_, document), (head, media) = multipart(kind, body)
+            return _document(document), media, head.get("content-type", "")
         if self._is_media:
-            return {}, body
+            return {}, body, kind
         if kind.startswith("application/x-www-form-urlencoded"):
-            return dict(parse_qsl(body.decode())), b""
-        return _document(body), b""
+            return dict(parse_qsl(body.decode())), b"", ""
+        return _document(body), b"", ""
 
     @property
     def _is_media(self) -> bool:

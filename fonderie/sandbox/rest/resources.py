@@ -95,6 +95,8 @@ class Resources:
         field, kind = next(iter(lists.items()))
         parent = resource(call, self._world)
         under = "b" if call.method == "storage.buckets.list" else f"{parent}/{call.method.split('.')[-2]}"
+        if under != "b" and not self._world.names.types_of(f"{under}/x"):
+            raise RejectedError(501, "UNIMPLEMENTED", f"the sandbox has no {call.method}")
         things = [
             thing
             for thing in self._world.cloud.things(under=under)

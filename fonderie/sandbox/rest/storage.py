@@ -178,9 +178,8 @@ class Storage:
         if not name:
             raise RejectedError(400, "required", "Required")
         said = {key: call.body[key] for key in _WRITABLE if key in call.body}
-        kind = call.headers.get("content-type", "")
-        if "contentType" not in said and kind and not kind.startswith("multipart/"):
-            said["contentType"] = kind
+        if "contentType" not in said and call.media_type:
+            said["contentType"] = call.media_type
         for key, value in (("md5Hash", call.body.get("md5Hash")), ("crc32c", call.body.get("crc32c"))):
             self._intact(call.media, key, value)
         return _shown(self._write(bucket, name, call.media, said, call.query))
@@ -242,7 +241,7 @@ class Storage:
         call = upload.call
         kind = call.headers.get("x-upload-content-type", "application/octet-stream")
         query = {name: value for name, value in call.query.items() if name != "uploadType"}
-        whole = replace(call, query=query, media=bytes(upload.content), headers={"content-type": kind})
+        whole = replace(call, query=query, media=bytes(upload.content), media_type=kind)
         return Reply.of(self.handle(whole))
 
     def _delete(self, bucket: str, call: Call) -> Reply:
@@ -300,8 +299,8 @@ class Storage:
     def _compose(self, bucket: str, call: Call) -> Document:
         content = b""
         for source in call.body.get("sourceObjects", []):
-            about = self._resource(bucket, source["name"], source.get("generation", ""))
-            _hold(about, source.get("objectPreconditions", {}))
+            about = self._resource(bucket, source["name"], source.get("generation") or "")
+            _hold(about, source.get("objectPreconditions") or {})
             content += self._content(bucket, about)
         said = {key: value for key, value in call.body.get("destination", {}).items() if key in _WRITABLE}
         return _shown(self._write(bucket, call.path["destinationObject"], content, said, call.query))
@@ -356,7 +355,7 @@ class Storage:
         names = [name for name in self._world.buckets.objects(bucket) if name.startswith(prefix)]
         found = [(name, "") for name in names]
         older = {}
-        if query.get("versions") == "true":
+        if query.get("versions", "").lower() == "true":
             older = {(each["name"], each["generation"]): each for each in self.versions(bucket, prefix)}
             found = sorted([*found, *older], key=lambda key: (key[0], key[1] or "~"))
         items: list[Document] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import subprocess
@@ -166,6 +167,33 @@ def test_missing_and_broken_credentials_are_told_apart(monkeypatch: pytest.Monke
     assert "gcloud auth application-default login" in str(error.value.hint)
     with pytest.raises(RefusedError, match="credentials do not work: invalid_grant"):
         RestClient(Access("acme", credentials=Expired(token="t"))).get(*PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("address", "sent"),
+    [
+        ("http://127.0.0.1:8", True),
+        ("http://localhost:8", True),
+        ("http://[::1]:8", True),
+        ("http://192.168.1.7:8", False),
+        ("http://127.0.0.1.example.com", False),
+        ("http://127.0.0.1@example.com", False),
+        ("http://localhost.example.com:8", False),
+    ],
+)
+def test_the_sandboxs_token_goes_to_this_machine_and_to_no_other(
+    monkeypatch: pytest.MonkeyPatch, address: str, sent: bool
+) -> None:
+    monkeypatch.setenv("GOOGLE_OAUTH_ACCESS_TOKEN", "secret")
+    answers = Answers({GET: {}})
+    rest = RestClient(Access("acme", endpoint=address), patience_s=0)
+    rest.session.mount("http://", answers)
+    with contextlib.suppress(FileNotFoundError):
+        rest.get(*PROJECT)
+    assert [request.headers.get("authorization") for request in answers.requests] == (
+        ["Bearer secret"] if sent else [None]
+    )
+    assert GoogleClient(address)._headers() == ({"authorization": "Bearer secret"} if sent else {})
 
 
 def test_no_token_goes_over_plain_http_unless_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
