@@ -98,11 +98,12 @@ class BigQuerySink:
 def fetch(uri: str, into: Path) -> Path:
     """Copy the version at `gs://bucket/prefix` into `into`.
 
-    STORAGE_EMULATOR_HOST replaces Cloud Storage by a stand-in, as for Google's own libraries.
+    STORAGE_EMULATOR_HOST replaces Cloud Storage by a stand-in, as for Google's own libraries; so does the sandbox.
     Raises BadDataError (nothing there), StepFailedError (storage does not answer), or what `Refusal.error` says.
     """
     bucket, _, prefix = uri.removeprefix("gs://").partition("/")
-    client = GoogleClient(os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com")
+    stand_in = os.environ.get("STORAGE_EMULATOR_HOST") or os.environ.get("FONDERIE_GOOGLE_ENDPOINT")
+    client = GoogleClient(stand_in or "https://storage.googleapis.com")
     try:
         return _copy(client, bucket, prefix.rstrip("/") + "/", into)
     except AnswerError as error:

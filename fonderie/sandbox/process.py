@@ -30,6 +30,7 @@ from fonderie.sandbox.protocol.server import serve_provider
 from fonderie.sandbox.protocol.servicer import CallerOf, nobody_asked
 from fonderie.sandbox.provider.facts import BEHAVIOURS_FILE, FACTS_FILE, ID_TEMPLATES_FILE, Facts, check
 from fonderie.sandbox.provider.schema import ProviderSchema
+from fonderie.sandbox.rest.server import serve_rest
 from fonderie.sandbox.rules.quotas import QUOTAS, note
 
 # Who plans and who applies where nobody is named, and the owner, who bootstraps; the second one's is the command's own.
@@ -49,6 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
             environments = {
                 name: listeners.enter_context(serve_provider(world.schema, planner, lifecycle, caller_of)).environment
                 for name, caller_of in callers(world, options.identity).items()
+            }
+            anybody = world.established and options.identity is None
+            rest = listeners.enter_context(serve_rest(world, None if anybody else world.access))
+            environments = {
+                name: {**environment, **rest.environment(name, chosen=options.identity is not None)}
+                for name, environment in environments.items()
             }
             own = environments.get("apply") or next(iter(environments.values()))
             _say({"environment": own, "environments": environments, "pid": os.getpid()})

@@ -62,6 +62,7 @@ class Options:
     quotas: Sequence[str] = ()
     identity: str | None = None  # who makes every call; None: `plan` plans and `apply` does the rest
     propagation_s: float = 0.0
+    remote_state: bool = False  # the state is where the settings say, in a bucket of the sandbox
 
     @property
     def facts_file(self) -> Path:
@@ -137,19 +138,39 @@ def command_environment(options: Options, reattach: Mapping[str, str]) -> dict[s
         **os.environ,
         **reattach,
         "PATH": os.pathsep.join(filter(None, paths)),
-        "FONDERIE_BACKEND": "local",
         "FONDERIE_SANDBOX": str(options.cloud.absolute()),
         "CHECKPOINT_DISABLE": "1",
         "DISABLE_VERSION_CHECK": "1",
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
         "TF_IN_AUTOMATION": "1",
     }
+    found |= _working_folder()
+    if options.remote_state:
+        found.pop("FONDERIE_BACKEND", None)
+        if options.identity is None:  # who plans may not write the lock: as the CI's preview does
+            found["TF_CLI_ARGS_plan"] = f"-lock=false {found.get('TF_CLI_ARGS_plan', '')}".strip()
+    else:
+        found["FONDERIE_BACKEND"] = "local"
     for name in ("TF_CLI_ARGS_apply", "TF_CLI_ARGS_destroy", "TF_CLI_ARGS_plan"):
-        found[name] = f"-parallelism={PARALLELISM} {os.environ.get(name, '')}".strip()
+        found[name] = f"-parallelism={PARALLELISM} {found.get(name, '')}".strip()
     config = found.get("TF_CLI_CONFIG_FILE")
     if (config and not Path(config).is_file()) or (not config and not Path("~/.terraformrc").expanduser().is_file()):
         found["TF_CLI_CONFIG_FILE"] = os.devnull
     return found
+
+
+def _working_folder() -> dict[str, str]:
+    """Stacks, and with them Terraform's folders and the local states, apart from those of real deployments.
+
+    In one folder Terraform would see that the backend changed and offer to migrate the sandbox's state, over the real
+    one. The app reads CDKTF_OUTDIR, the `cdktf` command CDKTF_OUTPUT (its `--output`); where they are set, for real
+    deployments, the sandbox's folder lies beside.
+    """
+    chosen = os.environ.get("CDKTF_OUTDIR") or os.environ.get("CDKTF_OUTPUT")
+    if chosen and "FONDERIE_SANDBOX" not in os.environ:
+        chosen = f"{chosen.rstrip('/')}-sandbox"
+    folder = Path(chosen or home() / "sandbox" / "cdktf.out").absolute()
+    return {"CDKTF_OUTDIR": str(folder), "CDKTF_OUTPUT": str(folder)}
 
 
 def _write_guards(

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.cloud.buckets import Buckets
 from fonderie.sandbox.runner import Options, stand_in
-from tests.e2e.storage import Storage, serving
 
 pytestmark = pytest.mark.e2e
 BUCKET, OBJECT = "acme-ml-dev-state", "dev-bootstrap/default.tfstate"
@@ -21,10 +20,10 @@ BUCKET, OBJECT = "acme-ml-dev-state", "dev-bootstrap/default.tfstate"
 
 @dataclass
 class Google:
-    """The imitated cloud and its storage, with what a command needs to reach both."""
+    """The imitated cloud, with what a command needs to reach it."""
 
     environment: dict[str, str]
-    storage: Storage
+    buckets: Buckets
     local_state: Path
 
     def bootstrap(self, **more: str) -> tuple[dict[str, str], str]:
@@ -42,7 +41,7 @@ class Google:
     @property
     def kept(self) -> set[tuple[str, str]]:
         """What the state in the bucket holds."""
-        state = json.loads(self.storage.objects[BUCKET, OBJECT][1])
+        state = json.loads(self.buckets.read(BUCKET, OBJECT) or b"")
         return {(each["type"], each["name"]) for each in state["resources"]}
 
 
@@ -50,18 +49,9 @@ class Google:
 def google(tmp_path: Path) -> Iterator[Google]:
     cloud_file = tmp_path / "google.sqlite"
 
-    def exists(bucket: str) -> bool:
-        with Cloud(cloud_file) as cloud:
-            return any(each.attributes.get("name") == bucket for each in cloud.things("google_storage_bucket"))
-
-    with stand_in(Options(cloud=cloud_file)) as up, serving(exists) as storage:
-        environment = {key: value for key, value in up.as_("person").items() if key != "FONDERIE_BACKEND"}
-        environment |= {
-            "CDKTF_OUTDIR": str(tmp_path / "cdktf.out"),
-            "GOOGLE_BACKEND_STORAGE_CUSTOM_ENDPOINT": storage.url,
-            "GOOGLE_OAUTH_ACCESS_TOKEN": "nobody",
-        }
-        yield Google(environment, storage, tmp_path / ".fonderie" / "state" / "dev-bootstrap.tfstate")
+    with stand_in(Options(cloud=cloud_file, remote_state=True)) as up:
+        environment = {**up.as_("person"), "CDKTF_OUTDIR": str(tmp_path / "cdktf.out")}
+        yield Google(environment, Buckets(cloud_file), tmp_path / ".fonderie" / "state" / "dev-bootstrap.tfstate")
 
 
 def test_the_state_moves_into_its_bucket_and_the_second_run_works_from_there(google: Google) -> None:
@@ -82,7 +72,7 @@ def test_the_state_moves_into_its_bucket_and_the_second_run_works_from_there(goo
 def test_a_run_that_ended_before_the_move_goes_on_with_it(google: Google) -> None:
     google.bootstrap(FONDERIE_BACKEND="local")
     made = json.loads(google.local_state.read_text())["resources"]
-    assert (BUCKET, OBJECT) not in google.storage.objects
+    assert google.buckets.read(BUCKET, OBJECT) is None
 
     google.bootstrap()
     assert google.kept == {(each["type"], each["name"]) for each in made}

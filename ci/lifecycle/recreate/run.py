@@ -228,9 +228,10 @@ def open_recreate(name: str, *, sandbox: bool, cloud: Path | None, tell: Callabl
 def _opened(name: str, environment: Mapping[str, str], tell: Callable[[str], None]) -> Iterator[Recreate]:
     env = load_environment(name)
     tell(f"synthesising {name}")
-    stacks = [one for one in synthesise([name], ROOT / "cdktf.out", variables=environment) if _belongs(one, name)]
+    outdir = Path(environment.get("CDKTF_OUTDIR") or ROOT / "cdktf.out")
+    stacks = [one for one in synthesise([name], outdir, variables=environment) if _belongs(one, name)]
     if not stacks:
-        raise BadInputError(f"the synthesis produced no stack for {name}", where=ROOT / "cdktf.out")
+        raise BadInputError(f"the synthesis produced no stack for {name}", where=outdir)
     with tempfile.TemporaryDirectory(prefix="fonderie-recreate-") as work:
         operator = operator_actions_for(environment, env.project_id)
         yield Recreate(name, env.project_id, stacks, Deployer(environment), operator, Path(work), tell)

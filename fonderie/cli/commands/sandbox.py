@@ -50,6 +50,15 @@ Propagation = Annotated[
     ),
 ]
 
+RemoteState = Annotated[
+    bool,
+    typer.Option(
+        "--remote-state",
+        help="Keep Terraform's state where the settings say: in the state bucket, as the CI does. Default: on this "
+        "machine.",
+    ),
+]
+
 
 def _options(
     cloud: Path | None,
@@ -60,12 +69,14 @@ def _options(
     quotas: list[str] | None = None,
     identity: str | None = None,
     propagation_s: float = 0.0,
+    remote_state: bool = False,
 ) -> Options:
     from fonderie.sandbox.runner import Options, default_cloud
 
     file = (cloud or default_cloud()).absolute()
+    counted, allowed = tuple(projects or ()), tuple(quotas or ())
     return Options(
-        file, schema, facts, established, tuple(projects or ()), tuple(quotas or ()), identity, propagation_s
+        file, schema, facts, established, counted, allowed, identity, propagation_s, remote_state=remote_state
     )
 
 
@@ -87,6 +98,7 @@ def run(
     quota: Quotas = None,
     identity: Identity = None,
     propagation: Propagation = 0.0,
+    remote_state: RemoteState = False,
 ) -> None:
     """Run a command with the stand-in, then stop it; exits with the command's code.
 
@@ -100,9 +112,8 @@ def run(
     """
     from fonderie.sandbox.runner import run as run_command
 
-    raise SystemExit(
-        run_command(command, _options(cloud, schema, facts, established, project, quota, identity, propagation))
-    )
+    chosen = _options(cloud, schema, facts, established, project, quota, identity, propagation, remote_state)
+    raise SystemExit(run_command(command, chosen))
 
 
 @app.command()
@@ -115,6 +126,7 @@ def shell(
     quota: Quotas = None,
     identity: Identity = None,
     propagation: Propagation = 0.0,
+    remote_state: RemoteState = False,
 ) -> None:
     """Open a shell in which Terraform talks to the stand-in; leaving it stops the stand-in.
 
@@ -125,9 +137,8 @@ def shell(
     from fonderie.sandbox.runner import run as run_command
 
     program = os.environ.get("SHELL", "/bin/sh")
-    raise SystemExit(
-        run_command([program], _options(cloud, schema, facts, established, project, quota, identity, propagation))
-    )
+    chosen = _options(cloud, schema, facts, established, project, quota, identity, propagation, remote_state)
+    raise SystemExit(run_command([program], chosen))
 
 
 @app.command()

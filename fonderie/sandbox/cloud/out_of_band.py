@@ -17,7 +17,7 @@ from fonderie.sandbox.protocol.wire import misfit
 from fonderie.sandbox.provider.schema import ProviderSchema
 from fonderie.sandbox.rules import agents
 
-_STATES = ("terraform.tfstate", "*.tfstate", ".fonderie/state/*.tfstate")
+_STATES = ("terraform.tfstate", "*.tfstate", ".fonderie/state/*.tfstate", ".fonderie/sandbox/.fonderie/state/*.tfstate")
 
 
 def as_dict(thing: CloudObject) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """One address for all APIs: a request is matched with Google's documents, its caller judged, its API asked to answer.
 
-Checks come in Google's order: the token, whether the API is enabled, the permission, then the sense of the request. What
-is not imitated answers 501 and names the method.
+Checks come in Google's order: the token, whether the API is enabled, the permission, then the sense of the request.
+What is not imitated answers 501 and names the method.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import quote, unquote
 
-from fonderie.core.errors import FonderieError
+from fonderie.core.errors import BadInputError, FonderieError
 from fonderie.sandbox.cloud.documents import Document, Documents
 from fonderie.sandbox.iam.access import AccessControl, DeniedError
-from fonderie.sandbox.iam.caller import ANYONE, Caller
+from fonderie.sandbox.iam.caller import ANYONE, Caller, caller_in
 from fonderie.sandbox.iam.tokens import TokenError, Tokens
 from fonderie.sandbox.lifecycle.world import World
 from fonderie.sandbox.rest import judgement
@@ -133,7 +133,7 @@ class GoogleApis:
         call = replace(call, path=path, media=media, media_type=media_type, headers=request.headers)
         if call.method not in judgement.PUBLIC:
             call = replace(call, caller=self._caller(request, token))
-        self._judge(call, known, api[0])
+        call = self._judge(call, known, api[0])
         return self._reply(self.perform(call, known), call, known)
 
     def _reply(self, answered: Document | bytes | Reply, call: Call, known: Service) -> Reply:
@@ -168,7 +168,7 @@ class GoogleApis:
         generation = request.parameters.get("generation", "")
         call = known.match("GET", place, {"alt": "media"}, {})
         call = replace(call, caller=self._caller(request, ""))
-        self._judge(call, known, "storage")
+        call = self._judge(call, known, "storage")
         reply = self.storage.read(bucket, name, generation, request.headers)
         return replace(reply, content=b"") if request.verb == "HEAD" else reply
 
@@ -186,17 +186,34 @@ class GoogleApis:
         except TokenError as error:
             raise RejectedError(401, "ACCESS_TOKEN_EXPIRED", f"{_INVALID} ({error.what})", {}) from error
 
-    def _judge(self, call: Call, known: Service, api: str) -> None:
+    def _judge(self, call: Call, known: Service, api: str) -> Call:
+        """The call, with who makes it. Raises RejectedError, or DeniedError for who may not."""
         demands = list(judgement.demands(call, self._world)) if self._judged(call) else []
-        where = judgement.resource(call, self._world) if call.path else ""
-        self._api_is_on(known, api, judgement.project_of(where, self._world))
+        where = judgement.resource(call, self._world) if call.path or api == "logging" else ""
+        project = judgement.project_of(where, self._world)
+        self._api_is_on(known, api, project)
         if self._access is None or call.caller is None:
-            return
+            return call
+        call = replace(call, caller=self._in_project(call.caller, project))
         if quota := call.headers.get("x-goog-user-project"):
-            project = self._world.names.canonical(f"projects/{quota}")
-            self._access.demand(call.caller, ("serviceusage.services.use",), project)
+            path = self._world.names.canonical(f"projects/{quota}")
+            self._access.demand(call.caller, ("serviceusage.services.use",), path)
+        attributes = judgement.attributes(call, self._world)
         for permissions, path in demands:
-            self._access.demand(call.caller, permissions, path)
+            if not path.startswith("b/") or judgement.project_of(path, self._world):  # else a 404 says all
+                self._access.demand(call.caller, permissions, path, attributes=attributes)
+        return call
+
+    @staticmethod
+    def _in_project(caller: Caller, project: str) -> Caller:
+        """Who a short name means in the project of a call; of a member the same everywhere."""
+        if caller == ANYONE or ":" in caller.member:
+            return caller
+        try:
+            return caller_in(project, caller.member, chosen=bool(caller.attributes))
+        except BadInputError as error:
+            message = f"{_INVALID} ({error.what})"
+            raise RejectedError(401, "ACCOUNT_STATE_INVALID", message, {}) from error
 
     def _judged(self, call: Call) -> bool:
         return self._access is not None and call.method not in judgement.PUBLIC

@@ -13,6 +13,7 @@ from typing import Any
 
 from fonderie.core.google_iam import methods
 from fonderie.sandbox.cloud.documents import Documents
+from fonderie.sandbox.iam.conditions import MODIFIED_GRANTS
 from fonderie.sandbox.lifecycle.world import World
 from fonderie.sandbox.rest.discovery import Call, RejectedError
 
@@ -107,6 +108,23 @@ def resource(call: Call, world: World) -> str:
             return account(name.rsplit("/", 1)[1], world)
         return world.names.canonical(name)
     return world.names.canonical(f"projects/{path.get('projectId') or call.name}")
+
+
+def attributes(call: Call, world: World) -> Mapping[str, tuple[str, ...]]:
+    """What a condition may ask of a call: the roles whose grants `setIamPolicy` changes."""
+    if not call.method.endswith(".setIamPolicy"):
+        return {}
+    before = world.cloud.policy(resource(call, world))[1]["bindings"]
+    wanted = call.body.get("policy", call.body).get("bindings", [])
+
+    def grants(bindings: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+        return {
+            (binding["role"], member, str((binding.get("condition") or {}).get("expression", "")))
+            for binding in bindings
+            for member in binding.get("members", [])
+        }
+
+    return {MODIFIED_GRANTS: tuple(sorted({role for role, _, _ in grants(before) ^ grants(wanted)}))}
 
 
 def account(email: str, world: World) -> str:

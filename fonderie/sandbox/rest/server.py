@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fonderie.sandbox.iam.access import AccessControl
+from fonderie.sandbox.iam.caller import Caller
 from fonderie.sandbox.iam.tokens import Tokens
 from fonderie.sandbox.lifecycle.world import World
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fonderie.sandbox.rest.apis import GoogleApis
 
 _STOP_S = 5
+SESSION_S = 24 * 3600.0  # of the token of a command: as long as one may reasonably run
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,19 @@ class RestServer:
 
     address: str
     tokens: Tokens
+
+    def environment(self, name: str, *, chosen: bool) -> dict[str, str]:
+        """What a command needs to call the APIs as `name`: an identity's short name, or a member.
+
+        Terraform's `gcs` backend reads the token and its endpoint. STORAGE_EMULATOR_HOST is not set: with it Go's client
+        sends no token. Who is meant by a short name is decided by the project of each call.
+        """
+        token = self.tokens.issue(Caller(name, {"chosen": "yes"} if chosen else {}), SESSION_S)
+        return {
+            "FONDERIE_GOOGLE_ENDPOINT": self.address,
+            "GOOGLE_OAUTH_ACCESS_TOKEN": token,
+            "GOOGLE_BACKEND_STORAGE_CUSTOM_ENDPOINT": f"{self.address}/storage/v1/",
+        }
 
 
 @contextmanager

@@ -22,10 +22,22 @@ from fonderie.sandbox.rest.server import RestServer, serve_rest
 
 PROJECT, NUMBER, REGION = "acme-ml-dev", 412345678901, "europe-west1"
 LOCATION = f"projects/{PROJECT}/locations/{REGION}"
-APIS = (
-    "aiplatform artifactregistry bigquery cloudbuild cloudscheduler compute iam logging monitoring pubsub secretmanager "
-    "storage workflows workflowexecutions"
-).split()
+APIS = [
+    "aiplatform",
+    "artifactregistry",
+    "bigquery",
+    "cloudbuild",
+    "cloudscheduler",
+    "compute",
+    "iam",
+    "logging",
+    "monitoring",
+    "pubsub",
+    "secretmanager",
+    "storage",
+    "workflowexecutions",
+    "workflows",
+]
 
 
 def account(alias: str) -> str:

@@ -8,9 +8,12 @@ import pytest
 from google.api_core.exceptions import Forbidden, NotFound, PreconditionFailed
 from google.auth.exceptions import RefreshError
 from google.cloud import storage
+from google.oauth2.credentials import Credentials
 
 from fonderie.sandbox.cloud.buckets import Blob
-from tests.contract.rest.conftest import NUMBER, PROJECT, Sandbox, person
+from fonderie.sandbox.cloud.cloud import Cloud, ObjectStatus
+from fonderie.sandbox.iam.tokens import Tokens
+from tests.contract.rest.conftest import NUMBER, PROJECT, Sandbox, account, person
 
 
 def client(sandbox: Sandbox, who: object) -> storage.Client:
@@ -141,16 +144,10 @@ def test_a_bucket_that_terraform_made_is_shown_and_its_change_is_drift(
 def test_a_policy_written_over_rest_counts_at_once(sandbox: Sandbox, bucket: storage.Bucket) -> None:
     theirs = client(sandbox, person).bucket("acme-models")
     policy = theirs.get_iam_policy(requested_policy_version=3)
-    policy.bindings.append({"role": "roles/storage.objectViewer", "members": {sandbox_member("retrain")}})
+    policy.bindings.append({"role": "roles/storage.objectViewer", "members": {f"serviceAccount:{account('retrain')}"}})
     theirs.set_iam_policy(policy)
     with pytest.raises(NotFound):
         client(sandbox, "retrain").bucket("acme-models").blob("absent").download_as_bytes()
-
-
-def sandbox_member(alias: str) -> str:
-    from tests.contract.rest.conftest import account
-
-    return f"serviceAccount:{account(alias)}"
 
 
 def test_the_agent_exists_once_it_is_asked_for(sandbox: Sandbox) -> None:
@@ -181,9 +178,6 @@ def test_without_a_token_that_is_known_here_nobody_is_anybody(sandbox: Sandbox, 
 def test_an_expired_token_and_one_of_another_cloud_are_unknown(
     sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from fonderie.sandbox.cloud.cloud import Cloud
-    from fonderie.sandbox.iam.tokens import Tokens
-
     with Cloud(tmp_path_factory.mktemp("other") / "google.sqlite") as other:
         foreign = Tokens(other).issue(person)
     for token in (foreign, sandbox.token(person, lifetime_s=-1)):
@@ -191,16 +185,13 @@ def test_an_expired_token_and_one_of_another_cloud_are_unknown(
             None, "GET", "storage/v1/b?project=acme-ml-dev", headers={"authorization": f"Bearer {token}"}
         )
         assert answer.status_code == 401, answer.text
+    options = {"api_endpoint": sandbox.server.address}
+    theirs = storage.Client(project=PROJECT, credentials=Credentials(foreign), client_options=options)
     with pytest.raises(RefreshError):
-        from google.oauth2.credentials import Credentials
-
-        options = {"api_endpoint": sandbox.server.address}
-        storage.Client(project=PROJECT, credentials=Credentials(foreign), client_options=options).get_bucket("x")
+        theirs.get_bucket("x")
 
 
 def test_an_api_that_is_off_is_said_to_be(sandbox: Sandbox) -> None:
-    from fonderie.sandbox.cloud.cloud import ObjectStatus
-
     sandbox.bucket("acme-models")
     path = f"projects/{PROJECT}/services/storage.googleapis.com"
     sandbox.cloud.mark("google_project_service", path, ObjectStatus.GONE)
