@@ -151,6 +151,9 @@ class GoogleApis:
             if part in call.method or (part == "IamP" and call.method.endswith((".testIamPermissions", "IamPolicy"))):
                 try:
                     return handler(call)
+                except KeyError as error:  # of the handlers: a field that Google wants too
+                    message = f"Required field is not set: {error.args[0]}"
+                    raise RejectedError(400, "INVALID_ARGUMENT", message) from error
                 except RejectedError as error:
                     if error.status != 501 or not error.message.startswith("the sandbox has no"):
                         raise

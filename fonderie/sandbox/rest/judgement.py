@@ -58,10 +58,15 @@ def demands(call: Call, world: World) -> Iterator[Demand]:
     if by_hand := _BY_HAND.get(call.method):
         yield from by_hand(call, world)
         return
-    if _FREE.search(call.method):
+    if needs_none(call.method):
         return
     always = tuple(permission for permission in permissions(call.method) if permission not in _conditional(call.method))
     yield always, resource(call, world)
+
+
+def needs_none(method: str) -> bool:
+    """Whether a method is open to whoever shows a token."""
+    return bool(_FREE.search(method))
 
 
 def permissions(method: str) -> tuple[str, ...]:

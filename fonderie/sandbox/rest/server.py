@@ -35,8 +35,8 @@ class RestServer:
     def environment(self, name: str, *, chosen: bool) -> dict[str, str]:
         """What a command needs to call the APIs as `name`: an identity's short name, or a member.
 
-        Terraform's `gcs` backend reads the token and its endpoint. STORAGE_EMULATOR_HOST is not set: with it Go's client
-        sends no token. Who is meant by a short name is decided by the project of each call.
+        Terraform's `gcs` backend reads the token and its endpoint. STORAGE_EMULATOR_HOST is not set: with it Go's
+        client sends no token. Who is meant by a short name is decided by the project of each call.
         """
         token = self.tokens.issue(Caller(name, {"chosen": "yes"} if chosen else {}), SESSION_S)
         return {
