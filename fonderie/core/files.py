@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,16 +11,18 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; on a clean exit it takes the place of `path` in one step, otherwise it is removed."""
+    """Yield a path to write to; on a clean exit it takes the place of `path` in one step, otherwise it is removed.
+
+    The file is created with its mode (0644 less the umask) and keeps it: on `/gcs`, where Vertex AI mounts buckets, a
+    file belongs to who mounted them, and others may not chmod it (gcsfuse, "Permissions and ownership").
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    draft = Path(name)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}{path.suffix}")
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
     try:
         yield draft
         with draft.open("rb") as written:
             os.fsync(written.fileno())
-        draft.chmod(0o644)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,9 +53,17 @@ def candidate_of(config: ModelConfig, origin: RunOrigin, made: Made) -> tuple[Ca
 
 def register_and_promote(registry: Registry, candidate: Candidate, folder: Path, replaced: int | None) -> str:
     """Register, then make champion if the champion is still `replaced`; safe to repeat. The version's label."""
-    who, now = getpass.getuser(), datetime.now(UTC)
+    who, now = _user(), datetime.now(UTC)
     record = registry.register(candidate, folder, who=who, now=now)
     champion = registry.aliases().champion
     if champion != record.version:
         registry.promote(record.version, replaced, reason=f"gate of run {candidate.run_id}", who=who, now=now)
     return record.label
+
+
+def _user() -> str:
+    """Name of the process's user; its number where a container has none for it, as under a platform's own user."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return str(os.getuid())

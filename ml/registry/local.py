@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -105,12 +105,12 @@ class LocalRegistry:
         folders = self._version_folders()
         number = int(folders[-1].name[1:]) + 1 if folders else 1
         record = ModelRecord(**dict(candidate), version=number, registered_at=now)
-        draft = Path(tempfile.mkdtemp(dir=self._folder, prefix=_DRAFT))
+        draft = self._folder / f"{_DRAFT}{secrets.token_hex(4)}"
+        draft.mkdir()
         try:
             for name, expected in candidate.files.items():
                 _copy(folder / name, draft / name, expected)
             write_text(draft / RECORD_FILE, record.model_dump_json(indent=2) + "\n")
-            draft.chmod(0o755)
             draft.rename(self._folder / record.label)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
