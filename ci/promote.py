@@ -7,17 +7,19 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ci.preview.build.revisions import ROOT
 from fonderie.core.errors import BadInputError, ConflictError, StepFailedError
 from fonderie.core.git import line
 
+IMAGES = ("pipelines", "serving")
 _IMAGE = re.compile(r"(?P<repository>[^@\s]+)@(?P<digest>sha256:[0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
 class Move:
-    """One image that moves; digests with their algorithm."""
+    """One image that moves; digests with their algorithm. `before` is empty where there was none."""
 
     image: str
     before: str
@@ -46,7 +48,7 @@ class Promotion:
     @property
     def body(self) -> str:
         """What the reviewer reads; what else changes is in the preview of it."""
-        rows = "".join(f"| {move.image} | `{move.before}` | `{move.after}` |\n" for move in self.moves)
+        rows = "".join(f"| {move.image} | `{move.before or 'none'}` | `{move.after}` |\n" for move in self.moves)
         return (
             f"{self.target} gets the images that {self.source} runs. The pipelines are compiled for their image, so "
             f"their templates move with it; the preview lists them.\n\n"
@@ -55,23 +57,50 @@ class Promotion:
 
 
 def promotion(source: str, target: str, root: Path = ROOT) -> Promotion:
-    """What would move. Each environment has its own registry: the digest moves, the repository stays.
+    """What would move. Both pull from one registry, so the target gets what the source names, and nothing is copied.
 
-    Raises BadInputError for an environment without settings, or settings without images.
+    Raises BadInputError for an environment without settings, a source without images, or registries that differ.
     """
     if source == target:
         raise BadInputError(f"{source} cannot be promoted to itself")
-    text = _file(target, root).read_text(encoding="utf-8")
     have, want = _images(target, root), _images(source, root)
-    moves = []
-    for image in sorted(have.keys() & want.keys()):
-        old, new = (_IMAGE.fullmatch(value) for value in (have[image], want[image]))
-        if old is None or new is None:
-            raise BadInputError(f"images.{image} is not pinned by digest", where=_file(target, root))
-        if old["digest"] != new["digest"]:
-            moves.append(Move(image, old["digest"], new["digest"]))
-            text = text.replace(old[0], f"{old['repository']}@{new['digest']}")
+    if not any(image in want for image in IMAGES):
+        raise BadInputError("names no image to promote", where=_file(source, root))
+    _one_registry(source, target, root)
+    moves, text = [], _file(target, root).read_text(encoding="utf-8")
+    for image in (image for image in IMAGES if image in want):
+        before, after = have.get(image, ""), want[image]
+        for name, value in ((target, before), (source, after)):
+            if value and not _IMAGE.fullmatch(value):
+                raise BadInputError(f"images.{image} is not pinned by digest", where=_file(name, root))
+        if before != after:
+            moves.append(Move(image, before.rpartition("@")[2], after.rpartition("@")[2]))
+            text = text.replace(before, after) if before else _with(text, image, after)
     return Promotion(source, target, tuple(moves), text)
+
+
+def _one_registry(source: str, target: str, root: Path) -> None:
+    """Raises BadInputError: the target pulls from another registry, or may not pull from this one."""
+    owners = {name: _images(name, root).get("registry", name) for name in (source, target)}
+    if owners[source] != owners[target]:
+        hint = f'set registry = "{owners[source]}" in [images]'
+        raise BadInputError(
+            f"{target} does not pull from the registry of {owners[source]}", where=_file(target, root), hint=hint
+        )
+    owner = owners[source]
+    if target not in (owner, *_images(owner, root).get("readers", ())):
+        hint = f"add it to readers in [images], and deploy {owner}: docs/platform.md"
+        raise BadInputError(f"{target} may not pull from the registry of {owner}", where=_file(owner, root), hint=hint)
+
+
+def _with(text: str, image: str, reference: str) -> str:
+    """The file with an image that it did not name, at the end of its [images]."""
+    head, table, rest = text.partition("[images]\n")
+    if not table:
+        return f'{text.rstrip()}\n\n[images]\n{image} = "{reference}"\n'
+    keys = re.match(r"(?:[^\[\n].*\n)*", rest)
+    end = keys.end() if keys else 0
+    return f'{head}{table}{rest[:end]}{image} = "{reference}"\n{rest[end:]}'
 
 
 def _file(environment: str, root: Path) -> Path:
@@ -81,15 +110,12 @@ def _file(environment: str, root: Path) -> Path:
     return path
 
 
-def _images(environment: str, root: Path) -> dict[str, str]:
+def _images(environment: str, root: Path) -> dict[str, Any]:
     path = _file(environment, root)
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8")).get("images") or {}
+        return dict(tomllib.loads(path.read_text(encoding="utf-8")).get("images") or {})
     except tomllib.TOMLDecodeError as error:
         raise BadInputError(f"not TOML: {error}", where=path) from error
-    if not found:
-        raise BadInputError("has no [images]", where=path)
-    return {name: str(value) for name, value in found.items()}
 
 
 def prepare(made: Promotion, root: Path = ROOT, base: str = "HEAD") -> str:

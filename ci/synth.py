@@ -43,7 +43,7 @@ def _model(env: Environment, config: ModelConfig) -> Model:
 
 
 def _pipeline(env: Environment, model: str, name: PipelineName) -> CompiledPipeline:
-    compiled_spec = compile_pipeline(model, name, env.images.pipelines)
+    compiled_spec = compile_pipeline(model, name, names.image(env, names.ImageName.PIPELINES))
     text = compiled_spec.path.read_text(encoding="utf-8")
     return CompiledPipeline(model, name, text, compiled_spec.sha256, parameters(env, model, name, json.loads(text)))
 

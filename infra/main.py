@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fonderie.core.errors import BadInputError, ExitCode, FonderieError, StepFailedError
 from infra.bindings import ROOT, App, require_bindings
-from infra.settings import Backend, Environment, environment_names, load_environment
+from infra.settings import Backend, Environment, environment_names, load_environment, notes
 from infra.workloads import Workloads
 
 SYSTEM_ERROR = re.compile(r"(Error: )?E[A-Z]{3,}: .*")  # as Node says it: ENOSPC: no space left on device
@@ -94,6 +94,9 @@ def main(workloads_of: WorkloadsOf) -> int:
     try:
         environments = chosen_environments(sys.argv[1:])
         synthesise(environments, chosen_outdir(), workloads_of)
+        for env in environments:
+            for note in notes(env):
+                print(f"{env.name}: {note}", file=sys.stderr)
     except FonderieError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from enum import StrEnum
 
-from infra.settings import Environment
+from infra.settings import Environment, Neighbour
 
 PODS_RANGE = "pods"
 SERVICES_RANGE = "services"
@@ -46,6 +46,7 @@ class IdentityName(StrEnum):
     NODES = "nodes"
     SCHEDULER = "scheduler"
     RETRAIN = "retrain"
+    SYNC = "sync"
 
 
 class AgentName(StrEnum):
@@ -98,6 +99,13 @@ class BucketName(StrEnum):
     TEMPLATES = "templates"
 
 
+class ImageName(StrEnum):
+    """The container images, as `ci/images/` calls them."""
+
+    PIPELINES = "pipelines"
+    SERVING = "serving"
+
+
 class DatasetName(StrEnum):
     """BigQuery datasets."""
 
@@ -122,17 +130,17 @@ def resource(env: Environment, what: str) -> str:
     return f"{env.name}-{what}"
 
 
-def email(env: Environment, who: IdentityName) -> str:
+def email(env: Environment | Neighbour, who: IdentityName) -> str:
     """E-mail of an identity's service account."""
     return f"{account_id(env, who)}@{env.project_id}.iam.gserviceaccount.com"
 
 
-def account_id(env: Environment, who: IdentityName) -> str:
+def account_id(env: Environment | Neighbour, who: IdentityName) -> str:
     """Account id of an identity: 6 to 30 characters."""
     return f"{env.name}-{who}"
 
 
-def member(env: Environment, who: IdentityName) -> str:
+def member(env: Environment | Neighbour, who: IdentityName) -> str:
     """An identity as a member of a policy."""
     return f"serviceAccount:{email(env, who)}"
 
@@ -147,7 +155,7 @@ def custom_role(env: Environment, who: IdentityName) -> str:
     return f"{env.name}_{who}"
 
 
-def agent_email(env: Environment, who: AgentName) -> str:
+def agent_email(env: Environment | Neighbour, who: AgentName) -> str:
     """E-mail of a service agent of the environment's project."""
     number = env.project_number
     match who:
@@ -163,7 +171,7 @@ def agent_email(env: Environment, who: AgentName) -> str:
             return f"service-{number}@gcp-sa-{who.removesuffix('.googleapis.com')}.iam.gserviceaccount.com"
 
 
-def agent(env: Environment, who: AgentName) -> str:
+def agent(env: Environment | Neighbour, who: AgentName) -> str:
     """A service agent as a member of a policy."""
     return f"serviceAccount:{agent_email(env, who)}"
 
@@ -277,14 +285,21 @@ def customer_key(env: Environment, which: KeyName) -> str | None:
     return key_path(env, which) if env.customer_keys else None
 
 
-def images(env: Environment) -> str:
+def images(env: Environment | Neighbour) -> str:
     """Id of the Docker registry."""
-    return resource(env, "images")
+    return f"{env.name}-images"
 
 
 def images_url(env: Environment) -> str:
-    """Address of the Docker registry, to which `/name:tag` or `/name@digest` is added."""
-    return f"{env.region}-docker.pkg.dev/{env.project_id}/{images(env)}"
+    """Address of the Docker registry, to which `/name:tag` or `/name@digest` is added; one for all environments."""
+    owner = env.registry_owner
+    return f"{owner.region}-docker.pkg.dev/{owner.project_id}/{images(owner)}"
+
+
+def image(env: Environment, which: ImageName) -> str:
+    """An image by digest. Before the first is built, a digest that nothing has: what names it is not started."""
+    named = env.images.pipelines if which is ImageName.PIPELINES else env.images.serving
+    return named or f"{images_url(env)}/{which}@sha256:{'0' * 64}"
 
 
 def dataset(env: Environment, which: DatasetName) -> str:
@@ -322,7 +337,9 @@ def pipeline_root(env: Environment) -> str:
 
 def registry_location(env: Environment) -> str:
     """The registry of models, as tasks are told it (`ml.registry.open_registry`)."""
-    return f"vertex://{env.project_id}/{env.region}/{bucket(env, BucketName.MODELS)}?image={env.images.serving}"
+    return (
+        f"vertex://{env.project_id}/{env.region}/{bucket(env, BucketName.MODELS)}?image={image(env, ImageName.SERVING)}"
+    )
 
 
 def data_location(env: Environment) -> str:

@@ -207,7 +207,12 @@ IMAGE = re.compile(
 
 def images(target: DoctorTarget, google: RestClient) -> Iterator[DoctorFinding]:
     """The images that the settings name by digest are in the registry."""
+    owner = target.env.registry_owner
+    trigger = f"{owner.name}-images --region {owner.region} --project {owner.project_id}"
     for use, image in (("pipelines", target.env.images.pipelines), ("serving", target.env.images.serving)):
+        if image is None:
+            yield failed(f"image of {use}", "not set: schedules are paused", f"gcloud builds triggers run {trigger}")
+            continue
         match = IMAGE.fullmatch(str(image))
         if match is None:
             yield unread(f"image of {use}", f"{image} is not in Artifact Registry")
@@ -216,9 +221,7 @@ def images(target: DoctorTarget, google: RestClient) -> Iterator[DoctorFinding]:
         try:
             google.get("artifactregistry", f"v1/{place}/dockerImages/{match['image']}@{match['digest']}")
         except NotFoundError:
-            trigger = names.resource(target.env, "images")
-            mend = f"gcloud builds triggers run {trigger} --region {target.env.region} --project {target.project}"
-            yield failed(f"image of {use}", f"{image} is not in the registry", mend)
+            yield failed(f"image of {use}", f"{image} is not in the registry", f"gcloud builds triggers run {trigger}")
         else:
             yield passed(f"image of {use}", match["digest"][:19])
 

@@ -54,8 +54,11 @@ def monitoring(env: Environment, model: str, month: Month, now: datetime, *, ret
 
 
 def submit(engine: PipelineEngine, env: Environment, wanted: Submission) -> Run:
-    """Start the run, or find it (`Run.found`), if it was asked for before."""
-    spec = compile_pipeline(wanted.model, wanted.pipeline, env.images.pipelines)
+    """Start the run, or find it (`Run.found`), if it was asked for before. Raises BadInputError: no image yet."""
+    if not env.images.complete:
+        hint = "build them, then set pipelines and serving: docs/getting-started.md"
+        raise BadInputError(f"{env.name} has no images", where=f"infra/environments/{env.name}.toml: images", hint=hint)
+    spec = compile_pipeline(wanted.model, wanted.pipeline, names.image(env, names.ImageName.PIPELINES))
     return engine.submit(spec, wanted.run_id, wanted.parameters)
 
 

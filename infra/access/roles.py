@@ -29,6 +29,7 @@ WORKLOAD_ROLES: dict[IdentityName, tuple[str, ...]] = {
     IdentityName.MONITORING: ("roles/aiplatform.user", "roles/bigquery.jobUser", "roles/storage.bucketViewer"),
     IdentityName.SERVING: ("roles/monitoring.metricWriter", "roles/logging.logWriter"),
     IdentityName.NODES: ("roles/container.defaultNodeServiceAccount",),
+    IdentityName.SYNC: (),
 }
 
 GRANTABLE_ROLES = frozenset(role for roles in WORKLOAD_ROLES.values() for role in roles)

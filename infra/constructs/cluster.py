@@ -10,6 +10,8 @@ from imports.google.container_cluster import (
     ContainerClusterAddonsConfig,
     ContainerClusterAddonsConfigGcsFuseCsiDriverConfig,
     ContainerClusterBinaryAuthorization,
+    ContainerClusterControlPlaneEndpointsConfig,
+    ContainerClusterControlPlaneEndpointsConfigDnsEndpointConfig,
     ContainerClusterCostManagementConfig,
     ContainerClusterDatabaseEncryption,
     ContainerClusterFleet,
@@ -93,6 +95,13 @@ def _network(env: Environment) -> dict[str, Any]:
         "ip_allocation_policy": ContainerClusterIpAllocationPolicy(
             cluster_secondary_range_name=names.PODS_RANGE, services_secondary_range_name=names.SERVICES_RANGE
         ),
+        # People reach it by name from anywhere: Google asks IAM first (container.clusters.connect), and there is no
+        # public address. Source: GKE, "Access the control plane: DNS-based endpoint".
+        "control_plane_endpoints_config": ContainerClusterControlPlaneEndpointsConfig(
+            dns_endpoint_config=ContainerClusterControlPlaneEndpointsConfigDnsEndpointConfig(
+                allow_external_traffic=True
+            )
+        ),
         "private_cluster_config": ContainerClusterPrivateClusterConfig(
             enable_private_nodes=True,
             enable_private_endpoint=True,
@@ -117,9 +126,7 @@ def _security(env: Environment) -> dict[str, Any]:
             client_certificate_config=ContainerClusterMasterAuthClientCertificateConfig(issue_client_certificate=False)
         ),
         "binary_authorization": ContainerClusterBinaryAuthorization(evaluation_mode="PROJECT_SINGLETON_POLICY_ENFORCE"),
-        "security_posture_config": ContainerClusterSecurityPostureConfig(
-            mode="BASIC", vulnerability_mode="VULNERABILITY_BASIC"
-        ),
+        "security_posture_config": ContainerClusterSecurityPostureConfig(mode="BASIC"),
     }
 
 

@@ -39,7 +39,7 @@ class ImageRegistry(Construct):
             repository_id=names.images(env),
             location=env.region,
             format="DOCKER",
-            description=f"Images of the {env.name} environment, pinned by digest where they run",
+            description="Images of every environment that pulls from here, pinned by digest where they run",
             docker_config=ArtifactRegistryRepositoryDockerConfig(immutable_tags=True),
             vulnerability_scanning_config=ArtifactRegistryRepositoryVulnerabilityScanningConfig(
                 enablement_config="INHERITED"

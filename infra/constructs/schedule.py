@@ -39,6 +39,7 @@ class PipelineSchedule(Construct):
         cron: str,
         url: str,
         body: Mapping[str, Any],
+        paused: bool = False,
         after: Sequence[Any] = (),
     ) -> None:
         super().__init__(scope, id)
@@ -50,6 +51,7 @@ class PipelineSchedule(Construct):
             description=description,
             schedule=cron,
             time_zone=env.schedules.time_zone,
+            paused=paused,
             attempt_deadline=ATTEMPT_DEADLINE,
             retry_config=CloudSchedulerJobRetryConfig(retry_count=3, min_backoff_duration="30s"),
             http_target=CloudSchedulerJobHttpTarget(

@@ -3,7 +3,16 @@
 `sections` says what a file may hold, `value_types` what one value may be, `rules` what several must be together.
 """
 
-from infra.settings.environment import ENVIRONMENTS, Backend, Environment, environment_names, load_environment
-from infra.settings.sections import BudgetSettings
+from infra.settings.environment import ENVIRONMENTS, Backend, Environment, environment_names, load_environment, notes
+from infra.settings.sections import BudgetSettings, Neighbour
 
-__all__ = ["ENVIRONMENTS", "Backend", "BudgetSettings", "Environment", "environment_names", "load_environment"]
+__all__ = [
+    "ENVIRONMENTS",
+    "Backend",
+    "BudgetSettings",
+    "Environment",
+    "Neighbour",
+    "environment_names",
+    "load_environment",
+    "notes",
+]

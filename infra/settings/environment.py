@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from fonderie.core.errors import BadInputError
 from fonderie.core.toml import checked, parse_toml, refusal
@@ -18,6 +18,8 @@ from infra.settings.sections import (
     FeatureSwitches,
     GitSettings,
     ImageSettings,
+    KubeflowSettings,
+    Neighbour,
     NetworkSettings,
     RetentionSettings,
     ScheduleSettings,
@@ -52,11 +54,29 @@ class Environment(EnvironmentSection):
     cluster: ClusterSettings = ClusterSettings()
     retention: RetentionSettings = RetentionSettings()
     schedules: ScheduleSettings = ScheduleSettings()
-    images: ImageSettings
+    images: ImageSettings = ImageSettings()
+    kubeflow: KubeflowSettings = KubeflowSettings()
     serving: ServingSettings = ServingSettings()
     alerts: AlertSettings = AlertSettings()
     budget: BudgetSettings | None = None
     features: FeatureSwitches = FeatureSwitches()
+    _neighbours: dict[str, Neighbour] = PrivateAttr(default_factory=dict)
+
+    @property
+    def unknown_neighbours(self) -> tuple[str, ...]:
+        """Environments that `images` names and there is no file for."""
+        named = (*filter(None, (self.images.registry,)), *self.images.readers)
+        return tuple(name for name in named if name not in self._neighbours)
+
+    @property
+    def registry_owner(self) -> Environment | Neighbour:
+        """The environment whose registry holds the images: one for all, so that what was tested is what runs."""
+        return self._neighbours[self.images.registry] if self.images.registry else self
+
+    @property
+    def image_readers(self) -> tuple[Neighbour, ...]:
+        """The environments that pull from this one's registry."""
+        return tuple(self._neighbours[name] for name in self.images.readers)
 
     @property
     def all_labels(self) -> dict[str, str]:
@@ -89,6 +109,24 @@ def load_environment(name: str, folder: Path = ENVIRONMENTS) -> Environment:
     if "name" in written:
         raise BadInputError("an environment is named by its file", where=f"{path}: name", hint="remove the key")
     environment = checked({"name": name, **written}, Environment, where=path, hint=_HINT)
+    named = {*filter(None, (environment.images.registry, *environment.images.readers))}
+    for other in named.intersection(known):
+        environment._neighbours[other] = _neighbour(other, folder)
     if problems := problems_of(environment):
         raise refusal(problems, where=path, hint=_HINT)
     return environment
+
+
+def notes(env: Environment) -> tuple[str, ...]:
+    """What an environment goes without until a person has set it: no mistake, and worth saying."""
+    unset = {
+        "schedules are paused until [images] names pipelines and serving": not env.images.complete,
+        "the cluster stays empty until [kubeflow] names its manifests": env.features.config_sync
+        and env.kubeflow.manifests is None,
+    }
+    return tuple(note for note, holds in unset.items() if holds)
+
+
+def _neighbour(name: str, folder: Path) -> Neighbour:
+    path = folder / f"{name}.toml"
+    return checked({"name": name, **parse_toml(path)}, Neighbour, where=path, hint=_HINT)

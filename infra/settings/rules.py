@@ -19,7 +19,7 @@ SURGE_NODES = 2  # one more in each pool while it is upgraded
 
 def problems_of(env: Environment) -> list[Problem]:
     """Everything about `env` that no single setting shows."""
-    return [*_ranges(env), *_pools(env), *_switches(env), *(_production(env) if env.production else ())]
+    return [*_ranges(env), *_pools(env), *_switches(env), *_images(env), *(_production(env) if env.production else ())]
 
 
 def _ranges(env: Environment) -> Iterator[Problem]:
@@ -55,10 +55,33 @@ def _switches(env: Environment) -> Iterator[Problem]:
         yield Problem("features.config_sync", True, "Config Sync needs a cluster (features.cluster is false)")
     if env.git.connected and not env.git.app_installation_id:
         yield Problem("git.app_installation_id", 0, "required when git.connected is true")
+    if env.ephemeral and env.images.readers:
+        yield Problem("images.readers", list(env.images.readers), "other environments need a registry that stays")
     if env.ephemeral and env.protected:
         yield Problem("protected", True, "an ephemeral environment must be destroyable: set protected = false")
     if not env.ephemeral and env.backend == "local":
         yield Problem("backend", "local", "only an ephemeral environment may keep its state locally: use gcs")
+
+
+def _images(env: Environment) -> Iterator[Problem]:
+    """One registry for all environments: what is promoted is what was tested, and never copied."""
+    from infra.names import images_url  # names are made from settings
+
+    for name in env.unknown_neighbours:
+        yield Problem(
+            "images.registry" if name == env.images.registry else "images.readers", name, "unknown environment"
+        )
+    if env.unknown_neighbours:
+        return
+    owner, registry = env.registry_owner.name, f"{images_url(env)}/"
+    named = {"images.pipelines": env.images.pipelines, "images.serving": env.images.serving}
+    for key, image in {**named, "kubeflow.manifests": env.kubeflow.manifests}.items():
+        if image and not image.startswith(registry):
+            yield Problem(key, image, f"not in the registry of {owner}, {registry[:-1]}")
+    if env.images.registry and env.images.readers:
+        yield Problem("images.readers", list(env.images.readers), f"has no registry of its own: it is {owner}'s")
+    if env.images.registry == env.name or env.name in env.images.readers:
+        yield Problem("images", env.name, "an environment needs no leave to read its own registry: leave it out")
 
 
 def _production(env: Environment) -> Iterator[Problem]:

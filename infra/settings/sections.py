@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.settings.value_types import Cidr, Cron, Email, GitBranch, GitRepository, ImageDigest, MachineType, TimeZone
+from infra.settings.value_types import (
+    Cidr,
+    Cron,
+    Email,
+    EnvironmentName,
+    GitBranch,
+    GitRepository,
+    ImageDigest,
+    MachineType,
+    ProjectId,
+    Region,
+    TimeZone,
+)
 
 
 class EnvironmentSection(BaseModel):
@@ -15,8 +27,19 @@ class EnvironmentSection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class Neighbour(EnvironmentSection):
+    """What another environment is called on Google: enough to name its registry and its identities."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    name: EnvironmentName
+    project_id: ProjectId
+    project_number: int
+    region: Region
+
+
 class GitSettings(EnvironmentSection):
-    """The repository that previews, applies and is synchronised onto the cluster."""
+    """The repository that previews and applies."""
 
     repository: GitRepository = Field(description="owner/name on GitHub")
     branch: GitBranch = Field(default="main", description="the protected branch: only it may apply")
@@ -24,9 +47,6 @@ class GitSettings(EnvironmentSection):
         default=True, description="false until a person has installed the Cloud Build app and stored its token"
     )
     app_installation_id: int = Field(default=0, ge=0, description="of the Cloud Build app on the repository")
-    sync_auth: Literal["none", "token", "ssh", "cookiefile"] = Field(
-        default="none", description="how Config Sync reads the repository; none: it is public"
-    )
 
 
 class NetworkSettings(EnvironmentSection):
@@ -87,10 +107,29 @@ class ScheduleSettings(EnvironmentSection):
 
 
 class ImageSettings(EnvironmentSection):
-    """Container images, by digest: what was tested is what runs."""
+    """Container images, by digest: what was tested is what runs. Without one the schedules are paused."""
 
-    pipelines: ImageDigest
-    serving: ImageDigest
+    registry: EnvironmentName | None = Field(
+        default=None, description="the environment whose registry holds the images; without it, one of its own"
+    )
+    readers: Annotated[tuple[EnvironmentName, ...], Field(strict=False)] = Field(
+        default=(), description="environments that pull from this one's registry; their identities must exist"
+    )
+    pipelines: ImageDigest | None = None
+    serving: ImageDigest | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is something that a schedule could start."""
+        return self.pipelines is not None and self.serving is not None
+
+
+class KubeflowSettings(EnvironmentSection):
+    """Kubeflow Pipelines on the cluster."""
+
+    manifests: ImageDigest | None = Field(
+        default=None, description="what Config Sync puts on the cluster: the artefact that `fonderie manifests` pushed"
+    )
 
 
 class ServingSettings(EnvironmentSection):

@@ -11,6 +11,14 @@ from infra.names import AgentName, IdentityName, StackName
 from infra.stacks.base import EnvironmentStack
 from infra.stacks.tables import drift_table, features_table, months_tables, predictions_table
 
+IMAGE_READERS = (
+    IdentityName.PIPELINES,
+    IdentityName.MONITORING,
+    IdentityName.SERVING,
+    IdentityName.NODES,
+    IdentityName.SYNC,
+)
+
 
 class DataStack(EnvironmentStack):
     """Buckets, the image registry, datasets, secrets. All of it is protected unless the environment is ephemeral."""
@@ -21,18 +29,11 @@ class DataStack(EnvironmentStack):
         """Add the stack's resources."""
         self.plan, self.apply, self.builder = self._members(IdentityName.PLAN, IdentityName.APPLY, IdentityName.BUILDER)
         self.pipelines, self.monitoring = self._members(IdentityName.PIPELINES, IdentityName.MONITORING)
-        self.serving, self.nodes, self.retrain = self._members(
-            IdentityName.SERVING, IdentityName.NODES, IdentityName.RETRAIN
-        )
+        self.serving, self.retrain = self._members(IdentityName.SERVING, IdentityName.RETRAIN)
         self._buckets()
         self._datasets()
-        ImageRegistry(
-            self,
-            "images",
-            env=self.env,
-            readers=[self.pipelines, self.monitoring, self.serving, self.nodes],
-            writers=[self.builder],
-        )
+        if not self.env.images.registry:
+            ImageRegistry(self, "images", env=self.env, readers=self._image_readers(), writers=[self.builder])
         Secret(
             self,
             "git-token",
@@ -43,6 +44,18 @@ class DataStack(EnvironmentStack):
             if self.env.git.connected
             else [],
         )
+
+    def _image_readers(self) -> list[str]:
+        """Who pulls: identities that run images, here and in the environments that have no registry of their own.
+
+        Vertex AI pulls as its service agent, which a project's own registry lets in by itself.
+        Source: Vertex AI, "Use a custom container image: Artifact Registry permissions".
+        """
+        readers = self._members(*IMAGE_READERS)
+        for other in self.env.image_readers:
+            readers += [names.member(other, who) for who in IMAGE_READERS]
+            readers.append(names.agent(other, AgentName.AIPLATFORM))
+        return readers
 
     def _members(self, *identities: IdentityName) -> list[str]:
         return [names.member(self.env, who) for who in identities]

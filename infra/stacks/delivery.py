@@ -12,6 +12,19 @@ from infra.names import IdentityName, StackName
 from infra.stacks.base import EnvironmentStack
 from infra.workloads import CompiledPipeline, PipelineName
 
+# What a build of images is made of: the files that ci/images/*.Dockerfile copy, and the manifests of the clusters.
+IN_THE_IMAGES = (
+    "ci/images/**",
+    "fonderie/__init__.py",
+    "fonderie/core/**",
+    "fonderie/google/**",
+    "fonderie/serve.py",
+    "infra/kubernetes/**",
+    "ml/**",
+    "pipelines/**",
+    "requirements/pipelines.txt",
+    "requirements/serving.txt",
+)
 RUNS_AS = {PipelineName.TRAINING: IdentityName.PIPELINES, PipelineName.MONITORING: IdentityName.MONITORING}
 
 
@@ -62,18 +75,19 @@ class DeliveryStack(EnvironmentStack):
             approval=env.approval,
             env=env,
         )
-        Trigger(
-            self,
-            "images",
-            what="images",
-            description="Code of models or pipelines: build, scan and push the images",
-            repository=repository,
-            runs_as=IdentityName.BUILDER,
-            on_push=True,
-            paths=["ml/**", "pipelines/**", "requirements/**", "fonderie/**", "ci/images/**"],
-            substitutions={"_REGISTRY": names.images_url(env)},
-            env=env,
-        )
+        if not env.images.registry:
+            Trigger(
+                self,
+                "images",
+                what="images",
+                description="Code of models or pipelines: build, scan and push the images",
+                repository=repository,
+                runs_as=IdentityName.BUILDER,
+                on_push=True,
+                paths=list(IN_THE_IMAGES),
+                substitutions={"_REGISTRY": names.images_url(env)},
+                env=env,
+            )
         drift = Trigger(
             self,
             "drift",
@@ -108,4 +122,5 @@ class DeliveryStack(EnvironmentStack):
             cron=env.schedules.training if training else env.schedules.monitoring,
             url=names.vertex_url(env, "pipelineJobs"),
             body=pipeline_job(env, pipeline, RUNS_AS[pipeline.pipeline]),
+            paused=not env.images.complete,
         )

@@ -38,6 +38,7 @@ PURPOSES = {
     names.IdentityName.SERVING: "Serves the champion",
     names.IdentityName.NODES: "The cluster's nodes; what runs on them has identities of its own",
     names.IdentityName.SCHEDULER: "Starts pipelines and the nightly drift check",
+    names.IdentityName.SYNC: "Pulls the cluster's manifests; does nothing else",
     names.IdentityName.RETRAIN: "Turns a request for a retraining into a run of the training pipeline",
 }
 
@@ -49,6 +50,7 @@ USERS = {
     names.IdentityName.NODES: (names.IdentityName.APPLY,),
     names.IdentityName.SCHEDULER: (names.IdentityName.APPLY,),
     names.IdentityName.RETRAIN: (names.IdentityName.APPLY,),
+    names.IdentityName.SYNC: (),
 }
 
 # Which service agents encrypt with which key, and in which environments. Those that exist on demand only were made by

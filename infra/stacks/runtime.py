@@ -13,7 +13,9 @@ from infra.constructs.tensorboard import Tensorboard
 from infra.names import IdentityName, StackName
 from infra.stacks.base import EnvironmentStack
 
-# Kubernetes' service accounts (namespace/name, in infra/kubernetes/) and the identity each one is.
+# Kubernetes' service accounts (namespace/name) and the identity each one is: Config Sync's own, and those of
+# infra/kubernetes/. Source: Config Sync, "Sync OCI artifacts from Artifact Registry".
+SYNC = "config-management-system/root-reconciler"
 WORKLOADS = {
     "kubeflow/pipeline-runner": IdentityName.PIPELINES,
     "kubeflow/monitoring-runner": IdentityName.MONITORING,
@@ -65,7 +67,8 @@ class RuntimeStack(EnvironmentStack):
             max_nodes=pipelines.max_nodes,
             spot=True,
         )
-        for account, who in WORKLOADS.items():
+        syncing = {SYNC: IdentityName.SYNC} if env.features.config_sync else {}
+        for account, who in {**WORKLOADS, **syncing}.items():
             ServiceAccountIamMember(
                 self,
                 f"{who}-on-cluster",

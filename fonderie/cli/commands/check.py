@@ -44,14 +44,14 @@ def command(as_json: options.AsJson = False) -> None:
 
 def _findings() -> Iterator[tuple[str, str]]:
     """(what was checked, what is wrong with it or nothing)."""
-    from infra.settings import environment_names, load_environment
+    from infra.settings import environment_names, load_environment, notes
     from ml.models import list_models, load_model
 
     environments = []
     for name in environment_names():
         try:
             environments.append(load_environment(name))
-            yield f"environment {name}", ""
+            yield "; ".join((f"environment {name}", *notes(environments[-1]))), ""
         except FonderieError as error:
             yield f"environment {name}", str(error)
     for model in list_models():
@@ -66,13 +66,14 @@ def _findings() -> Iterator[tuple[str, str]]:
 
 
 def _pipelines(model: str, env: Environment) -> Iterator[tuple[str, str]]:
+    from infra import names
     from pipelines.compile import PIPELINES, compile_pipeline
     from pipelines.engines.engine import check_images, check_parameters
 
     for pipeline in sorted(PIPELINES):
         what = f"pipeline {pipeline} of {model} in {env.name}"
         try:
-            spec = compile_pipeline(model, pipeline, str(env.images.pipelines))
+            spec = compile_pipeline(model, pipeline, names.image(env, names.ImageName.PIPELINES))
             document = spec.read()
             check_images(document, spec.path)
             for parameters in _submissions(model, env, pipeline, document):

@@ -30,7 +30,7 @@ def command(
         print(f"{target} runs what {source} runs: nothing to promote")
         return
     for move in made.moves:
-        print(f"{move.image}: {move.before[:19]} -> {move.after[:19]}")
+        print(f"{move.image}: {move.before[:19] or 'none'} -> {move.after[:19]}")
     if dry_run:
         return
     print(f"branch {made.branch}, commit {prepare(made)[:9]}")

@@ -34,6 +34,7 @@ CHECKS: dict[str, Check] = {
     "FND_LEAST_PRIVILEGE": access.least_privilege,
     "FND_NETWORK": network.network,
     "FND_PARTITIONS": data_protection.partitions,
+    "FND_PAUSED": delivery.schedules,
     "FND_PLAN_READS": access.plan_reads,
     "FND_PRIMITIVE_ROLE": access.primitive_roles,
     "FND_PROJECT": data_protection.project,

@@ -30,14 +30,28 @@ def triggers(subject: CheckSubject) -> Iterator[str]:
 
 
 def config_sync(subject: CheckSubject) -> Iterator[str]:
-    """The cluster takes what our repository's protected branch says, and nothing else."""
-    git = subject.env.git
+    """The cluster takes the artefact that the settings name by digest, as its own identity, and nothing else."""
     if subject.type != "google_gke_hub_feature" or not at(subject.values, SYNC):
         return
-    wanted = {"git.sync_repo": f"https://github.com/{git.repository}", "git.sync_branch": git.branch, "enabled": True}
-    for path, value in wanted.items():
-        if at(subject.values, f"{SYNC}.{path}") != [value]:
-            yield f"{path} = {at(subject.values, f'{SYNC}.{path}') or 'nothing'}, not {value}"
+    manifests = subject.env.kubeflow.manifests
+    identity = names.email(subject.env, names.IdentityName.SYNC)
+    wanted = {
+        "enabled": [True],
+        "git": [],
+        "oci.sync_repo": [manifests] if manifests else [],
+        "oci.secret_type": ["gcpserviceaccount"] if manifests else [],
+        "oci.gcp_service_account_email": [identity] if manifests else [],
+    }
+    for path, values in wanted.items():
+        if (seen := at(subject.values, f"{SYNC}.{path}")) != values:
+            yield f"{path} = {seen or 'nothing'}, not {values or 'nothing'}"
+
+
+def schedules(subject: CheckSubject) -> Iterator[str]:
+    """What was deployed to run by itself does, once there are images to run."""
+    is_paused = subject.type == "google_cloud_scheduler_job" and at(subject.values, "paused") == [True]
+    if is_paused and subject.env.images.complete:
+        yield "the schedule is paused"
 
 
 def image_digests(subject: CheckSubject) -> Iterator[str]:

@@ -64,8 +64,6 @@ NEEDS = (
     Need("FND_IMAGES", CLUSTER, "binary_authorization.evaluation_mode", "PROJECT_SINGLETON_POLICY_ENFORCE",
          "no policy restricts images"),
     Need("FND_POSTURE", CLUSTER, "security_posture_config.mode", "BASIC|ENTERPRISE", "weaknesses are not scanned for"),
-    Need("FND_POSTURE", CLUSTER, "security_posture_config.vulnerability_mode", "VULNERABILITY_(BASIC|ENTERPRISE)",
-         "packages are not scanned for vulnerabilities"),
     Need("FND_UPGRADES", CLUSTER, "release_channel.channel", "RAPID|REGULAR|STABLE|EXTENDED", "no upgrades"),
     Need("FND_UPGRADES", POOL, "management.auto_upgrade", TRUE, "nodes keep known vulnerabilities"),
     Need("FND_UPGRADES", POOL, "management.auto_repair", TRUE, "broken nodes are not repaired"),

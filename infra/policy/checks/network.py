@@ -75,7 +75,10 @@ def network(subject: CheckSubject) -> Iterator[str]:
 
 
 def control_plane(subject: CheckSubject) -> Iterator[str]:
-    """The cluster's control plane and nodes have no public address, and only private ranges may ask it."""
+    """The cluster's control plane and nodes have no public address, and only private ranges may ask it by address.
+
+    Its name (the DNS endpoint) is another thing: Google's front end asks IAM before a request reaches the cluster.
+    """
     if subject.type != "google_container_cluster":
         return
     for switch in ("enable_private_nodes", "enable_private_endpoint"):
@@ -92,7 +95,7 @@ def control_plane(subject: CheckSubject) -> Iterator[str]:
             yield f"{authorised} allows {each}"
     if "true" in map(word, at(subject.values, f"{authorised}.gcp_public_cidrs_access_enabled")):
         yield "gcp_public_cidrs_access_enabled: every machine in Google Cloud may connect"
-    if "true" in map(
-        word, at(subject.values, "control_plane_endpoints_config.dns_endpoint_config.allow_external_traffic")
-    ):
-        yield "dns_endpoint_config.allow_external_traffic: it is reachable from the internet"
+    for each in ("tokens", "certs"):
+        switch = f"control_plane_endpoints_config.dns_endpoint_config.enable_k8s_{each}_via_dns"
+        if "true" in map(word, at(subject.values, switch)):
+            yield f"{switch}: a credential of Kubernetes' own connects from anywhere, without IAM"

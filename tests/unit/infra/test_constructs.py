@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from ci.synth import load_workloads
+from ci.synth import load_workloads, synthesise
 from fonderie.google.bigquery.tables import PARTITION
 from infra import names
 from infra.constructs.grants import label_of
 from infra.names import AgentName, IdentityName, KeyName
-from infra.settings import Environment, load_environment
+from infra.settings import ENVIRONMENTS, Environment, environment_names, load_environment, notes
 from infra.stacks.foundation import USERS
 from ml.datasets.schema import SCHEMAS, Dataset
-from tests.unit.conftest import Synthesised
+from tests.unit.conftest import Synthesised, stacks_of
 from tests.unit.infra.synthesised import one, resources
 
 FEATURES = "${google_bigquery_dataset.features.dataset_id}"
@@ -91,13 +93,61 @@ def test_the_state_is_kept_whatever_happens(stacks: Synthesised, local: Environm
     assert bucket["lifecycle"] == {"prevent_destroy": True}
 
 
-def test_tags_of_images_never_move_and_only_the_builder_pushes(stacks: Synthesised, prod: Environment) -> None:
-    registry = one(stacks["prod-data"], "artifact_registry_repository")
+def test_tags_of_images_never_move_and_only_the_builder_pushes(stacks: Synthesised) -> None:
+    registry = one(stacks["dev-data"], "artifact_registry_repository")
     assert registry["docker_config"] == {"immutable_tags": True}
     assert [policy["action"] for policy in registry["cleanup_policies"]] == ["DELETE", "KEEP"]
     assert registry["vulnerability_scanning_config"] == {"enablement_config": "INHERITED"}
-    writers = members(stacks["prod-data"], "artifact_registry_repository_iam_member", "roles/artifactregistry.writer")
-    assert writers == {names.member(prod, IdentityName.BUILDER)}
+    writers = members(stacks["dev-data"], "artifact_registry_repository_iam_member", "roles/artifactregistry.writer")
+    assert writers == {names.member(load_environment("dev"), IdentityName.BUILDER)}
+
+
+def test_one_registry_holds_the_images_of_all_and_lets_in_who_pulls_in_each(stacks: Synthesised) -> None:
+    """What is promoted is what was tested: a digest exists where it was pushed, and nowhere else."""
+    dev, staging, prod = (load_environment(name) for name in ("dev", "staging", "prod"))
+    registry = names.images_url(dev)
+    readers = members(stacks["dev-data"], "artifact_registry_repository_iam_member", "roles/artifactregistry.reader")
+    running = ("pipelines", "monitoring", "serving", "nodes", "sync")
+
+    for env in (dev, staging, prod):
+        assert names.images_url(env) == registry
+        assert {names.member(env, IdentityName(who)) for who in running} <= readers
+        texts = json.dumps(stacks[f"{env.name}-delivery"]) + json.dumps(stacks[f"{env.name}-runtime"])
+        assert set(re.findall(r"[\w-]+-docker\.pkg\.dev/[\w-]+/[\w-]+", texts)) == {registry}
+    for env in (staging, prod):
+        assert names.agent(env, names.AgentName.AIPLATFORM) in readers  # it pulls for Vertex AI
+        assert not [kind for kind, _, _ in resources(stacks[f"{env.name}-data"]) if "artifact_registry" in kind]
+    assert len(readers) == 3 * len(running) + 2
+
+
+def test_before_the_first_image_schedules_are_paused_and_it_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "environments"
+    folder.mkdir()
+    text = (ENVIRONMENTS / "local.toml").read_text()
+    (folder / "local.toml").write_text(re.sub(r"^\[images\]\n(?:.+\n)*", "", text, flags=re.MULTILINE))
+    env = load_environment("local", folder)
+    synthesise([env], tmp_path / "out")
+    schedules = [
+        each
+        for kind, _, each in resources(stacks_of(tmp_path / "out")["local-delivery"])
+        if kind == "google_cloud_scheduler_job"
+    ]
+
+    assert len(schedules) == 4
+    assert {each["paused"] for each in schedules} == {True}
+    assert not env.images.complete
+    assert "schedules are paused until [images] names pipelines and serving" in notes(env)
+
+
+def test_with_images_schedules_run(stacks: Synthesised) -> None:
+    for name in environment_names():
+        schedules = [
+            each for kind, _, each in resources(stacks[f"{name}-delivery"]) if kind == "google_cloud_scheduler_job"
+        ]
+        assert {each["paused"] for each in schedules} == {False}
+        assert notes(load_environment(name)) == (
+            ("the cluster stays empty until [kubeflow] names its manifests",) if name == "local" else ()
+        )
 
 
 def test_tables_are_partitioned_and_can_not_be_scanned_whole(stacks: Synthesised) -> None:
@@ -306,9 +356,11 @@ def test_triggers_run_as_ours_and_prods_apply_waits_for_a_person(stacks: Synthes
     assert runs_as == {
         "prod-preview": names.account_path(prod, IdentityName.PLAN),
         "prod-apply": names.account_path(prod, IdentityName.APPLY),
-        "prod-images": names.account_path(prod, IdentityName.BUILDER),
         "prod-drift": names.account_path(prod, IdentityName.PLAN),
     }
+    dev = load_environment("dev")
+    builds = one(stacks["dev-delivery"], "cloudbuild_trigger", name="dev-images")  # images are built once
+    assert builds["service_account"] == names.account_path(dev, IdentityName.BUILDER)
     assert one(stack, "cloudbuild_trigger", name="prod-apply")["approval_config"] == {"approval_required": True}
     assert "approval_config" not in one(stacks["dev-delivery"], "cloudbuild_trigger", name="dev-apply")
     pull_request = one(stack, "cloudbuild_trigger", name="prod-preview")["repository_event_config"]["pull_request"]

@@ -36,10 +36,28 @@ def test_each_environments_folder_names_the_identities_the_stacks_let_in(name: s
 
 
 @pytest.mark.parametrize("name", environment_names())
-def test_the_cluster_is_kept_equal_to_its_environments_folder(name: str, stacks: Synthesised) -> None:
+def test_the_cluster_pulls_its_environments_manifests_by_digest_as_an_identity_of_its_own(
+    name: str, stacks: Synthesised
+) -> None:
+    env = load_environment(name)
     feature = one(stacks[f"{name}-runtime"], "gke_hub_feature")
-    sync = feature["fleet_default_member_config"]["configmanagement"]["config_sync"]
-    assert (ROOT / sync["git"]["policy_dir"] / "kustomization.yaml").is_file()
+    configured = feature["fleet_default_member_config"]["configmanagement"]
+    identity = names.email(env, names.IdentityName.SYNC)
+    oci = {"policy_dir": ".", "secret_type": "gcpserviceaccount", "gcp_service_account_email": identity}
+    assert set(configured) == {"config_sync"}  # Google has removed `management`
+    assert configured["config_sync"] == {
+        "enabled": True,
+        "prevent_drift": True,
+        "source_format": "unstructured",
+        **({"oci": {"sync_repo": env.kubeflow.manifests, **oci}} if env.kubeflow.manifests else {}),
+    }
+    let_in = one(
+        stacks[f"{name}-runtime"],
+        "service_account_iam_member",
+        service_account_id=names.account_path(env, names.IdentityName.SYNC),
+    )
+    assert let_in["role"] == "roles/iam.workloadIdentityUser"
+    assert let_in["member"].endswith(".svc.id.goog[config-management-system/root-reconciler]")
 
 
 def test_every_file_of_the_base_is_used_and_what_comes_from_outside_is_pinned_to_one_version() -> None:

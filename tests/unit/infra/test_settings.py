@@ -116,3 +116,28 @@ def test_production_is_refused_without_what_production_needs(tmp_path: Path, cha
     with pytest.raises(BadInputError) as refused:
         load_environment("prod", folder)
     assert key in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "key", "reason"),
+    [
+        ("prod", (r'^registry = "dev"', 'registry = "nowhere"'), "images.registry", "unknown environment"),
+        ("dev", (r'^readers = .*', 'readers = ["staging", "nowhere"]'), "images.readers", "unknown environment"),
+        ("prod", (r'^registry = "dev"\n', ""), "images.pipelines", "not in the registry of prod"),
+        ("prod", (r"/acme-ml-dev/dev-images/manifests", "/acme-ml-prod/prod-images/manifests"),
+         "kubeflow.manifests", "not in the registry of dev"),
+        ("prod", (r'^registry = "dev"', 'registry = "dev"\nreaders = ["staging"]'), "images.readers", "it is dev's"),
+        ("local", (r"^\[images\]", '[images]\nreaders = ["dev"]'), "images.readers", "a registry that stays"),
+        ("dev", (r'^readers = .*', 'readers = ["dev"]'), "images", "leave it out"),
+    ],
+)  # fmt: skip
+def test_images_come_from_one_registry(
+    tmp_path: Path, name: str, change: tuple[str, str], key: str, reason: str
+) -> None:
+    for other in environment_names():
+        written(tmp_path, other, source=other)
+    written(tmp_path, name, change, source=name)
+    with pytest.raises(BadInputError) as refused:
+        load_environment(name, tmp_path)
+    assert f"{key} = " in str(refused.value)
+    assert reason in str(refused.value)

@@ -50,7 +50,7 @@ RULES = {
     "vertex_ai_feature_group_feature.name": r"[a-z_][a-z0-9_]{0,59}",
     "workflows_workflow.name": r"[A-Za-z][\w-]{0,62}[A-Za-z0-9]",
 }
-DIGEST = "europe-docker.pkg.dev/acme/images/pipelines@sha256:" + "a" * 64
+DIGEST = "@sha256:" + "a" * 64
 
 
 @st.composite
@@ -84,7 +84,6 @@ def accepted(draw: st.DrawFn) -> Environment:
             "control_plane": "172.16.0.0/28",
         },
         "cluster": {"system": {"min_nodes": nodes, "max_nodes": nodes + draw(st.integers(0, 5))}},
-        "images": {"pipelines": DIGEST, "serving": DIGEST},
         "serving": {"min_replicas": replicas, "max_replicas": replicas + draw(st.integers(0, 5))},
         "alerts": {"emails": draw(st.lists(st.sampled_from(["a@b.example", "c@d.example"]), unique=True))},
         "budget": draw(st.none() | st.just({"billing_account": "01AB23-45CD67-89EF01", "monthly_usd": 10})),
@@ -95,6 +94,11 @@ def accepted(draw: st.DrawFn) -> Environment:
             "continuous_training": draw(flag),
         },
     }
+    registry = f"{values['region']}-docker.pkg.dev/{values['project_id']}/{values['name']}-images"
+    if draw(flag):
+        values["images"] = {each: f"{registry}/{each}{DIGEST}" for each in ("pipelines", "serving")}
+    if draw(flag):
+        values["kubeflow"] = {"manifests": f"{registry}/manifests-{values['name']}{DIGEST}"}
     env = Environment.model_validate(values)
     assert problems_of(env) == []
     return env

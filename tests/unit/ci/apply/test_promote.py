@@ -1,4 +1,5 @@
 import subprocess
+import tomllib
 
 import pytest
 
@@ -8,19 +9,24 @@ from fonderie.core.errors import BadInputError, ConflictError
 OLD, NEW = ("sha256:" + digit * 64 for digit in "ab")
 
 
-def settings(digest, project):
-    images = "\n".join(
-        f'{name} = "europe-docker.pkg.dev/{project}/images/{name}@{digest}"' for name in ("pipelines", "serving")
+def settings(digest, registry):
+    images = "".join(
+        f'{name} = "europe-docker.pkg.dev/acme-dev/dev-images/{name}@{digest}"\n' for name in ("pipelines", "serving")
     )
-    return f"# words that stay\nregion = 'europe-west1'\n\n[images]\n{images}\n"
+    return (
+        f"# words that stay\nregion = 'europe-west1'\n\n[images]\n{registry}\n{images if digest else ''}\n[serving]\n"
+    )
+
+
+READERS, READS = 'readers = ["staging"]', 'registry = "dev"'
 
 
 @pytest.fixture
 def repository(tmp_path):
     folder = tmp_path / "infra" / "environments"
     folder.mkdir(parents=True)
-    (folder / "dev.toml").write_text(settings(NEW, "acme-dev"))
-    (folder / "staging.toml").write_text(settings(OLD, "acme-staging"))
+    (folder / "dev.toml").write_text(settings(NEW, READERS))
+    (folder / "staging.toml").write_text(settings(OLD, READS))
     for arguments in (["init", "-q", "-b", "main"], ["config", "user.email", "a@b.c"], ["config", "user.name", "a"],
                       ["add", "-A"], ["commit", "-q", "-m", "first"]):  # fmt: skip
         subprocess.run(["git", "-C", tmp_path, *arguments], check=True)
@@ -31,13 +37,37 @@ def git(folder, *arguments):
     return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_the_digest_moves_and_the_registry_stays(repository):
+def test_the_target_names_what_the_source_names(repository):
     made = promotion("dev", "staging", repository)
     assert [(move.image, move.before, move.after) for move in made.moves] == [
         ("pipelines", OLD, NEW),
         ("serving", OLD, NEW),
     ]
-    assert made.text == settings(NEW, "acme-staging")
+    assert made.text == settings(NEW, READS)
+
+
+def test_an_environment_without_images_gets_its_first(repository):
+    (repository / "infra/environments/staging.toml").write_text(settings("", READS))
+    made = promotion("dev", "staging", repository)
+    assert [(move.image, move.before, move.after) for move in made.moves] == [
+        ("pipelines", "", NEW),
+        ("serving", "", NEW),
+    ]
+    assert tomllib.loads(made.text) == tomllib.loads(settings(NEW, READS))
+    assert "| pipelines | `none` |" in made.body
+
+
+@pytest.mark.parametrize(
+    ("environment", "registry", "message"),
+    [
+        ("staging", "", "staging does not pull from the registry of dev"),
+        ("dev", "", "staging may not pull from the registry of dev"),
+    ],
+)
+def test_what_the_target_could_not_pull_is_not_promoted(repository, environment, registry, message):
+    (repository / f"infra/environments/{environment}.toml").write_text(settings(NEW, registry))
+    with pytest.raises(BadInputError, match=message):
+        promotion("dev", "staging", repository)
 
 
 def test_the_commit_is_on_a_branch_of_its_own_and_the_working_copy_is_not_touched(repository):
@@ -58,7 +88,7 @@ def test_the_same_promotion_twice_is_refused(repository):
 
 
 def test_nothing_to_promote(repository):
-    (repository / "infra/environments/staging.toml").write_text(settings(NEW, "acme-staging"))
+    (repository / "infra/environments/staging.toml").write_text(settings(NEW, READS))
     assert promotion("dev", "staging", repository).moves == ()
 
 

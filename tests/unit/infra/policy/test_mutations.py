@@ -101,7 +101,6 @@ CASES: list[tuple[str, str, str, Any, str]] = [
     ("data", "artifact_registry_repository", "docker_config", GONE, "FND_IMAGES"),
     ("data", "artifact_registry_repository", "vulnerability_scanning_config.enablement_config", "DISABLED",
      "FND_IMAGES"),
-    ("data", "artifact_registry_repository", "kms_key_name", GONE, "FND_ENCRYPTION"),
     ("data", "bigquery_dataset", "default_encryption_configuration", GONE, "FND_ENCRYPTION"),
     ("data", "bigquery_dataset", "delete_contents_on_destroy", True, "FND_PROTECTION"),
     ("data", "bigquery_dataset", "access", [{"role": "READER", "special_group": "allAuthenticatedUsers"}],
@@ -125,8 +124,8 @@ CASES: list[tuple[str, str, str, Any, str]] = [
     ("runtime", "container_cluster", "master_authorized_networks_config", GONE, "FND_CONTROL_PLANE"),
     ("runtime", "container_cluster", "master_authorized_networks_config.gcp_public_cidrs_access_enabled", True,
      "FND_CONTROL_PLANE"),
-    ("runtime", "container_cluster", "control_plane_endpoints_config",
-     {"dns_endpoint_config": {"allow_external_traffic": True}}, "FND_CONTROL_PLANE"),
+    *(("runtime", "container_cluster", f"control_plane_endpoints_config.dns_endpoint_config.enable_k8s_{each}_via_dns",
+       True, "FND_CONTROL_PLANE") for each in ("tokens", "certs")),
     ("runtime", "container_cluster", "workload_identity_config", GONE, "FND_WORKLOAD_IDENTITY"),
     ("runtime", "container_cluster", "node_config.workload_metadata_config.mode", "GCE_METADATA",
      "FND_WORKLOAD_IDENTITY"),
@@ -173,7 +172,11 @@ CASES: list[tuple[str, str, str, Any, str]] = [
     ("runtime", "container_node_pool", "management.auto_repair", False, "FND_UPGRADES"),
     ("runtime", "container_node_pool", "node_config.image_type", "UBUNTU_CONTAINERD", "FND_UPGRADES"),
     ("runtime", "gke_hub_feature", f"{SYNC}.git.sync_repo", "https://github.com/else/where", "FND_SYNCED"),
-    ("runtime", "gke_hub_feature", f"{SYNC}.git.sync_branch", "feature", "FND_SYNCED"),
+    ("runtime", "gke_hub_feature", f"{SYNC}.oci.sync_repo", "europe-west1-docker.pkg.dev/else/where/x:1", "FND_SYNCED"),
+    ("runtime", "gke_hub_feature", f"{SYNC}.oci.sync_repo", GONE, "FND_SYNCED"),
+    ("runtime", "gke_hub_feature", f"{SYNC}.oci.secret_type", "none", "FND_SYNCED"),
+    ("runtime", "gke_hub_feature", f"{SYNC}.oci.gcp_service_account_email", NOBODYS, "FND_SYNCED"),
+    ("delivery", "cloud_scheduler_job", "paused", True, "FND_PAUSED"),
     ("runtime", "gke_hub_feature", f"{SYNC}.prevent_drift", False, "FND_CONFIG_SYNC"),
     ("runtime", "vertex_ai_endpoint", "encryption_spec", GONE, "FND_ENCRYPTION"),
     ("runtime", "vertex_ai_endpoint", "deletion_policy", "DELETE", "FND_PROTECTION"),
@@ -220,13 +223,15 @@ CASES: list[tuple[str, str, str, Any, str]] = [
 def test_a_broken_property_turns_the_policy_red(
     read: Callable[[str], SynthesisedStack], stack: str, kind: str, path: str, value: Any, check: str
 ) -> None:
-    prod = read(f"prod-{stack}")
-    resources = of_type(prod, kind)
+    owner = "dev" if kind == "artifact_registry_repository" else "prod"  # production pulls from dev's registry
+    intact = read(f"{owner}-{stack}")
+    resources = of_type(intact, kind)
     assert resources
+    env = environment(intact).model_copy(update={"customer_keys": True})
     for resource in resources:
-        assert check in red(
-            with_values(prod, resource, changed(resource.values, parts(path), value)), environment(prod)
-        ), resource.path
+        assert check in red(with_values(intact, resource, changed(resource.values, parts(path), value)), env), (
+            resource.path
+        )
 
 
 @pytest.mark.parametrize(
@@ -368,13 +373,13 @@ def test_any_branch_that_becomes_the_apply_identity_turns_the_policy_red(
          "projects/acme-ml-prod/serviceAccounts/prod-apply@acme-ml-prod.iam.gserviceaccount.com", "FND_TRIGGER"),
         ("prod-preview", "repository_event_config.pull_request.comment_control", "COMMENTS_DISABLED", "FND_TRIGGER"),
         ("prod-drift", "git_file_source.revision", "refs/heads/feature", "FND_TRIGGER"),
-        ("prod-images", "substitutions._BASE_IMAGE", "python:3.11", "FND_DIGEST"),
+        ("dev-images", "substitutions._BASE_IMAGE", "python:3.11", "FND_DIGEST"),
     ],
 )  # fmt: skip
 def test_a_trigger_that_runs_for_others_turns_the_policy_red(
     read: Callable[[str], SynthesisedStack], name: str, path: str, value: Any, check: str
 ) -> None:
-    delivery = read("prod-delivery")
+    delivery = read(f"{name.partition('-')[0]}-delivery")
     (trigger,) = of_type(delivery, "cloudbuild_trigger", name=name)
     broken = with_values(delivery, trigger, changed(trigger.values, parts(path), value))
     assert check in red(broken, environment(delivery))
@@ -427,10 +432,21 @@ def test_production_without_keys_turns_the_policy_red(read: Callable[[str], Synt
     assert "FND_ENCRYPTION" in red(data, as_prod)
 
 
+def test_a_registry_without_a_key_of_our_own_turns_the_policy_red_where_there_are_keys(
+    read: Callable[[str], SynthesisedStack],
+) -> None:
+    data = read("dev-data")
+    (registry,) = of_type(data, "artifact_registry_repository")
+    alone = replace(data, resources=(registry,))
+    assert red(alone, environment(data)) == set()
+    assert red(alone, environment(data).model_copy(update={"customer_keys": True})) == {"FND_ENCRYPTION"}
+
+
 # Switches whose other side is no less secure: what it costs, how it is measured, how long it is kept.
 HARMLESS = {
     "cleanup_policy_dry_run",
     "addons_config.gcs_fuse_csi_driver_config.enabled",
+    "control_plane_endpoints_config.dns_endpoint_config.allow_external_traffic",  # how people reach it, asked by IAM
     "cost_management_config.enabled",
     "force_delete",
     "node_config.spot",
