@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "infra": (PLATFORM, "Show an environment: its stacks and resources, and who may do what."),
     "recreate": (PLATFORM, "Destroy an environment and deploy it again, with an empty plan at the end."),
     "sandbox": (PLATFORM, "An offline stand-in for Google: run Terraform and cdktf without an account."),
+    "manifests": (PLATFORM, "Render what the clusters run, and push it to the registry for Config Sync."),
     "preview": (CHANGES, "Show what a change would do, as one comment: destroys first, no secrets."),
     "apply": (CHANGES, "Apply what was reviewed: the plan's hash is compared first."),
     "drift": (CHANGES, "Show what changed in the cloud outside Terraform."),

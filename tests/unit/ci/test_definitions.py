@@ -10,6 +10,7 @@ import yaml
 
 from ci.preview.masking.patterns import without_patterns
 from infra.settings import environment_names
+from infra.stacks.delivery import IN_THE_IMAGES
 from tests.docs.test_commands import parse
 
 ROOT = Path(__file__).parents[3]
@@ -19,9 +20,9 @@ IMAGES = sorted((ROOT / "ci" / "images").glob("*.Dockerfile"))
 NAMES = ["apply", "drift", "images", "preview"]
 DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
 STEP_KEYS = {"id", "name", "script", "env", "secretEnv", "args"}
-BUILD_KEYS = {"steps", "options", "timeout", "availableSecrets", "images"}
+BUILD_KEYS = {"steps", "options", "timeout", "availableSecrets"}
 # What a script may do besides make targets and our commands.
-PLUMBING = re.compile(r"sh ci/cloudbuild/tools\.sh|docker (build|push) .*|gcloud auth configure-docker .*")
+PLUMBING = re.compile(r"sh ci/(cloudbuild/tools|images/build)\.sh|gcloud auth configure-docker .*")
 
 
 def read(path):
@@ -161,7 +162,7 @@ def test_the_script_of_tools_is_valid_shell_and_checks_what_it_fetches():
     path = ROOT / "ci/cloudbuild/tools.sh"
     subprocess.run(["sh", "-n", path], check=True)
     text = path.read_text()
-    assert text.count('fetch "http') == text.count("_SHA256=") == 2
+    assert text.count('fetch "http') == text.count("_SHA256=") == 3
     assert "sha256sum --check" in text
 
 
@@ -179,3 +180,62 @@ def test_the_steps_that_can_run_here_run(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "nothing changes" in (tmp_path / "summary.md").read_text()
+
+
+# Docker with a registry whose tags never move, in files: what is in "registry" is there.
+DOCKER = """#!/bin/sh
+echo "$@" >>"$REGISTRY_FOLDER/calls"
+case "$1" in
+manifest) cat "$REGISTRY_FOLDER/$(echo "$4" | tr -c 'a-z0-9\\n' _)" 2>/dev/null ;;
+build) echo "$5" >"$REGISTRY_FOLDER/built" ;;
+push)
+    file="$REGISTRY_FOLDER/$(echo "$2" | tr -c 'a-z0-9\\n' _)"
+    test ! -e "$file" || { echo "denied: manifest has an immutable tag" >&2; exit 1; }
+    printf '{\\n\\t"Descriptor": {\\n\\t\\t"digest": "sha256:%064d",\\n\\t}\\n}\\n' "${#2}" >"$file" ;;
+esac
+"""
+
+
+def test_images_are_built_once_a_commit_and_a_second_run_leaves_them(tmp_path):
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(DOCKER)
+    docker.chmod(0o755)
+    told = {
+        "PATH": f"{docker.parent}:/usr/bin:/bin",
+        "REGISTRY_FOLDER": str(tmp_path),
+        "REGISTRY": "europe-west1-docker.pkg.dev/acme/dev-images",
+        "TAG": "abc123",
+    }
+
+    def build():
+        (tmp_path / "calls").write_text("")
+        command = ["sh", "ci/images/build.sh"]
+        done = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        calls = (tmp_path / "calls").read_text().splitlines()
+        return done.stdout, [call.split()[0] for call in calls if not call.startswith("manifest")]
+
+    first, again = build(), build()
+
+    assert first[1] == ["build", "push", "build", "push"]
+    assert again[1] == []
+    assert again[0].count("is there already") == 2
+    for name in ("pipelines", "serving"):
+        line = rf'^{name} = "europe-west1-docker.pkg.dev/acme/dev-images/{name}@sha256:[0-9]{{64}}"$'
+        assert all(re.search(line, said, re.MULTILINE) for said, _ in (first, again))
+
+
+def test_a_build_of_images_starts_when_what_they_are_made_of_changes():
+    """What the Dockerfiles copy, what they install, how they are built, and what is rendered for the clusters."""
+    copied = {
+        word
+        for path in IMAGES
+        for line in path.read_text().splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for word in line.split()[1:-1]
+    }
+    made_of = {f"{word}/**" if (ROOT / word).is_dir() else word for word in copied}
+    wanted = {*made_of, "ci/images/**", "infra/kubernetes/**"}
+    assert set(IN_THE_IMAGES) == wanted
+    assert set(read(ROOT / ".github/workflows/images.yml")[True]["push"]["paths"]) == wanted
