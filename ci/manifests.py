@@ -44,7 +44,7 @@ def render(env: Environment, folder: Path = KUBERNETES) -> str:
 
 
 def _problems(env: Environment, objects: list[dict[str, Any]]) -> Iterator[str]:
-    """What Config Sync would refuse, or nobody could log in with."""
+    """What Config Sync would refuse, and accounts that are not the identities that the stacks let in."""
     made = {each["metadata"]["name"] for each in objects if each.get("kind") == "Namespace"} | {"default"}
     accounts = {}
     for each in objects:
@@ -60,7 +60,7 @@ def _problems(env: Environment, objects: list[dict[str, Any]]) -> Iterator[str]:
             accounts[f"{space}/{meta.get('name')}"] = identity
     for account, who in WORKLOADS.items():
         if (wanted := names.email(env, who)) != accounts.get(account):
-            yield f"service account {account} is {accounts.get(account) or 'nobody'}, not {wanted}"
+            yield f"service account {account} is {accounts.get(account) or 'not annotated'}, not {wanted}"
 
 
 def push_all(owner: Environment, access: Access, folder: Path = KUBERNETES) -> dict[str, str]:

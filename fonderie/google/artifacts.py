@@ -2,7 +2,8 @@
 
 An image without a base is what Config Sync unpacks. Registries speak the OCI distribution protocol, and Google's take
 an access token as it is. Sources: OCI distribution specification 1.1, "Push"; OCI image specification, "Image
-manifest"; Config Sync, "Sync OCI artifacts from Artifact Registry"; Artifact Registry, "Authenticate with an access token".
+manifest"; Config Sync, "Sync OCI artifacts from Artifact Registry"; Artifact Registry, "Authenticate with an access
+token".
 """
 
 from __future__ import annotations
