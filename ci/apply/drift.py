@@ -10,7 +10,7 @@ from pathlib import Path
 from ci.lifecycle.deploy import Deployer, Stack
 from ci.preview.assemble import clean
 from ci.preview.build.plans import private_folder
-from ci.preview.infrastructure.attributes import changed_outside
+from ci.preview.infrastructure.outside import changed_outside
 from ci.preview.masking.secrets import Masker
 from ci.preview.masking.values import Reader
 from ci.preview.report import StackPreview

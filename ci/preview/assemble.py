@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from ci.cost.estimate import estimate
 from ci.cost.prices import Prices, load_prices
 from ci.preview.infrastructure.access import access_changes
-from ci.preview.infrastructure.attributes import attribute_changes, changed_outside
+from ci.preview.infrastructure.attributes import attribute_changes
 from ci.preview.infrastructure.dependents import Families
 from ci.preview.infrastructure.destroys import Attributes, losses, reason, shown_address
+from ci.preview.infrastructure.outside import changed_outside
 from ci.preview.masking.printable import folded, printable
 from ci.preview.masking.secrets import Masker
 from ci.preview.masking.values import UNKNOWN, Reader
@@ -29,6 +30,7 @@ from ci.preview.report import (
 )
 from fonderie.core.resource_types import resource_type
 from fonderie.terraform.plan import Action, ResourceChange, StackPlan
+from fonderie.terraform.references import without_keys
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 _LONGEST_FAILURE = 1_500
@@ -109,7 +111,9 @@ def _stack(plan: StackPlan, families: Families, reader: Reader) -> tuple[StackPr
     changes, attributes = [], {}
     for change in plan.changes:
         if change.changes:
-            found, more = attribute_changes(change, reader)
+            found, more = attribute_changes(change, reader, plan.arguments.get(without_keys(change.address)))
+            if not found:  # Terraform will do something: whatever it is, it is shown
+                found, more = attribute_changes(change, reader)
             attributes[id(change)] = found
             why = reason(change, found, families.cause(plan, change), reader) if change.action.loses else ""
             changes.append(_change(change, found, more, why, reader))

@@ -7,7 +7,7 @@ this module is ever printed; `secrets.py` and `attributes.py` make of them what 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,16 @@ from pydantic import ValidationError
 
 from fonderie.core.errors import BadInputError
 from fonderie.terraform import plan_file
-from fonderie.terraform.references import Expressions, all_expressions, masked, part, texts, without_keys
+from fonderie.terraform.references import (
+    Expressions,
+    all_arguments,
+    all_expressions,
+    masked,
+    part,
+    resources_in,
+    texts,
+    without_keys,
+)
 
 
 class Action(StrEnum):
@@ -74,7 +83,8 @@ class ResourceChange:
 class StackPlan:
     """One stack's plan. `expressions`: what the resources refer to; `incomplete`: Terraform ended it with an error.
 
-    `elsewhere`: values with their masks that no change holds, of data sources and of the state before.
+    `arguments`: what the configuration sets of each resource, as expressions. `elsewhere`: values with their masks that
+    no change holds, of data sources and of the state before; `state`: the latter's resources, as (type, values).
     """
 
     environment: str
@@ -83,12 +93,14 @@ class StackPlan:
     drifted: tuple[ResourceChange, ...] = ()
     outputs: tuple[ResourceChange, ...] = ()
     expressions: Expressions = field(default_factory=dict)
+    arguments: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     variables: tuple[str, ...] = ()
     terraform_version: str = ""
     serial: int | None = None
     salt: str = ""
     incomplete: bool = False
     elsewhere: tuple[tuple[Any, Any], ...] = ()
+    state: tuple[tuple[str, dict[str, Any]], ...] = ()
 
 
 def read_plan(
@@ -113,12 +125,14 @@ def read_plan(
         drifted=tuple(_resource(entry) for entry in parsed.resource_drift if entry.mode != "data"),
         outputs=tuple(_output(name, change) for name, change in sorted(parsed.output_changes.items())),
         expressions=all_expressions(parsed.configuration, parsed.prior_state),
+        arguments=all_arguments(parsed.configuration),
         variables=tuple(_sensitive_variables(parsed)),
         terraform_version=parsed.terraform_version,
         serial=serial,
         salt=salt,
         incomplete=parsed.errored,
         elsewhere=tuple(_elsewhere(parsed)),
+        state=tuple(resources_in(part(parsed.prior_state, "values"))),
     )
 
 

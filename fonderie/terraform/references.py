@@ -6,7 +6,7 @@ Source: "JSON Output Format" of Terraform's documentation, "Expression represent
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Expressions = Mapping[str, Mapping[str, frozenset[str]]]
@@ -32,6 +32,42 @@ def all_expressions(configuration: Mapping[str, Any], prior_state: Mapping[str, 
         found[without_keys(address)] = {ORDER: depends_on}
     found.update(_configured(part(configuration, "root_module"), "", 0))
     return found
+
+
+def all_arguments(configuration: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Address without keys -> what the configuration sets there, as expressions."""
+    return dict(_arguments(part(configuration, "root_module"), "", 0))
+
+
+def gives_zero(expression: Any, path: Sequence[str | int], *, constant: bool = False) -> bool:
+    """Whether the configuration gives null's counterpart (0, false, "", an empty list) at `path`, or may do so.
+
+    An index says nothing: the blocks of a set have no order. What is not a constant may be anything.
+    """
+    path = [step for step in path if isinstance(step, str)]
+    if not constant and isinstance(expression, dict):
+        if isinstance(expression.get("references"), list):
+            return True
+        if "constant_value" in expression:
+            return gives_zero(expression["constant_value"], path, constant=True)
+    if not path:
+        return constant and is_zero(expression)
+    if isinstance(expression, list):
+        return any(gives_zero(item, path, constant=constant) for item in expression)
+    if not isinstance(expression, dict) or path[0] not in expression:
+        return False
+    return gives_zero(expression[path[0]], path[1:], constant=constant)
+
+
+def is_zero(value: Any) -> bool:
+    """Whether a value is the zero value of its type: 0, false, "", an empty list or object."""
+    return value == 0 or value in ("", [], {})
+
+
+def resources_in(state: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(type, values) of every resource of a state, down the modules."""
+    for resource in _resources(state):
+        yield str(resource.get("type")), part(resource, "values")
 
 
 def referred(expressions: Expressions, address: str) -> frozenset[str]:
@@ -62,13 +98,16 @@ def masked(state: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
     for output in part(state, "outputs").values():
         if isinstance(output, dict):
             yield output.get("value"), output.get("sensitive")
+    for resource in _resources(state):
+        yield resource.get("values"), resource.get("sensitive_values")
+
+
+def _resources(state: dict[str, Any]) -> Iterator[dict[str, Any]]:
     modules = [part(state, "root_module")]
     while modules:
         module = modules.pop()
         modules += [child for child in _listed(module.get("child_modules")) if isinstance(child, dict)]
-        for resource in _listed(module.get("resources")):
-            if isinstance(resource, dict):
-                yield resource.get("values"), resource.get("sensitive_values")
+        yield from (resource for resource in _listed(module.get("resources")) if isinstance(resource, dict))
 
 
 def _listed(value: Any) -> list[Any]:
@@ -100,6 +139,14 @@ def _configured(module: dict[str, Any], prefix: str, depth: int) -> Iterator[tup
             )
     for name, call in part(module, "module_calls").items() if depth < _DEEPEST else ():
         yield from _configured(part(call, "module"), f"{prefix}module.{name}.", depth + 1)
+
+
+def _arguments(module: dict[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    for resource in _listed(module.get("resources")):
+        if isinstance(resource, dict):
+            yield f"{prefix}{resource.get('address')}", part(resource, "expressions")
+    for name, call in part(module, "module_calls").items() if depth < _DEEPEST else ():
+        yield from _arguments(part(call, "module"), f"{prefix}module.{name}.", depth + 1)
 
 
 def _named(expression: Any, depth: int) -> Iterator[str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
+from typing import Any
 
-from ci.preview.fingerprint import VOLATILE
 from ci.preview.masking.printable import WHOLE, apart
 from ci.preview.masking.values import NULL, UNKNOWN, Leaf, Reader, Tree, empty, same, shown
-from ci.preview.report import AttributeChange, ChangePreview
-from fonderie.terraform.plan import Action, ResourceChange, StackPlan
+from ci.preview.report import AttributeChange
+from fonderie.terraform.plan import Action, ResourceChange
+from fonderie.terraform.references import gives_zero, is_zero
 
 MOST = 60  # attributes of one resource; the rest is counted
 MOST_LINES = 24  # of the difference of two texts
@@ -22,42 +23,29 @@ _ZEROS = (None, "null", "false", "0", '""')
 _COPIES = ("terraform_labels", "effective_labels", "tags_all", "effective_annotations")
 
 Path = tuple[str | int, ...]
+Quiet = Callable[[Path], bool]
+"""Whether null and the zero value of a type are the same at a path."""
 
 
-def attribute_changes(change: ResourceChange, reader: Reader) -> tuple[list[AttributeChange], int]:
+def attribute_changes(
+    change: ResourceChange, reader: Reader, arguments: Mapping[str, Any] | None = None
+) -> tuple[list[AttributeChange], int]:
     """The attributes that change: those that force a replacement, those with a value, those known later; by name.
 
-    At most MOST of them, and how many more there are.
+    At most MOST of them, and how many more there are. `arguments` is what the configuration sets of the resource, as
+    expressions. Where it sets neither, null and the type's zero value (0, false, "", nothing in a list) are the same:
+    the provider writes null when it creates, and the zero value when it reads.
     """
     if change.action in (Action.DESTROY, Action.FORGET, Action.MOVE):
         return [], 0
-    found = list(islice(_walk(change, reader), 20 * MOST))
+    strict = arguments is None or change.action is Action.CREATE
+    quiet: Quiet = (lambda _: False) if strict else (lambda path: not gives_zero(arguments, path))
+    found = list(islice(_walk(change, reader, quiet), 20 * MOST))
     found.sort(key=lambda item: (not item.forces, item.after == UNKNOWN.text))
     return found[:MOST], len(found) - min(len(found), MOST)
 
 
-def changed_outside(plan: StackPlan, reader: Reader) -> list[ChangePreview]:
-    """What of a plan's drift a person did; what the provider counts up by itself is left out."""
-    found = []
-    for change in plan.drifted:
-        attributes, more = attribute_changes(change, reader)
-        told = [item for item in attributes if item.path.split(".")[0].split("[")[0] not in VOLATILE]
-        if told or change.action is Action.DESTROY:
-            note = "is gone from the cloud" if change.action is Action.DESTROY else ""
-            found.append(
-                ChangePreview(
-                    address=reader.address(change.address),
-                    type=change.type,
-                    action=change.action,
-                    note=note,
-                    attributes=tuple(told),
-                    more_attributes=more,
-                )
-            )
-    return sorted(found, key=lambda change: change.address)
-
-
-def _walk(change: ResourceChange, reader: Reader) -> Iterator[AttributeChange]:
+def _walk(change: ResourceChange, reader: Reader, quiet: Quiet) -> Iterator[AttributeChange]:
     before = change.before if isinstance(change.before, dict) else {}
     after = change.after if isinstance(change.after, dict) else {}
     unknown = change.unknown if isinstance(change.unknown, dict) else {}
@@ -79,7 +67,7 @@ def _walk(change: ResourceChange, reader: Reader) -> Iterator[AttributeChange]:
         new = reader.tree(after.get(key), masks, unknown.get(key), key)
         if created and (empty(new) or new is UNKNOWN):
             continue
-        for path, found in _differences(old, new, (key,), reader.key(key), reader):
+        for path, found in _differences(old, new, (key,), reader.key(key), reader, quiet):
             item = _forced(path, found, change)
             if change.action is not Action.REPLACE or item.forces or not _unset(item):
                 yield item
@@ -88,6 +76,14 @@ def _walk(change: ResourceChange, reader: Reader) -> Iterator[AttributeChange]:
 def _unset(item: AttributeChange) -> bool:
     """A zero that the provider filled in and the configuration does not set: no change of a new resource."""
     return item.after == NULL.text and item.before in _ZEROS
+
+
+def _nothing(old: Tree, new: Tree) -> bool:
+    """Whether one is null and the other the zero value of its type."""
+    if not (old is NULL or new is NULL):
+        return False
+    other = new if old is NULL else old
+    return is_zero(other.raw if isinstance(other, Leaf) else other)
 
 
 def _part(mask: object, key: str) -> object:
@@ -100,34 +96,37 @@ def _forced(path: Path, item: AttributeChange, change: ResourceChange) -> Attrib
 
 
 def _differences(
-    old: Tree, new: Tree, path: Path, label: str, reader: Reader
+    old: Tree, new: Tree, path: Path, label: str, reader: Reader, quiet: Quiet
 ) -> Iterator[tuple[Path, AttributeChange]]:
+    if _nothing(old, new) and quiet(path):
+        return
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
             one, other = old.get(key, NULL), new.get(key, NULL)
             if one != other:
                 part = reader.key(key)
                 inner = f"{label}{part}" if part.startswith("[") else f"{label}.{part}"
-                yield from _differences(one, other, (*path, key), inner, reader)
+                yield from _differences(one, other, (*path, key), inner, reader, quiet)
     elif isinstance(old, list) and isinstance(new, list):
-        yield from _list_differences(old, new, path, label, reader)
+        yield from _list_differences(old, new, path, label, reader, quiet)
     elif old != new:
         yield from _leaf_differences(old, new, path, label, reader)
 
 
 def _list_differences(
-    old: list[Tree], new: list[Tree], path: Path, label: str, reader: Reader
+    old: list[Tree], new: list[Tree], path: Path, label: str, reader: Reader, quiet: Quiet
 ) -> Iterator[tuple[Path, AttributeChange]]:
     if len(old) == len(new) == 1:  # a block that occurs once: its index says nothing
         one, other = old[0], new[0]
         if one != other:
-            yield from _differences(one, other, (*path, 0), label, reader)
+            yield from _differences(one, other, (*path, 0), label, reader, quiet)
         return
     for tag, start, end, first, last in _opcodes(old, new):
         pairs = min(end - start, last - first) if tag == "replace" else 0
         for step in range(pairs):
             index = first + step
-            yield from _differences(old[start + step], new[index], (*path, index), f"{label}[{index}]", reader)
+            inner = f"{label}[{index}]"
+            yield from _differences(old[start + step], new[index], (*path, index), inner, reader, quiet)
         for index in range(start + pairs, end):
             yield (*path, index), AttributeChange(path=f"{label}[{index}]", before=shown(old[index]))
         for index in range(first + pairs, last):
@@ -156,7 +155,7 @@ def _leaf_differences(
     if isinstance(old, Leaf) and isinstance(new, Leaf) and not (old.hidden or new.hidden):
         before, after = reader.document(old.raw), reader.document(new.raw)
         if isinstance(before, dict | list) and type(before) is type(after):
-            inside = _differences(before, after, path, f"{label} ▸ ", reader)
+            inside = _differences(before, after, path, f"{label} ▸ ", reader, lambda _: False)
             first = next(inside, (path, AttributeChange(path=label, lines=("(only its formatting changes)",))))
             yield from (first, *inside)
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from ci.preview.infrastructure.outside import opens
 from ci.preview.masking.printable import folded
 from ci.preview.render.destroys import destroys
 from ci.preview.render.details import details_of
@@ -135,10 +136,10 @@ def _model(change: ModelChange) -> str:
 
 
 def _outside(preview: Preview, room: int) -> str:
+    found = [(stack, change) for stack in preview.stacks for change in stack.outside]
     lines = [
         f"- **{words(stack.environment)}** · {code(change.address)} {code(outside_words(change))}"
-        for stack in preview.stacks
-        for change in stack.outside
+        for stack, change in sorted(found, key=lambda pair: not opens(pair[1]))
     ]
     return fitting("Changed outside Terraform since the last apply", lines, room)
 

@@ -106,7 +106,8 @@ def outside_words(change: ChangePreview) -> str:
     """What somebody did to a resource by hand: `size 10 → 20 and 2 more`, `is gone from the cloud`."""
     told = [f"{item.path} {item.before or 'not set'} → {item.after or 'not set'}" for item in change.attributes]
     more = f" and {len(told) - 3} more" if len(told) > 3 else ""
-    return change.note or f"{', '.join(told[:3])}{more}"
+    why = f" ({change.why})" if change.why else ""
+    return change.note or f"{', '.join(told[:3])}{more}{why}"
 
 
 def _text_line(line: str) -> str:

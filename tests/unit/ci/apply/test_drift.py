@@ -1,11 +1,13 @@
 """Drift, with the real Terraform in the sandbox."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from ci.apply.drift import drift_of
 from ci.lifecycle.deploy import Deployer, Stack
+from ci.preview.render.wording import change_lines
 from fonderie.sandbox.cloud.cloud import Cloud
 from fonderie.sandbox.cloud.out_of_band import delete, edit, find_object
 from fonderie.sandbox.process import default_schema
@@ -41,3 +43,53 @@ def test_what_was_changed_and_deleted_behind_terraforms_back_is_reported(tmp_pat
     assert edited.address == "google_pubsub_topic.edited"
     assert [(item.path, item.after) for item in edited.attributes] == [("message_retention_duration", '"86400s"')]
     assert (gone.address, gone.action) == ("google_pubsub_topic.gone", Action.DESTROY)
+
+
+def _as_created(values, steps, refreshed, created):
+    """Write into a state what the provider leaves at create, where it holds what a refresh makes of it."""
+    name = steps[0].removesuffix("[]")
+    if len(steps) > 1:
+        for block in values.get(name) or []:
+            _as_created(block, steps[1:], refreshed, created)
+    elif name in values and values[name] == refreshed:
+        values[name] = created
+
+
+@pytest.mark.e2e
+def test_a_state_as_the_provider_leaves_it_at_create_has_no_drift_and_a_lifted_lock_is_its_first_line(tmp_path):
+    recorded = json.loads((Path(__file__).parents[3] / "data" / "google" / "normalised.json").read_text())
+    del recorded["_filled_by_other_resources"]
+    rules = [{"condition": {"num_newer_versions": 3}, "action": {"type": "Delete"}},
+             {"condition": {"age": 30}, "action": {"type": "Delete"}}]  # fmt: skip
+    folder = tmp_path / "out" / "dev-data"
+    folder.mkdir(parents=True)
+    body = {
+        "terraform": {"required_providers": {"google": GOOGLE}, "backend": {"local": {"path": "here.tfstate"}}},
+        "provider": {"google": [{"project": "demo-proj", "region": "europe-west1"}]},
+        "resource": {
+            "google_pubsub_topic": {"a": {"name": "dev-a"}},
+            "google_storage_bucket": {
+                "raw": {"name": "acme-raw", "location": "EUROPE-WEST1", "lifecycle_rule": rules,
+                        "public_access_prevention": "enforced"}
+            },
+            "google_logging_metric": {"m": {"name": "m", "filter": "severity>=ERROR"}},
+        },
+    }  # fmt: skip
+    (folder / "cdk.tf.json").write_text(json.dumps(body))
+    stacks, file, state = [Stack("dev-data", folder)], tmp_path / "cloud.sqlite", folder / "here.tfstate"
+    with stand_in(Options(cloud=file, established=True)) as up:
+        Deployer(up.environment).deploy(stacks)
+        kept = json.loads(state.read_text())
+        for resource in kept["resources"]:
+            for path, (created, refreshed) in recorded.get(resource["type"], {}).items():
+                _as_created(resource["instances"][0]["attributes"], path.split("."), refreshed, created)
+        text = json.dumps(kept)
+        assert text.count("null") > json.dumps(json.loads(state.read_text())).count("null") + 10
+        state.write_text(text)
+        assert [stack.changes for stack in drift_of("dev", stacks, up.environment)] == [()]
+        with Cloud(file) as cloud:
+            bucket = find_object(cloud, "acme-raw")
+            edit(cloud, bucket, ["public_access_prevention=inherited"], ProviderSchema.load(default_schema()))
+        ((change,),) = (stack.changes for stack in drift_of("dev", stacks, up.environment))
+    assert change.attributes[0].path == "public_access_prevention"
+    assert change_lines(change)[0] == "! google_storage_bucket.raw  changed (may become PUBLIC)"

@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 from ci.preview.assemble import INCOMPLETE, Failed, Material, assemble
 from ci.preview.fingerprint import record
-from ci.preview.infrastructure.attributes import changed_outside
+from ci.preview.infrastructure.outside import changed_outside
 from ci.preview.masking.secrets import Masker
 from ci.preview.masking.values import Reader
 from ci.preview.render.comment import render
