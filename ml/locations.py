@@ -14,6 +14,7 @@ from fonderie.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from ml.datasets.origins import Origin
+    from ml.monitoring.history import RecordFolder
     from ml.registry.interface import Registry
     from ml.serving.server.prediction_log import Sink
 
@@ -53,3 +54,5 @@ SINKS: Schemes[Sink] = Schemes("prediction log", "a folder")
 """opener(location)"""
 VERSIONS: Schemes[Path] = Schemes("version", "a folder")
 """opener(location, scratch): the folder, copied into `scratch`"""
+RECORDS: Schemes[RecordFolder] = Schemes("history", "a folder")
+"""opener(location)"""

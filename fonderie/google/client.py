@@ -58,7 +58,10 @@ class Access:
             from google.cloud import storage
 
             options = {"api_endpoint": self.endpoint} if self.endpoint else None
-            return storage.Client(project=self.project, credentials=self.resolved_credentials, client_options=options)
+            # Objects need no project.
+            return storage.Client(
+                project=self.project or None, credentials=self.resolved_credentials, client_options=options
+            )
 
     def bigquery(self) -> Any:
         """A client of BigQuery whose jobs run in the region."""

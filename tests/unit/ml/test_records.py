@@ -77,7 +77,7 @@ def test_a_registry_of_a_later_release_is_refused(folder: Path, file: str) -> No
 @pytest.mark.parametrize("kind", ["verdicts", "decisions"])
 def test_a_monitoring_history_of_a_later_release_is_refused(folder: Path, kind: str) -> None:
     history = History.of("small", str(folder / "monitoring"))
-    for path in (history.folder / kind).glob("*.json"):
+    for path in (folder / "monitoring" / "small" / kind).glob("*.json"):
         set_version(path, 2)
     with pytest.raises(NewerFormatError, match="format_version 2 is newer than 1"):
         getattr(history, kind)()

@@ -52,8 +52,8 @@ def test_the_same_decision_twice_is_one_record_and_another_one_is_kept_beside_it
     assert sorted(each.action for each in history.decisions()) == [Action.RETRAIN, Action.WAIT]
 
 
-def test_a_second_loop_is_told(history: History) -> None:
-    with history.alone(), pytest.raises(ConflictError, match="another loop"), History(history.folder).alone():
+def test_a_second_loop_is_told(history: History, tmp_path: Path) -> None:
+    with history.alone(), pytest.raises(ConflictError, match="another loop"), History(tmp_path / "air_time").alone():
         pass
     with history.alone():
         pass
@@ -67,7 +67,7 @@ def test_a_training_that_was_cut_short_counts_as_failed_for_the_next_loop(histor
 
 
 def test_a_broken_record_is_named(history: History) -> None:
-    path = history.record_verdict(verdict("2013-04"))
+    path = Path(history.record_verdict(verdict("2013-04")))
     path.write_text("{")
     with pytest.raises(BadDataError) as caught:
         history.verdicts()
