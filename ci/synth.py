@@ -58,6 +58,7 @@ def parameters(env: Environment, model: str, pipeline: PipelineName, spec: dict[
         "registry": names.registry_location(env),
         "history": names.monitoring_history(env),
         "data": names.data_location(env),
+        "events": names.event_log(env),
     }
     if env.features.continuous_training:
         if_wanted["topic"] = names.topic_path(env, names.RETRAIN)

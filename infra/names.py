@@ -231,10 +231,15 @@ def topic_path(env: Environment, what: str) -> str:
     return f"projects/{env.project_id}/topics/{topic(env, what)}"
 
 
-def vertex_url(env: Environment, collection: str) -> str:
-    """Address of a collection of Vertex AI's REST API, in the environment's region."""
+def event_log(env: Environment) -> str:
+    """The log of what pipelines tell: a run that ended, an alarm of the monitor."""
+    return f"projects/{env.project_id}/logs/{resource(env, 'events')}"
+
+
+def workflow_url(env: Environment, what: str) -> str:
+    """Address that starts an execution of a workflow."""
     parent = f"projects/{env.project_id}/locations/{env.region}"
-    return f"https://{env.region}-aiplatform.googleapis.com/v1/{parent}/{collection}"
+    return f"https://workflowexecutions.googleapis.com/v1/{parent}/workflows/{resource(env, what)}/executions"
 
 
 def trigger_url(env: Environment, what: str) -> str:
@@ -337,9 +342,11 @@ def pipeline_root(env: Environment) -> str:
 
 def registry_location(env: Environment) -> str:
     """The registry of models, as tasks are told it (`ml.registry.open_registry`)."""
-    return (
+    key = customer_key(env, KeyName.DATA)
+    place = (
         f"vertex://{env.project_id}/{env.region}/{bucket(env, BucketName.MODELS)}?image={image(env, ImageName.SERVING)}"
     )
+    return f"{place}&key={key}" if key else place
 
 
 def data_location(env: Environment) -> str:
@@ -348,5 +355,5 @@ def data_location(env: Environment) -> str:
 
 
 def monitoring_history(env: Environment) -> str:
-    """Folder of the monitor's records, as Vertex AI mounts the bucket into a task; they do not expire."""
-    return f"/gcs/{bucket(env, BucketName.PIPELINE_ROOT)}/monitoring"
+    """Where the monitor's records are, for every engine; they do not expire."""
+    return f"gs://{bucket(env, BucketName.PIPELINE_ROOT)}/monitoring"

@@ -40,10 +40,11 @@ def conclude(
     config: str = "",
     month: str = "",
     history: str = "",
+    events: str = "",
 ) -> None:
-    """One structured line in the log, whatever happened: alerts count it. A failed retraining is told to `history`."""
+    """One line in the log `events`, whatever happened: alerts look for it. A failed retraining is told to `history`."""
     from pipelines.monitoring import steps as monitoring_steps
     from pipelines.training import steps
 
-    steps.conclude(run_id or job, status.state, status.error_message)
     monitoring_steps.settle(config, month, history, status.state)
+    steps.conclude(run_id or job, status.state, status.error_message, events)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 KUBEFLOW = "http://127.0.0.1:8080"
 """Where `kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80` opens it."""
 
+RUNNER, MONITORING_RUNNER = "pipeline-runner", "monitoring-runner"
+"""Kubernetes' accounts of the pods, each bound to its identity (`infra/stacks/runtime.py`)."""
+
 
 class EngineName(StrEnum):
     """Where a pipeline runs."""
@@ -49,11 +52,15 @@ def open_engine(name: EngineName, env: Environment, *, host: str = "") -> Pipeli
         from pipelines.engines.vertex import VertexEngine, VertexSettings
 
         account = names.email(env, names.IdentityName.PIPELINES)
-        return VertexEngine(VertexSettings(access(env), root, account, dict(env.all_labels)))
+        own = {"monitoring": names.email(env, names.IdentityName.MONITORING)}
+        key = names.customer_key(env, names.KeyName.DATA) or ""
+        return VertexEngine(VertexSettings(access(env), root, account, dict(env.all_labels), own, key))
     if name is EngineName.KUBEFLOW:
         from pipelines.engines.kubeflow import KubeflowEngine, KubeflowSettings
 
-        return KubeflowEngine(KubeflowSettings(host or KUBEFLOW, "pipeline-runner", root, names.POOL_LABEL))
+        own = {"monitoring": MONITORING_RUNNER}
+        settings = KubeflowSettings(host or KUBEFLOW, RUNNER, root, names.POOL_LABEL, own_accounts=own)
+        return KubeflowEngine(settings)
     raise BadInputError("the local engine needs no environment", hint="leave --env out")
 
 
@@ -82,7 +89,8 @@ def open_experiments(env: Environment) -> VertexExperiments:
     """A client of Vertex AI Experiments in the environment's project."""
     from pipelines.experiments.vertex import VertexExperiments
 
-    return VertexExperiments(access(env), dict(env.all_labels))
+    key = names.customer_key(env, names.KeyName.DATA) or ""
+    return VertexExperiments(access(env), dict(env.all_labels), key=key)
 
 
 def environment(name: str) -> Environment:

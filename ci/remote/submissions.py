@@ -76,4 +76,5 @@ def _common(env: Environment, run_id: str, month: Month) -> dict[str, str]:
         "run_id": run_id,
         "registry": names.registry_location(env),
         "data": names.data_location(env),
+        "events": names.event_log(env),
     }

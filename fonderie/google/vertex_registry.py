@@ -6,8 +6,9 @@ What is atomic, and what is not:
   read (Cloud Storage's `ifGenerationMatch`): promotion is a true compare-and-swap. Vertex AI's own aliases follow it; a
   process that dies between the two leaves them behind, and the next move brings them up to date.
 - A version's files and candidate are in the bucket before Vertex AI is told, so a version is whole or absent. Two
-  processes that register the same candidate in the same second can make two versions: the schedule starts one run at
-  a time (`max_concurrent_run_count`), and the job id of a run is deterministic.
+  processes that register the same candidate in the same second can make two versions. Runs do not: a run's job id is
+  made of what it is of, by a person's command, a request and a schedule alike (`infra/workflows/retrain.yaml`), and
+  Vertex AI gives an id once.
 
 Source: Cloud Storage "request preconditions"; Vertex AI "model versioning" and "model aliases" documentation.
 """
@@ -41,27 +42,32 @@ ALIAS_TRIES = 5
 class VertexRegistry:
     """Versions of one model in Vertex AI, their files in `bucket`."""
 
-    def __init__(self, access: Access, bucket: str, model: str, *, image: str, cache: Path | None = None) -> None:
-        """`image` is the serving container, by digest: Vertex AI wants one with every version."""
+    def __init__(
+        self, access: Access, bucket: str, model: str, *, image: str, key: str = "", cache: Path | None = None
+    ) -> None:
+        """`image` is the serving container, by digest: Vertex AI wants one with every version.
+
+        `key`, by its resource path, encrypts Vertex AI's copy of a version.
+        """
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", model):
             raise BadInputError(f"invalid model name {model!r}")
-        self._access, self._bucket_name, self._model, self._image = access, bucket, model, image
+        self._access, self._bucket_name, self._model, self._image, self._key = access, bucket, model, image, key
         self._cache = cache or home() / "cache" / "registry"
         self._models = access.vertex("ModelServiceClient")
         self._bucket = access.storage().bucket(bucket)
 
     @classmethod
     def parse(cls, location: str, model: str) -> VertexRegistry:
-        """From `vertex://PROJECT/REGION/BUCKET?image=...`. Raises BadInputError."""
+        """From `vertex://PROJECT/REGION/BUCKET?image=...&key=...`. Raises BadInputError."""
         parts = urlsplit(location)
         places = [part for part in parts.path.split("/") if part]
-        image = parse_qs(parts.query).get("image", [""])[0]
+        image, key = (parse_qs(parts.query).get(name, [""])[0] for name in ("image", "key"))
         if not parts.netloc or len(places) != 2:
             raise BadInputError(f"invalid registry {location!r}", hint=VERTEX_FORM)
         if "@sha256:" not in image:
             raise BadInputError(f"{location!r} has no serving image pinned by digest", hint=VERTEX_FORM)
         region, bucket = places
-        return cls(Access.from_environment(parts.netloc, region), bucket, model, image=image)
+        return cls(Access.from_environment(parts.netloc, region), bucket, model, image=image, key=key)
 
     @property
     def model(self) -> str:
@@ -154,7 +160,7 @@ class VertexRegistry:
         return ModelRecord(**dict(candidate), version=int(created.model_version_id), registered_at=now)
 
     def _upload_request(self, candidate: Candidate, prefix: str, *, first: bool) -> dict[str, Any]:
-        model = {
+        model: dict[str, Any] = {
             "display_name": self._model,
             "version_description": f"{candidate.month}, run {candidate.run_id}, commit {candidate.commit[:12]}",
             "artifact_uri": f"gs://{self._bucket_name}/{prefix}",
@@ -171,6 +177,8 @@ class VertexRegistry:
                 "model_hash": candidate.model_hash[:32],
             },
         }
+        if self._key:
+            model["encryption_spec"] = {"kms_key_name": self._key}
         placed = {"model_id": self.resource.rpartition("/")[2]} if first else {"parent_model": self.resource}
         return {"parent": self._access.parent, "model": model, **placed}
 

@@ -17,7 +17,7 @@ from infra.settings import Environment
 # Identity -> the roles it holds in the project. None is a primitive role; none can create a key. Who attaches others
 # comes first: a grant to an account that does not exist is refused.
 WORKLOAD_ROLES: dict[IdentityName, tuple[str, ...]] = {
-    IdentityName.SCHEDULER: ("roles/aiplatform.user", "roles/cloudbuild.builds.editor"),
+    IdentityName.SCHEDULER: ("roles/workflows.invoker", "roles/cloudbuild.builds.editor"),
     IdentityName.RETRAIN: (
         "roles/aiplatform.user",
         "roles/eventarc.eventReceiver",
@@ -25,8 +25,19 @@ WORKLOAD_ROLES: dict[IdentityName, tuple[str, ...]] = {
         "roles/logging.logWriter",
     ),
     # The Vertex AI client looks at the bucket of a run before it uses it (storage.buckets.get).
-    IdentityName.PIPELINES: ("roles/aiplatform.user", "roles/bigquery.jobUser", "roles/storage.bucketViewer"),
-    IdentityName.MONITORING: ("roles/aiplatform.user", "roles/bigquery.jobUser", "roles/storage.bucketViewer"),
+    # What a run tells goes into a log that alerts look at.
+    IdentityName.PIPELINES: (
+        "roles/aiplatform.user",
+        "roles/bigquery.jobUser",
+        "roles/storage.bucketViewer",
+        "roles/logging.logWriter",
+    ),
+    IdentityName.MONITORING: (
+        "roles/aiplatform.user",
+        "roles/bigquery.jobUser",
+        "roles/storage.bucketViewer",
+        "roles/logging.logWriter",
+    ),
     IdentityName.SERVING: ("roles/monitoring.metricWriter", "roles/logging.logWriter"),
     IdentityName.NODES: ("roles/container.defaultNodeServiceAccount",),
     IdentityName.SYNC: (),

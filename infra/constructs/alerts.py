@@ -13,7 +13,9 @@ from imports.google.logging_metric import (
 from imports.google.monitoring_alert_policy import (
     MonitoringAlertPolicy,
     MonitoringAlertPolicyAlertStrategy,
+    MonitoringAlertPolicyAlertStrategyNotificationRateLimit,
     MonitoringAlertPolicyConditions,
+    MonitoringAlertPolicyConditionsConditionMatchedLog,
     MonitoringAlertPolicyConditionsConditionThreshold,
     MonitoringAlertPolicyConditionsConditionThresholdAggregations,
     MonitoringAlertPolicyConditionsConditionThresholdDenominatorAggregations,
@@ -25,6 +27,7 @@ from infra.bindings import Construct
 from infra.settings import Environment
 
 CLOSES_AFTER = f"{7 * 86_400}s"
+TOLD_AT_MOST_EACH = "3600s"
 
 
 class NotificationChannels(Construct):
@@ -47,9 +50,9 @@ class NotificationChannels(Construct):
 
 
 class LogMetric(Construct):
-    """Counts log entries that `filter` finds, by what the `field` of an entry holds.
+    """Counts log entries that `filter` finds, by what the fields `labels` of an entry hold, for a chart.
 
-    Source: Cloud Logging, "Configure counter metrics".
+    No alert is made of it: see LogAlert. Source: Cloud Logging, "Configure counter metrics".
     """
 
     def __init__(
@@ -61,10 +64,10 @@ class LogMetric(Construct):
         what: str,
         description: str,
         filter: str,
-        label: str,
-        field: str,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, id)
+        keys = [LoggingMetricMetricDescriptorLabels(key=label, value_type="STRING") for label in labels or ()]
         self.metric = LoggingMetric(
             self,
             "Default",
@@ -72,12 +75,9 @@ class LogMetric(Construct):
             description=description,
             filter=filter,
             metric_descriptor=LoggingMetricMetricDescriptor(
-                metric_kind="DELTA",
-                value_type="INT64",
-                unit="1",
-                labels=[LoggingMetricMetricDescriptorLabels(key=label, value_type="STRING")],
+                metric_kind="DELTA", value_type="INT64", unit="1", labels=keys or None
             ),
-            label_extractors={label: f"EXTRACT({field})"},
+            label_extractors=_extractors(labels),
         )
 
 
@@ -105,35 +105,96 @@ class Alert(Construct):
         denominator: str | None = None,
         severity: str = "WARNING",
         labels: Mapping[str, str] | None = None,
-        after: Sequence[Any] = (),
     ) -> None:
         super().__init__(scope, id)
-        aggregation = {"alignment_period": f"{period_s}s", "per_series_aligner": aligner}
+        # Without a reducer a numerator is divided by the denominator of the same labels: errors by errors.
+        reducer = "REDUCE_SUM" if denominator else None
+        aggregation = {
+            "alignment_period": f"{period_s}s",
+            "per_series_aligner": aligner,
+            "cross_series_reducer": reducer,
+        }
         aggregations = [MonitoringAlertPolicyConditionsConditionThresholdAggregations(**aggregation)]
         below = [MonitoringAlertPolicyConditionsConditionThresholdDenominatorAggregations(**aggregation)]
-        self.policy = MonitoringAlertPolicy(
-            self,
-            "Default",
-            display_name=names.resource(env, what),
-            combiner="OR",
-            severity=severity,
-            conditions=[
-                MonitoringAlertPolicyConditions(
-                    display_name=title,
-                    condition_threshold=MonitoringAlertPolicyConditionsConditionThreshold(
-                        filter=filter,
-                        comparison="COMPARISON_GT",
-                        threshold_value=threshold,
-                        duration=f"{duration_s}s",
-                        aggregations=aggregations,
-                        denominator_filter=denominator,
-                        denominator_aggregations=below if denominator else None,
-                    ),
-                )
-            ],
-            documentation=MonitoringAlertPolicyDocumentation(content=runbook, mime_type="text/markdown"),
-            alert_strategy=MonitoringAlertPolicyAlertStrategy(auto_close=CLOSES_AFTER),
-            notification_channels=list(channels) or None,
-            user_labels={**env.all_labels, **(labels or {})},
-            depends_on=list(after) or None,
+        condition = MonitoringAlertPolicyConditions(
+            display_name=title,
+            condition_threshold=MonitoringAlertPolicyConditionsConditionThreshold(
+                filter=filter,
+                comparison="COMPARISON_GT",
+                threshold_value=threshold,
+                duration=f"{duration_s}s",
+                aggregations=aggregations,
+                denominator_filter=denominator,
+                denominator_aggregations=below if denominator else None,
+            ),
         )
+        strategy = MonitoringAlertPolicyAlertStrategy(auto_close=CLOSES_AFTER)
+        self.policy = _policy(
+            self, env, what, condition, strategy, runbook, channels=channels, severity=severity, labels=labels
+        )
+
+
+class LogAlert(Construct):
+    """An alert policy on the log entries that `filter` finds, with what to do written in it; at most one an hour.
+
+    On the entries and not on a metric of them: a policy on a metric is refused for some ten minutes after the metric
+    was made, and rings for entries of the one resource type that its filter names. `labels` are fields of the entry,
+    told with the incident. Source: Cloud Logging, "Configure log-based alerting policies".
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        env: Environment,
+        what: str,
+        title: str,
+        runbook: str,
+        filter: str,
+        channels: Sequence[str],
+        severity: str = "ERROR",
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        condition = MonitoringAlertPolicyConditions(
+            display_name=title,
+            condition_matched_log=MonitoringAlertPolicyConditionsConditionMatchedLog(
+                filter=filter, label_extractors=_extractors(labels)
+            ),
+        )
+        strategy = MonitoringAlertPolicyAlertStrategy(
+            auto_close=CLOSES_AFTER,
+            notification_rate_limit=MonitoringAlertPolicyAlertStrategyNotificationRateLimit(period=TOLD_AT_MOST_EACH),
+        )
+        self.policy = _policy(self, env, what, condition, strategy, runbook, channels=channels, severity=severity)
+
+
+def _extractors(labels: Mapping[str, str] | None) -> dict[str, str] | None:
+    return {label: f"EXTRACT({field})" for label, field in labels.items()} if labels else None
+
+
+def _policy(
+    scope: Construct,
+    env: Environment,
+    what: str,
+    condition: MonitoringAlertPolicyConditions,
+    strategy: MonitoringAlertPolicyAlertStrategy,
+    runbook: str,
+    *,
+    channels: Sequence[str],
+    severity: str,
+    labels: Mapping[str, str] | None = None,
+) -> Any:
+    return MonitoringAlertPolicy(
+        scope,
+        "Default",
+        display_name=names.resource(env, what),
+        combiner="OR",
+        severity=severity,
+        conditions=[condition],
+        documentation=MonitoringAlertPolicyDocumentation(content=runbook, mime_type="text/markdown"),
+        alert_strategy=strategy,
+        notification_channels=list(channels) or None,
+        user_labels={**env.all_labels, **(labels or {})},
+    )

@@ -1,4 +1,4 @@
-"""A schedule that starts a pipeline on Vertex AI, or a build."""
+"""A schedule that starts a workflow, or a build."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from imports.google.cloud_scheduler_job import (
 from infra import names
 from infra.bindings import Construct
 from infra.settings import Environment
-from infra.workloads import CompiledPipeline
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 ATTEMPT_DEADLINE = "180s"
@@ -25,6 +24,7 @@ ATTEMPT_DEADLINE = "180s"
 class PipelineSchedule(Construct):
     """Cloud Scheduler calling one of Google's APIs as the scheduler's identity; a failed call is tried thrice more.
 
+    A call that timed out may have been heard: what is called takes a second one within minutes for the first.
     Source: Cloud Scheduler, "Use authentication with HTTP targets".
     """
 
@@ -65,20 +65,3 @@ class PipelineSchedule(Construct):
             ),
             depends_on=list(after) or None,
         )
-
-
-def pipeline_job(env: Environment, pipeline: CompiledPipeline, runs_as: names.IdentityName) -> dict[str, Any]:
-    """The body that creates a run on Vertex AI, the spec included: a template in a bucket can't be referred to.
-
-    Source: Vertex AI, REST resource `projects.locations.pipelineJobs`.
-    """
-    return {
-        "displayName": names.resource(env, f"{pipeline.pipeline}-{pipeline.model}"),
-        "pipelineSpec": json.loads(pipeline.spec),
-        "serviceAccount": names.email(env, runs_as),
-        "labels": {**env.all_labels, "model": pipeline.model, "pipeline": str(pipeline.pipeline)},
-        "runtimeConfig": {
-            "gcsOutputDirectory": names.pipeline_root(env),
-            "parameterValues": dict(pipeline.parameters),
-        },
-    }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from infra import names
 from infra.constructs.git import GitConnection, Trigger
-from infra.constructs.retraining import Retraining
-from infra.constructs.schedule import PipelineSchedule, pipeline_job
+from infra.constructs.retraining import Retraining, execution
+from infra.constructs.schedule import PipelineSchedule
 from infra.constructs.template import PipelineTemplate
 from infra.constructs.watch import Watch
 from infra.names import IdentityName, StackName
@@ -25,7 +28,6 @@ IN_THE_IMAGES = (
     "requirements/pipelines.txt",
     "requirements/serving.txt",
 )
-RUNS_AS = {PipelineName.TRAINING: IdentityName.PIPELINES, PipelineName.MONITORING: IdentityName.MONITORING}
 
 
 class DeliveryStack(EnvironmentStack):
@@ -35,23 +37,18 @@ class DeliveryStack(EnvironmentStack):
 
     def build(self) -> None:
         """Add the stack's resources."""
-        if self.env.git.connected:
-            self._triggers()
-        for model in self.workloads.models:
-            for pipeline in model.pipelines:
-                self._pipeline(pipeline)
-        training = [
-            pipeline
-            for model in self.workloads.models
-            for pipeline in model.pipelines
-            if pipeline.pipeline is PipelineName.TRAINING
-        ]
-        if self.env.features.continuous_training:
-            writers = [names.member(self.env, IdentityName.MONITORING)]
-            Retraining(self, "retraining", env=self.env, pipelines=training, writers=writers)
-        Watch(self, "watch", env=self.env, models=[model.name for model in self.workloads.models])
+        env = self.env
+        pipelines = [pipeline for model in self.workloads.models for pipeline in model.pipelines]
+        writers = [names.member(env, IdentityName.MONITORING)]
+        builds = self._triggers() if env.git.connected else []
+        templates = [self._template(pipeline) for pipeline in pipelines]
+        starter = Retraining(self, "retraining", env=env, pipelines=pipelines, writers=writers)
+        for pipeline in pipelines:
+            self._schedule(pipeline, after=[starter.workflow, *templates])
+        Watch(self, "watch", env=env, models=[model.name for model in self.workloads.models], builds=builds)
 
-    def _triggers(self) -> None:
+    def _triggers(self) -> list[str]:
+        """The triggers; the ids of those whose builds nobody waits for."""
         env = self.env
         repository = GitConnection(self, "git", env=env).repository
         Trigger(
@@ -64,7 +61,7 @@ class DeliveryStack(EnvironmentStack):
             on_pull_request=True,
             env=env,
         )
-        Trigger(
+        apply = Trigger(
             self,
             "apply",
             what="apply",
@@ -75,8 +72,9 @@ class DeliveryStack(EnvironmentStack):
             approval=env.approval,
             env=env,
         )
+        builds = [apply]
         if not env.images.registry:
-            Trigger(
+            images = Trigger(
                 self,
                 "images",
                 what="images",
@@ -88,6 +86,7 @@ class DeliveryStack(EnvironmentStack):
                 substitutions={"_REGISTRY": names.images_url(env)},
                 env=env,
             )
+            builds.append(images)
         drift = Trigger(
             self,
             "drift",
@@ -108,10 +107,14 @@ class DeliveryStack(EnvironmentStack):
             body={},
             after=[drift.trigger],
         )
+        return [each.trigger.trigger_id for each in (*builds, drift)]
 
-    def _pipeline(self, pipeline: CompiledPipeline) -> None:
+    def _template(self, pipeline: CompiledPipeline) -> Any:
+        what = f"{pipeline.pipeline}-{pipeline.model}"
+        return PipelineTemplate(self, f"{what}-template", env=self.env, pipeline=pipeline).object
+
+    def _schedule(self, pipeline: CompiledPipeline, *, after: Sequence[Any]) -> None:
         env, what = self.env, f"{pipeline.pipeline}-{pipeline.model}"
-        PipelineTemplate(self, f"{what}-template", env=env, pipeline=pipeline)
         training = pipeline.pipeline is PipelineName.TRAINING
         PipelineSchedule(
             self,
@@ -120,7 +123,8 @@ class DeliveryStack(EnvironmentStack):
             what=what.replace("_", "-"),
             description=f"Runs the {pipeline.pipeline} pipeline of {pipeline.model}",
             cron=env.schedules.training if training else env.schedules.monitoring,
-            url=names.vertex_url(env, "pipelineJobs"),
-            body=pipeline_job(env, pipeline, RUNS_AS[pipeline.pipeline]),
+            url=names.workflow_url(env, names.RETRAIN),
+            body=execution(pipeline),
             paused=not env.images.complete,
+            after=after,
         )

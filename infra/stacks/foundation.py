@@ -37,15 +37,15 @@ PURPOSES = {
     names.IdentityName.MONITORING: "Runs the monitoring pipelines and asks for a retraining",
     names.IdentityName.SERVING: "Serves the champion",
     names.IdentityName.NODES: "The cluster's nodes; what runs on them has identities of its own",
-    names.IdentityName.SCHEDULER: "Starts pipelines and the nightly drift check",
+    names.IdentityName.SCHEDULER: "Starts the workflow that starts pipelines, and the nightly drift check",
     names.IdentityName.SYNC: "Pulls the cluster's manifests; does nothing else",
-    names.IdentityName.RETRAIN: "Turns a request for a retraining into a run of the training pipeline",
+    names.IdentityName.RETRAIN: "Turns a schedule or a request for a retraining into a run of a pipeline",
 }
 
 # Who attaches an identity to what it starts (`iam.serviceAccounts.actAs`); `apply` attaches what Terraform creates.
 USERS = {
-    names.IdentityName.PIPELINES: (names.IdentityName.SCHEDULER, names.IdentityName.RETRAIN),
-    names.IdentityName.MONITORING: (names.IdentityName.SCHEDULER,),
+    names.IdentityName.PIPELINES: (names.IdentityName.RETRAIN,),
+    names.IdentityName.MONITORING: (names.IdentityName.RETRAIN,),
     names.IdentityName.SERVING: (names.IdentityName.APPLY, names.IdentityName.PIPELINES),
     names.IdentityName.NODES: (names.IdentityName.APPLY,),
     names.IdentityName.SCHEDULER: (names.IdentityName.APPLY,),

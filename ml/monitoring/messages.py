@@ -1,10 +1,10 @@
-"""What monitoring tells others: log lines that the platform's alerts count, and the request for a retraining."""
+"""What monitoring tells others: events that the platform's alerts look for, and the request for a retraining."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,16 +12,16 @@ from ml.monitoring.trigger import Action, TriggerDecision
 from ml.monitoring.verdict import MonthVerdict
 
 DRIFT_ALARM = "drift_alarm"
-"""The event (`jsonPayload.event`) that `infra/constructs/watch.py` counts by model."""
+"""The event (`jsonPayload.event`) that `infra/constructs/watch.py` looks for."""
 
 
-def lines(verdict: MonthVerdict, decision: TriggerDecision | None = None) -> Iterator[str]:
-    """One JSON line for each alarm and each reason to look, and one for the month as a whole."""
+def events_of(verdict: MonthVerdict, decision: TriggerDecision | None = None) -> Iterator[dict[str, Any]]:
+    """One for each alarm and each reason to look, and one for the month as a whole."""
     about = {"model": verdict.model, "month": verdict.month, "version": verdict.version}
     for finding in (*verdict.alarms, *verdict.blocked):
         said = {"finding": finding.name, "value": finding.value, "limit": finding.limit, "reason": finding.reason}
-        yield json.dumps({"event": DRIFT_ALARM, "severity": "WARNING", **about, **said})
-    whole = {
+        yield {"event": DRIFT_ALARM, "severity": "WARNING", **about, **said}
+    yield {
         "event": "month_monitored",
         "severity": "NOTICE",
         **about,
@@ -32,7 +32,6 @@ def lines(verdict: MonthVerdict, decision: TriggerDecision | None = None) -> Ite
         "gate_error": verdict.gate_error,
         "action": str(decision.action) if decision else None,
     }
-    yield json.dumps(whole)
 
 
 class RetrainRequest(BaseModel):

@@ -24,12 +24,13 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
         registry: str = "",
         data: str = "",
         version: str = "",
+        events: str = "",
         code_version: str = code,
         config: str = config_json,
     ) -> None:
         about: dict[str, Any] = {"config": config, "code_version": code_version}
         run: dict[str, Any] = {"run_id": run_id, "job": dsl.PIPELINE_JOB_NAME_PLACEHOLDER}
-        with dsl.ExitHandler(set_up(conclude(code_version=code_version, **run))):
+        with dsl.ExitHandler(set_up(conclude(code_version=code_version, events=events, **run))):
             extracted = set_up(task.extract(month=month, data=data, **about))
             validated = set_up(task.validate(partitions=extracted.outputs["partitions"], **about))
             set_up(

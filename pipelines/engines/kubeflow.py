@@ -13,8 +13,8 @@ import json
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -37,10 +37,11 @@ class KubeflowSettings:
     """Where Kubeflow answers, and as whom its pods run."""
 
     host: str  # what `kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80` opens: http://127.0.0.1:8080
-    service_account: str  # the Kubernetes one, bound to the pipelines identity
+    service_account: str  # the Kubernetes one, bound to an identity of Google's
     pipeline_root: str
     pool_label: str  # of the spot pool's nodes, and the key of its taint
     pool: str = "pipelines"
+    own_accounts: Mapping[str, str] = field(default_factory=dict)  # of pipelines that do not run as service_account
 
 
 class KubeflowEngine:
@@ -73,7 +74,7 @@ class KubeflowEngine:
                     run_name=run_id,
                     experiment_name=spec.name,
                     pipeline_root=self._settings.pipeline_root,
-                    service_account=self._settings.service_account,
+                    service_account=self._settings.own_accounts.get(spec.pipeline, self._settings.service_account),
                     enable_caching=False,
                 )
             )

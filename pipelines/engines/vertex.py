@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class VertexSettings:
     pipeline_root: str  # gs://bucket/path
     service_account: str
     labels: dict[str, str]
+    own_accounts: Mapping[str, str] = field(default_factory=dict)  # of pipelines that do not run as service_account
+    key: str = ""  # the customer's, by resource path; empty for Google's own
 
 
 class VertexEngine:
@@ -131,7 +133,7 @@ class VertexEngine:
         return found
 
     def schedules(self) -> tuple[Schedule, ...]:
-        """Cloud Scheduler's jobs that start runs on Vertex AI, by name."""
+        """Cloud Scheduler's jobs that ask for runs on Vertex AI, by name."""
         from pipelines.engines.vertex_runs import schedules
 
         return schedules(self._settings.access)
@@ -155,7 +157,8 @@ class VertexEngine:
         return {
             "display_name": spec.name,
             "pipeline_spec": document,
-            "service_account": self._settings.service_account,
+            "service_account": self._settings.own_accounts.get(spec.pipeline, self._settings.service_account),
+            **({"encryption_spec": {"kms_key_name": self._settings.key}} if self._settings.key else {}),
             "labels": labels,
             "runtime_config": {
                 "gcs_output_directory": self._settings.pipeline_root,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from urllib.parse import quote
 from fonderie.google import Access, RestClient
 from pipelines.engines.engine import Run, RunState, Schedule, TaskRun, TaskState
 
+EXECUTIONS = r"https://workflowexecutions\.googleapis\.com/v1/.+/workflows/[^/]+/executions"
 STATES = {
     "PIPELINE_STATE_SUCCEEDED": RunState.SUCCEEDED,
     "PIPELINE_STATE_FAILED": RunState.FAILED,
@@ -76,21 +78,24 @@ def _time(stamp: Any) -> datetime:
 
 
 def schedules(access: Access) -> tuple[Schedule, ...]:
-    """Every job that creates a pipeline job of ours, by name."""
+    """Every job that asks the workflow for a run, by name."""
     jobs = RestClient(access).pages("cloudscheduler", f"v1/{access.parent}/jobs", "jobs")
     return tuple(sorted(filter(None, map(_schedule, jobs)), key=lambda schedule: schedule.name))
 
 
 def _schedule(job: dict[str, Any]) -> Schedule | None:
     target = job.get("httpTarget", {})
-    if not target.get("uri", "").endswith("/pipelineJobs"):
+    if not re.fullmatch(EXECUTIONS, target.get("uri", "")):
         return None
-    labels = json.loads(base64.b64decode(target.get("body", "")) or "{}").get("labels", {})
+    body = json.loads(base64.b64decode(target.get("body", "")) or "{}")
+    wanted = json.loads(body.get("argument") or "{}")
+    if not {"model", "pipeline"} <= wanted.keys():
+        return None
     status = job.get("status", {})
     return Schedule(
         name=job["name"].rpartition("/")[2],
-        pipeline=labels.get("pipeline", ""),
-        model=labels.get("model", ""),
+        pipeline=wanted["pipeline"],
+        model=wanted["model"],
         cron=job.get("schedule", ""),
         time_zone=job.get("timeZone", ""),
         paused=job.get("state") != "ENABLED",

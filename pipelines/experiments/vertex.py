@@ -32,8 +32,9 @@ class ExperimentRun:
 class VertexExperiments:
     """The experiments of a project and region. Recording the same runs twice is recording them once."""
 
-    def __init__(self, access: Access, labels: Mapping[str, str]) -> None:
-        self._access, self._labels = access, dict(labels)
+    def __init__(self, access: Access, labels: Mapping[str, str], *, key: str = "") -> None:
+        """`key` encrypts the store where it is made here; a store that is there keeps the key it was made with."""
+        self._access, self._labels, self._key = access, dict(labels), key
         self._client = access.vertex("MetadataServiceClient")
         self._store = f"{access.parent}/metadataStores/{STORE}"
 
@@ -63,8 +64,9 @@ class VertexExperiments:
                 self._client.get_metadata_store(name=self._store)
         except NotFoundError:
             with google_errors(self._store):
+                encryption = {"encryption_spec": {"kms_key_name": self._key}} if self._key else {}
                 operation = self._client.create_metadata_store(
-                    parent=self._access.parent, metadata_store={}, metadata_store_id=STORE
+                    parent=self._access.parent, metadata_store=encryption, metadata_store_id=STORE
                 )
                 operation.result(timeout=300)
 

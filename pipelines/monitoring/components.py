@@ -28,13 +28,14 @@ def judge(
     config: str,
     code_version: str,
     history: str,
+    events: str,
     verdict: dsl.Input[dsl.Artifact],
     decision: dsl.Output[dsl.Artifact],
 ) -> str:
     """`retrain`, `wait` or `investigate`, and the record of why."""
     from pipelines.monitoring import steps
 
-    return steps.judge(config, history, verdict.path, decision.path)
+    return steps.judge(config, history, events, verdict.path, decision.path)
 
 
 @component

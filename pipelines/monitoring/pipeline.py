@@ -24,15 +24,16 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
         history: str = "",
         data: str = "",
         topic: str = "",
+        events: str = "",
         code_version: str = code,
         config: str = config_json,
     ) -> None:
         about: dict[str, Any] = {"config": config, "code_version": code_version}
         run: dict[str, Any] = {"run_id": run_id, "job": dsl.PIPELINE_JOB_NAME_PLACEHOLDER}
-        with dsl.ExitHandler(set_up(conclude(code_version=code_version, **run))):
+        with dsl.ExitHandler(set_up(conclude(code_version=code_version, events=events, **run))):
             watched = set_up(task.monitor(month=month, data=data, registry=registry, history=history, **about))
             verdict = watched.outputs["verdict"]
-            judged = set_up(task.judge(history=history, verdict=verdict, **about))
+            judged = set_up(task.judge(history=history, events=events, verdict=verdict, **about))
             decision = judged.outputs["decision"]
             # With an Else, as in pipelines/training/pipeline.py.
             with dsl.If(judged.outputs["Output"] == "retrain"):

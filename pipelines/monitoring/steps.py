@@ -8,10 +8,10 @@ from pathlib import Path
 from fonderie.core.files import write_text
 from ml.datasets.months import Month
 from ml.monitoring.history import History, read_record
-from ml.monitoring.messages import RetrainRequest, lines
+from ml.monitoring.messages import RetrainRequest, events_of
 from ml.monitoring.trigger import TrainingEvent, TrainingOutcome, TriggerDecision, decide
 from ml.monitoring.verdict import MonthVerdict
-from pipelines.training.steps import latest_month, read_config
+from pipelines.training.steps import latest_month, read_config, tell
 
 
 def monitor(config: str, month: str, data: str, registry: str, history: str, out: str) -> None:
@@ -27,8 +27,8 @@ def monitor(config: str, month: str, data: str, registry: str, history: str, out
     write_text(Path(out), verdict.model_dump_json(indent=1) + "\n")
 
 
-def judge(config: str, history: str, verdict: str, out: str) -> str:
-    """Write and remember the TriggerDecision; say every alarm as a log line.
+def judge(config: str, history: str, events: str, verdict: str, out: str) -> str:
+    """Write and remember the TriggerDecision; tell every alarm to the log `events`.
 
     As of the day after the month, so that a replay decides as the original did; a month that is not over yet waits.
     """
@@ -39,8 +39,7 @@ def judge(config: str, history: str, verdict: str, out: str) -> str:
     decision = decide(known.verdicts(), known.trainings(), day, model.drift, champion=seen.version)
     known.record_decision(decision)
     write_text(Path(out), decision.model_dump_json(indent=1) + "\n")
-    for line in lines(seen, decision):
-        print(line)
+    tell(list(events_of(seen, decision)), events)
     return str(decision.action)
 
 

@@ -24,12 +24,13 @@ def define(config: ModelConfig, config_json: str, code: str) -> Any:
         data: str = "",
         history: str = "",
         commit: str = "unknown",
+        events: str = "",
         code_version: str = code,
         config: str = config_json,
     ) -> None:
         about: dict[str, Any] = {"config": config, "code_version": code_version}
         run: dict[str, Any] = {"run_id": run_id, "job": dsl.PIPELINE_JOB_NAME_PLACEHOLDER}
-        with dsl.ExitHandler(set_up(conclude(month=month, history=history, **run, **about))):
+        with dsl.ExitHandler(set_up(conclude(month=month, history=history, events=events, **run, **about))):
             extracted = set_up(task.extract(month=month, data=data, **about))
             partitions = extracted.outputs["partitions"]
             validated = set_up(task.validate(partitions=partitions, **about))

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from fonderie.core.errors import BadDataError
 from fonderie.core.files import write_text
@@ -191,9 +194,27 @@ def report(config: str, registry: str, run_id: str, version: str, files: RunFile
     _write(out, run_page(model, open_registry(model.name, registry), run_id=run_id, version=version, files=files))
 
 
-def conclude(run_id: str, state: str, problem: str | None) -> None:
-    """Print one JSON line; what alerts count (`jsonPayload.event`)."""
-    print(json.dumps({"event": "run-finished", "run_id": run_id, "state": state, "problem": problem or None}))
+def conclude(run_id: str, state: str, problem: str | None, events: str) -> None:
+    """Tell how the run ended: one JSON line, and an entry of the log `events`, if there is one."""
+    severity = "ERROR" if state == "FAILED" else "NOTICE"
+    event = {
+        "event": "run-finished",
+        "severity": severity,
+        "run_id": run_id,
+        "state": state,
+        "problem": problem or None,
+    }
+    tell([event], events)
+
+
+def tell(told: Sequence[Mapping[str, Any]], events: str) -> None:
+    """Print each event as a JSON line; write them into the log `events` as well, if there is one."""
+    for event in told:
+        print(json.dumps(event))
+    if events and told:
+        from fonderie.google.event_log import write_events
+
+        write_events(events, told, datetime.now(UTC))
 
 
 def _partitions(path: str) -> tuple[list[Month], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -201,7 +202,11 @@ def test_a_batch_and_a_monitoring_run_there_too_each_time_anew(fonderie: Run, go
 
 
 def test_schedules_are_shown(fonderie: Run, google: Google) -> None:
-    starts = {"uri": "https://europe-west1-aiplatform.googleapis.com/v1/projects/p/locations/r/pipelineJobs"}
+    body = {"argument": json.dumps({"model": "air_time", "pipeline": "training"})}
+    starts = {
+        "uri": "https://workflowexecutions.googleapis.com/v1/projects/p/locations/r/workflows/dev-retrain/executions",
+        "body": base64.b64encode(json.dumps(body).encode()).decode(),
+    }
     name = "projects/acme-ml-dev/locations/europe-west1/jobs/dev-training"
     google.scheduler.jobs = [{"name": name, "schedule": "0 4 2 * *", "state": "PAUSED", "httpTarget": starts}]
 

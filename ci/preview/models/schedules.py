@@ -45,9 +45,9 @@ def _schedule(job: Mapping[str, Any], mask: object) -> str:
 
 
 def _request(job: Mapping[str, Any], mask: object) -> dict[str, Any]:
-    """The fields of a run's request (Vertex AI, `projects.locations.pipelineJobs`), which Terraform holds in base64.
+    """What the workflow is asked to start (`argument` of an execution), which Terraform holds in base64.
 
-    The pipeline in it is left to `pipelines.py`, any other body to the details; one marked as a secret is not shown.
+    Any other body is left to the details; one marked as a secret is not shown.
     """
     targets = job.get("http_target")
     target = _dict(targets[0] if isinstance(targets, list) and targets else targets)
@@ -55,11 +55,10 @@ def _request(job: Mapping[str, Any], mask: object) -> dict[str, Any]:
         return {}
     try:
         body = json.loads(base64.b64decode(str(target.get("body") or ""), validate=True))
-    except (ValueError, RecursionError):
+        argument = json.loads(body["argument"])
+    except (ValueError, RecursionError, KeyError, TypeError):
         return {}
-    if not isinstance(body, dict) or not {"pipelineSpec", "templateUri"} & body.keys():
-        return {}
-    return {f"run's {key}": value for key, value in flat(body).items() if not key.startswith("pipelineSpec.")}
+    return {f"run's {key}": value for key, value in flat(argument).items()} if isinstance(argument, dict) else {}
 
 
 def in_words(cron: str) -> str:

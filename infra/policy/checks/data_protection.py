@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Iterator
 
 from fonderie.core.resource_types import resource_type
@@ -68,7 +70,13 @@ def encryption(subject: CheckSubject) -> Iterator[str]:
     """What holds data is encrypted with the environment's own key, where it has keys, and in production."""
     ours = names.key_path(subject.env, names.KeyName.DATA).rpartition("/")[0]
     kind = resource_type(subject.type)
-    if not kind.key or not (kind.always_keyed or subject.env.customer_keys or subject.env.production):
+    wanted = subject.env.customer_keys or subject.env.production
+    if wanted and (job := _started_run(subject)):
+        keys = re.findall(r'"kmsKeyName":\s*"([^"]*)"', job)
+        if not keys:
+            yield "a run that it starts has no encryptionSpec.kmsKeyName"
+        yield from (f"{key} is not of the environment's ring" for key in keys if not key.startswith(f"{ours}/"))
+    if not kind.key or not (kind.always_keyed or wanted):
         return
     if not (keys := at(subject.values, kind.key)):
         yield "no key is set"
@@ -78,6 +86,20 @@ def encryption(subject: CheckSubject) -> Iterator[str]:
     yield from (f"{key} is not of the environment's ring" for key in keys if not str(key).startswith(f"{ours}/"))
     if kind.always_keyed and at(subject.values, "database_encryption.state") != ["ENCRYPTED"]:
         yield "database_encryption.state is not ENCRYPTED"
+
+
+def _started_run(subject: CheckSubject) -> str:
+    """The text that says what a run on Vertex AI is made with: a workflow, a schedule; empty where none is started."""
+    if subject.type == "google_workflows_workflow":
+        text = str(subject.values.get("source_contents") or "")
+        return text if "/pipelineJobs" in text else ""
+    if subject.type == "google_cloud_scheduler_job" and "/pipelineJobs" in str(at(subject.values, "http_target.uri")):
+        try:
+            bodies = [base64.b64decode(str(body)).decode() for body in at(subject.values, "http_target.body")]
+        except ValueError:
+            bodies = []
+        return "".join(bodies) or "{}"
+    return ""
 
 
 def rotation(subject: CheckSubject) -> Iterator[str]:

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from ci.remote.engines import EngineName, open_engine
 from fonderie.core.errors import BadInputError, MissingToolError, StepFailedError
 from fonderie.sandbox.rest.discovery import RejectedError
+from infra.settings import load_environment
+from infra.stacks.runtime import WORKLOADS
 from ml.models import load_model
 from pipelines.compile import CompiledSpec, compile_pipeline
 from pipelines.engines.engine import RunState, TaskRun, TaskState
@@ -51,6 +54,19 @@ def test_the_shipped_spec_is_submitted_with_what_only_the_cluster_knows_beside_i
     assert sent["pipeline_spec"]["pipeline_spec"]["components"] == spec.read()["components"]
     assert sent["service_account"] == "pipeline-runner"
     assert (run.id, run.state, run.parameters["month"]) == (RUN_ID, RunState.RUNNING, "2013-04")
+
+
+def test_each_pipeline_runs_as_its_own_account(
+    kubeflow: Kubeflow, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    engine = open_engine(EngineName.KUBEFLOW, load_environment("dev"), host=kubeflow.address)
+    for pipeline, account in (("training", "pipeline-runner"), ("monitoring", "monitoring-runner")):
+        run_id = f"{pipeline}-air-time-1"
+        engine.submit(compile_pipeline("air_time", pipeline, IMAGE), run_id, {"month": "2013-04"})
+        (sent,) = (run for run in kubeflow.runs.values() if run["display_name"] == run_id)
+        assert sent["service_account"] == account
+        assert f"kubeflow/{account}" in WORKLOADS
 
 
 def test_spot_tasks_and_no_others_go_to_the_spot_pool(spec: CompiledSpec) -> None:

@@ -12,13 +12,15 @@ from urllib.parse import unquote
 import pytest
 from google.oauth2.credentials import Credentials
 
+from ci.remote.engines import EngineName, open_engine
 from fonderie.core.errors import BadInputError, RefusedError, StepFailedError
 from fonderie.google import Access
 from fonderie.sandbox.rest.discovery import RejectedError
 from fonderie.sandbox.rest.jobs import task
-from infra.constructs.schedule import pipeline_job
+from infra import names
+from infra.constructs.retraining import execution
 from infra.names import IdentityName
-from infra.settings import load_environment
+from infra.settings import Environment, load_environment
 from infra.workloads import CompiledPipeline, PipelineName
 from pipelines.compile import CompiledSpec, compile_pipeline
 from pipelines.engines.engine import RunState, TaskRun, TaskState
@@ -76,6 +78,29 @@ def test_the_spec_that_ships_is_submitted_as_it_is_and_accepted(
     assert call.body["labels"]["env"] == "dev"
     assert google.refused == []
     assert (run.id, run.state, run.model, run.parameters) == (RUN_ID, RunState.RUNNING, "air_time", RUN)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "account"), [("training", IdentityName.PIPELINES), ("monitoring", IdentityName.MONITORING)]
+)
+def test_each_pipeline_of_an_environment_runs_as_its_own_account_and_under_its_key(
+    google: Google, monkeypatch: pytest.MonkeyPatch, pipeline: str, account: IdentityName
+) -> None:
+    prod = load_environment("prod")
+    monkeypatch.setattr(
+        "ci.remote.engines.access", lambda env: Access(env.project_id, env.region, endpoint=google.address)
+    )
+    engine = open_engine(EngineName.VERTEX, prod)
+    compiled = compile_pipeline("air_time", pipeline, IMAGE)
+    engine.submit(compiled, f"{pipeline}-air-time-1", {"month": "2013-04"})
+
+    job = google.jobs.jobs[f"{prod_jobs(prod)}/{pipeline}-air-time-1"]
+    assert job["serviceAccount"] == names.email(prod, account)
+    assert job["encryptionSpec"] == {"kmsKeyName": names.key_path(prod, names.KeyName.DATA)}
+
+
+def prod_jobs(env: Environment) -> str:
+    return f"projects/{env.project_id}/locations/{env.region}/pipelineJobs"
 
 
 def test_the_same_run_twice_is_one_job(engine: VertexEngine, google: Google, spec: CompiledSpec) -> None:
@@ -219,8 +244,8 @@ def test_runs_are_listed_by_our_label(engine: VertexEngine, google: Google, spec
 def test_the_schedules_of_the_delivery_stack_are_read_with_how_they_went(engine: VertexEngine, google: Google) -> None:
     env = load_environment("dev")
     pipeline = CompiledPipeline("air_time", PipelineName.TRAINING, "{}", "0" * 64)
-    body = base64.b64encode(json.dumps(pipeline_job(env, pipeline, IdentityName.PIPELINES)).encode()).decode()
-    starts = {"httpTarget": {"uri": "https://x/v1/projects/acme/locations/r/pipelineJobs", "body": body}}
+    body = base64.b64encode(json.dumps(execution(pipeline)).encode()).decode()
+    starts = {"httpTarget": {"uri": names.workflow_url(env, names.RETRAIN), "body": body}}
     place, about = "projects/acme/locations/europe-west1/jobs", {"schedule": "0 4 2 * *", "timeZone": "Europe/Paris"}
     failed = {"status": {"code": 7, "message": "denied"}, "lastAttemptTime": "2026-11-02T03:00:00.123456Z"}
     google.scheduler.jobs = [

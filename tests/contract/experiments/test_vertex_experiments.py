@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
+from ci.remote.engines import open_experiments
 from fonderie.core.errors import BadInputError, ConflictError, ExitCode, RefusedError
 from fonderie.google import Access
 from fonderie.sandbox.rest.discovery import RejectedError
+from infra import names
+from infra.settings import load_environment
 from pipelines.experiments.vertex import ExperimentRun, VertexExperiments
 from tests.google.server import Google, running
 
@@ -63,6 +66,18 @@ def test_googles_own_library_reads_what_was_recorded(experiments: VertexExperime
     assert math.isnan(rows["metric.rmse"]["bbbb"])
     looked_for = [said for said in google.refused if "tb-run is not found" not in said]  # it asks for a TensorBoard
     assert looked_for == ["MetadataStore projects/acme/locations/europe-west1/metadataStores/default is not found."]
+
+
+def test_a_store_that_is_made_here_is_encrypted_with_the_environments_key(
+    google: Google, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prod = load_environment("prod")
+    monkeypatch.setattr(
+        "ci.remote.engines.access", lambda env: Access(env.project_id, env.region, endpoint=google.address)
+    )
+    open_experiments(prod).record("air-time-2013-06", RUNS, "")
+    (made,) = (call for call in google.calls if call.method.endswith("metadataStores.create"))
+    assert made.body["encryptionSpec"] == {"kmsKeyName": names.key_path(prod, names.KeyName.DATA)}
 
 
 def test_the_same_runs_are_recorded_once(experiments: VertexExperiments, google: Google) -> None:

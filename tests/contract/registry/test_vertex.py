@@ -12,7 +12,9 @@ from fonderie.core.errors import ConflictError, RefusedError
 from fonderie.google import Access
 from fonderie.google.vertex_registry import VertexRegistry
 from fonderie.sandbox.rest.discovery import RejectedError
-from ml.registry import Alias, Registry
+from infra import names
+from infra.settings import load_environment
+from ml.registry import Alias, Registry, open_registry
 from tests.contract.registry.candidates import NOW, make_candidate
 from tests.contract.registry.contract import RegistryContract
 from tests.google.server import Google, running
@@ -51,6 +53,19 @@ class TestVertexRegistry(RegistryContract):
         aliases = [set(version["versionAliases"]) for version in google.models.versions[MODEL]]
 
         assert aliases == [{"previous-champion"}, {"champion", "default"}]
+
+    def test_a_version_is_encrypted_with_the_environments_key(
+        self, google: Google, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As a task of production is told its registry. Source: Vertex AI REST reference, `Model.encryptionSpec`."""
+        prod = load_environment("prod")
+        google.storage.buckets[names.bucket(prod, names.BucketName.MODELS)] = {}
+        monkeypatch.setenv("FONDERIE_GOOGLE_ENDPOINT", google.address)
+        registry = open_registry("air_time", names.registry_location(prod))
+        self.register(registry, tmp_path, "one")
+        (upload,) = (call for call in google.calls if call.method.endswith("models.upload"))
+        assert upload.body["model"]["encryptionSpec"] == {"kmsKeyName": names.key_path(prod, names.KeyName.DATA)}
+        assert upload.body["model"]["containerSpec"]["imageUri"] == prod.images.serving
 
     def test_every_request_is_one_that_google_takes(self, registry: Registry, google: Google, tmp_path: Path) -> None:
         self.register(registry, tmp_path, "one")

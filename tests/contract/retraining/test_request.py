@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +17,43 @@ from google.oauth2.credentials import Credentials
 
 from fonderie.google import Access
 from fonderie.sandbox.rest.discovery import RejectedError
-from ml.monitoring.messages import DRIFT_ALARM, RetrainRequest, lines
+from infra import names
+from infra.constructs.retraining import source
+from infra.settings import Environment, load_environment
+from infra.workloads import CompiledPipeline, PipelineName
+from ml.monitoring.messages import RetrainRequest
 from ml.monitoring.trigger import Action, TriggerDecision
-from ml.monitoring.verdict import Finding, Kind, MonthVerdict, Severity
 from pipelines.compile import compile_pipeline
 from pipelines.engines.vertex import VertexEngine, VertexSettings
 from tests.contract.retraining.workflow import WorkflowError, run
 from tests.google.server import Google, running
 
 INFRA = Path("infra")
-WORKFLOW = yaml.safe_load((INFRA / "workflows" / "retrain.yaml").read_text().replace("${not(", "${not ("))
-# In Workflows `not` is a function and an operator; in Python's grammar, which the interpreter borrows, only the latter.
+DEV = load_environment("dev")
+
+
+def workflow_of(env: Environment, *models: str) -> Any:
+    """As the platform ships it, for `models`.
+
+    In Workflows `not` is a function and an operator; in the grammar of Python, which is borrowed here, only that.
+    """
+    given = {"registry": "r", "month": "latest"}
+    pairs = [(model, pipeline) for model in models for pipeline in PipelineName]
+    pipelines = [CompiledPipeline(*pair, "{}", "abc" * 16, given) for pair in pairs]
+    return yaml.safe_load(source(env, pipelines).replace("${not(", "${not ("))
+
+
+WORKFLOW = workflow_of(DEV, "air_time")
 
 IMAGE = "europe-west1-docker.pkg.dev/p/images/pipelines@sha256:" + "b" * 64
-TEMPLATE = "air_time/training/abc.json"
+TEMPLATES = {name: names.template("air_time", name, "abc" * 16) for name in PipelineName}
 ENV = {
     "PROJECT": "p",
     "REGION": "europe-west1",
     "TEMPLATES_BUCKET": "p-templates",
     "PIPELINE_ROOT": "gs://p-artefacts/runs",
-    "RUNS_AS": "pipelines@p.iam.gserviceaccount.com",
-    "PIPELINES": json.dumps({"air_time": {"object": TEMPLATE, "parameters": {"registry": "r"}}}),
 }
+PIPELINES, MONITORING = (names.email(DEV, who) for who in (names.IdentityName.PIPELINES, names.IdentityName.MONITORING))
 REQUEST = RetrainRequest(model="air_time", month="2013-05", reason="error: mae error")
 JOBS = "projects/p/locations/europe-west1/pipelineJobs"
 FIRST, SECOND, THIRD = (f"{JOBS}/{REQUEST.job_id}{attempt}" for attempt in ("", "-2", "-3"))
@@ -60,6 +75,11 @@ class Workflows:
         """With a message as Eventarc hands it over."""
         data = {"message": {"data": base64.b64encode(message).decode(), "attributes": {}}}
         return run(WORKFLOW, {"data": data}, ENV, self.calls)
+
+    def scheduled(self, pipeline: str, at: datetime, *, env: Environment = DEV, model: str = "air_time") -> Any:
+        """With the argument of Cloud Scheduler's call."""
+        workflow = workflow_of(env, "air_time")
+        return run(workflow, {"model": model, "pipeline": pipeline}, ENV, self.calls, at.timestamp())
 
     def fetch(self, *, bucket: str, object: str, alt: str) -> Any:
         url = f"{self.google.address}/storage/v1/b/{bucket}/o/{object}"
@@ -83,7 +103,7 @@ def server() -> Iterator[Google]:
 @pytest.fixture
 def workflows(server: Google, spec: bytes) -> Workflows:
     server.start_anew()
-    server.make_bucket("p-templates", {TEMPLATE: spec})
+    server.make_bucket("p-templates", dict.fromkeys(TEMPLATES.values(), spec))
     return Workflows(server)
 
 
@@ -105,10 +125,17 @@ def test_a_published_request_starts_the_training_pipeline_of_its_month(workflows
     assert name == FIRST
     given = job["runtimeConfig"]["parameterValues"]
     assert given == {"registry": "r", "month": "2013-05", "run_id": REQUEST.job_id}
-    assert job["serviceAccount"] == ENV["RUNS_AS"]
+    assert job["serviceAccount"] == PIPELINES
+    assert job["labels"] == {
+        **DEV.all_labels,
+        "model": "air_time",
+        "pipeline": "training",
+        "reason": "retrain",
+        "month": "2013-05",
+    }
     assert job["pipelineSpec"] == json.loads(spec)
     assert workflows.google.refused == []
-    assert workflows.said == [{"event": "retrain_started", "job": REQUEST.job_id, "reason": REQUEST.reason}]
+    assert workflows.said == [{"event": "run_started", "job": REQUEST.job_id, "reason": REQUEST.reason}]
 
 
 @pytest.mark.parametrize("state", ["PENDING", "RUNNING", "SUCCEEDED", "CANCELLING", "PAUSED"])
@@ -119,7 +146,7 @@ def test_the_second_request_for_a_month_is_a_success_without_a_second_run(workfl
     assert workflows.run() == REQUEST.job_id
 
     assert list(workflows.google.jobs.jobs) == [FIRST]
-    said = {"event": "retrain_duplicate", "job": REQUEST.job_id, "state": f"PIPELINE_STATE_{state}"}
+    said = {"event": "run_duplicate", "job": REQUEST.job_id, "state": f"PIPELINE_STATE_{state}"}
     assert workflows.said[1:] == [said]
 
 
@@ -138,7 +165,7 @@ def test_a_month_whose_training_failed_is_trained_on_again_by_the_next_request(
     jobs = workflows.google.jobs.jobs
     assert list(jobs) == [FIRST, SECOND, THIRD]
     assert {job["runtimeConfig"]["parameterValues"]["run_id"] for job in jobs.values()} == {REQUEST.job_id}
-    events = [each["event"].removeprefix("retrain_") for each in workflows.said]
+    events = [each["event"].removeprefix("run_") for each in workflows.said]
     assert events == ["started", "started", "duplicate", "started"]
 
 
@@ -155,7 +182,7 @@ def test_both_sides_of_a_retraining_name_a_second_attempt_the_same(workflows: Wo
     workflows.run()
     ends(google, FIRST, "FAILED")
     access = Access("p", "europe-west1", endpoint=google.address, credentials=Credentials(token="of-the-test"))
-    engine = VertexEngine(VertexSettings(access, ENV["PIPELINE_ROOT"], ENV["RUNS_AS"], {}))
+    engine = VertexEngine(VertexSettings(access, ENV["PIPELINE_ROOT"], PIPELINES, {}))
     with_image = compile_pipeline("air_time", "training", IMAGE)
 
     second = engine.submit(with_image, REQUEST.job_id, {"month": "2013-05", "run_id": REQUEST.job_id})
@@ -202,7 +229,7 @@ def refusing(workflows: Workflows, code: int, times: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"), [({"model": "wind"}, "no training pipeline"), ({"month": "May 2013"}, "not a month")]
+    ("change", "says"), [({"model": "wind"}, "no pipelines of model"), ({"month": "May 2013"}, "not a month")]
 )
 def test_a_request_for_what_is_not_there_is_refused_before_anything_is_read(
     workflows: Workflows, change: dict[str, str], says: str
@@ -215,7 +242,7 @@ def test_a_request_for_what_is_not_there_is_refused_before_anything_is_read(
 
 def test_the_workflow_reads_no_field_that_a_request_lacks() -> None:
     read = set(re.findall(r"request\.(\w+)|map\.get\(request, \"(\w+)\"\)", json.dumps(WORKFLOW).replace('\\"', '"')))
-    assert {one or other for one, other in read} == set(RetrainRequest.model_fields)
+    assert {one or other for one, other in read} == {*RetrainRequest.model_fields, "pipeline"}
 
 
 def test_job_ids_are_what_vertex_ai_accepts() -> None:
@@ -232,15 +259,56 @@ def test_only_a_decision_to_retrain_makes_a_request() -> None:
         assert RetrainRequest.of("air_time", decision) == expected
 
 
-def test_the_alert_counts_the_event_that_monitoring_logs() -> None:
-    finding = Finding(kind=Kind.ERROR, subject="mae", measure="error", severity=Severity.ALARM)
-    verdict = MonthVerdict(model="air_time", month="2013-05", version=1, rows=1, labelled_rows=1, findings=(finding,))
-    alarm = json.loads(next(iter(lines(verdict))))
-    source = (INFRA / "constructs" / "watch.py").read_text()
-    assert alarm["event"] == DRIFT_ALARM
-    assert f'jsonPayload.event="{DRIFT_ALARM}"' in source
-    assert 'field="jsonPayload.model"' in source
-    assert alarm["model"] == "air_time"
+AT = datetime(2026, 11, 28, 3, 0, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("pipeline", "account"), [("training", PIPELINES), ("monitoring", MONITORING)])
+def test_a_schedule_starts_its_pipeline_as_its_own_account(workflows: Workflows, pipeline: str, account: str) -> None:
+    run_id = f"{pipeline}-air-time-2026-11-28-03"
+    assert workflows.scheduled(pipeline, AT) == f"{JOBS}/{run_id}"
+
+    (job,) = workflows.google.jobs.jobs.values()
+    assert job["serviceAccount"] == account
+    assert job["runtimeConfig"]["parameterValues"] == {"registry": "r", "month": "latest", "run_id": run_id}
+    assert job["labels"] == {**DEV.all_labels, "model": "air_time", "pipeline": pipeline, "reason": "schedule"}
+    assert workflows.google.refused == []
+
+
+def test_a_call_of_a_schedule_that_is_made_again_after_a_time_out_is_one_run(workflows: Workflows) -> None:
+    """Cloud Scheduler waits 180 s for an answer and makes four attempts, 30, 60 and 120 s apart."""
+    workflows.scheduled("training", AT)
+    for minutes in (3.5, 7.5, 12.5):
+        assert workflows.scheduled("training", AT + timedelta(minutes=minutes)) == "training-air-time-2026-11-28-03"
+    assert len(workflows.google.jobs.jobs) == 1
+    workflows.scheduled("training", AT + timedelta(days=1))
+    assert len(workflows.google.jobs.jobs) == 2
+
+
+def test_with_keys_of_its_own_every_run_is_encrypted_with_them(workflows: Workflows) -> None:
+    prod = load_environment("prod")
+    workflows.scheduled("training", AT, env=prod)
+    (job,) = workflows.google.jobs.jobs.values()
+    assert job["encryptionSpec"] == {"kmsKeyName": names.key_path(prod, names.KeyName.DATA)}
+    assert job["labels"]["environment"] == "prod"
+
+
+def test_a_schedule_of_what_is_not_there_is_refused(workflows: Workflows) -> None:
+    with pytest.raises(WorkflowError, match="no batch pipeline for model air_time"):
+        workflows.scheduled("batch", AT)
+    with pytest.raises(WorkflowError, match="no pipelines of model wind"):
+        workflows.scheduled("training", AT, model="wind")
+
+
+def test_twenty_models_stay_within_the_limits_of_workflows() -> None:
+    """Source: Workflows, "Quotas and limits": 128 KiB of source, 20 variables of 4 KiB."""
+    models = [f"a_model_with_a_rather_long_name_{number:02d}" for number in range(20)]
+    parameters = {"registry": names.registry_location(DEV), "history": names.monitoring_history(DEV),
+                  "data": names.data_location(DEV), "topic": names.topic_path(DEV, names.RETRAIN),
+                  "events": names.event_log(DEV)}  # fmt: skip
+    pipelines = [CompiledPipeline(model, each, "{}", "a" * 64, parameters) for model in models for each in PipelineName]
+    text = source(DEV, pipelines)
+    assert len(text.encode()) < 64 * 1024
+    assert set(yaml.safe_load(text)["main"]["steps"][0]["know"]["assign"][0]["pipelines"]) == set(models)
 
 
 def test_the_workflow_has_the_shape_that_workflows_demand() -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 import base64
+import copy
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -43,10 +45,10 @@ class _JumpError(Exception):  # how `next` leaves for a step of this list of ste
         self.to = to
 
 
-def run(workflow: Mapping[str, Any], event: Any, env: Mapping[str, str], calls: Calls) -> Any:
-    """What `main` returns for an event. Raises WorkflowError."""
-    main = workflow["main"]
-    interpreter = _Interpreter(env, calls)
+def run(workflow: Mapping[str, Any], event: Any, env: Mapping[str, str], calls: Calls, now: float = 0.0) -> Any:
+    """What `main` returns for an event, at `now` in seconds since 1970. Raises WorkflowError."""
+    main = copy.deepcopy(workflow["main"])  # an assignment changes a literal map of the text
+    interpreter = _Interpreter(env, calls, now)
     try:
         interpreter.steps(main["steps"], {main["params"][0]: event})
     except _ReturnError as returned:
@@ -55,8 +57,8 @@ def run(workflow: Mapping[str, Any], event: Any, env: Mapping[str, str], calls: 
 
 
 class _Interpreter:
-    def __init__(self, env: Mapping[str, str], calls: Calls) -> None:
-        self.env, self.calls = env, calls
+    def __init__(self, env: Mapping[str, str], calls: Calls, now: float) -> None:
+        self.env, self.calls, self.now = env, calls, now
 
     def steps(self, steps: list[dict[str, Any]], scope: Scope) -> None:
         names, at = [name for step in steps for name in step], 0
@@ -157,6 +159,9 @@ class _Interpreter:
             "base64.decode": base64.b64decode,
             "sys.get_env": lambda key: self.env[key],
             "map.get": lambda table, key: table.get(key),
+            "sys.now": lambda: self.now,
+            "time.format": lambda seconds: datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z"),
+            "text.substring": lambda text, start, end: text[start:end],
             "default": lambda value, other: other if value is None else value,
             "string": str,
             "text.match_regex": lambda text, pattern: re.search(pattern, text) is not None,

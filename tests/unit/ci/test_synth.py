@@ -48,8 +48,9 @@ def test_a_schedule_gives_what_is_required_and_leaves_defaults_alone() -> None:
     }
     assert parameters(env, "fuel", monitoring, spec(registry=True, history=True)) == {
         "registry": f"vertex://acme-ml-dev/europe-west1/acme-ml-dev-models?image={env.images.serving}",
-        "history": "/gcs/acme-ml-dev-pipeline-root/monitoring",
+        "history": "gs://acme-ml-dev-pipeline-root/monitoring",
     }
+    assert parameters(env, "fuel", training, spec(events=True)) == {"events": "projects/acme-ml-dev/logs/dev-events"}
     assert parameters(env, "fuel", training, {"root": {}}) == {}
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from ci.synth import load_workloads, synthesise
 from fonderie.google.bigquery.tables import PARTITION
+from fonderie.sandbox.rest.discovery import Service
 from infra import names
 from infra.constructs.grants import label_of
 from infra.names import AgentName, IdentityName, KeyName
@@ -367,22 +368,19 @@ def test_triggers_run_as_ours_and_prods_apply_waits_for_a_person(stacks: Synthes
     assert pull_request["comment_control"] == "COMMENTS_ENABLED_FOR_EXTERNAL_CONTRIBUTORS_ONLY"
 
 
-def test_a_schedule_sends_the_compiled_spec_as_the_scheduler(stacks: Synthesised, prod: Environment) -> None:
+def test_a_schedule_asks_the_workflow_for_a_run_as_the_scheduler(stacks: Synthesised, prod: Environment) -> None:
     job = one(stacks["prod-delivery"], "cloud_scheduler_job", name="prod-training-air-time")
     target = job["http_target"]
     body = json.loads(base64.b64decode(target["body"]))
-    template = one(
-        stacks["prod-delivery"], "storage_bucket_object", bucket=names.bucket(prod, names.BucketName.TEMPLATES),
-        content_type="application/json", name=_template_name(stacks, "training/air_time-"),
-    )  # fmt: skip
-    assert body["pipelineSpec"] == json.loads(template["content"].replace("$${", "${").replace("%%{", "%{"))
-    assert prod.images.pipelines in json.dumps(body["pipelineSpec"])
-    assert body["serviceAccount"] == names.email(prod, IdentityName.PIPELINES)
+    assert json.loads(body["argument"]) == {"model": "air_time", "pipeline": "training"}
     assert target["oauth_token"]["service_account_email"] == names.email(prod, IdentityName.SCHEDULER)
     assert target["uri"] == (
-        "https://europe-west1-aiplatform.googleapis.com/v1/projects/acme-ml-prod/locations/europe-west1/pipelineJobs"
+        "https://workflowexecutions.googleapis.com/v1/projects/acme-ml-prod/locations/europe-west1"
+        "/workflows/prod-retrain/executions"
     )
+    assert one(stacks["prod-delivery"], "workflows_workflow")["name"] == "prod-retrain"
     assert job["time_zone"] == "Europe/Paris"
+    Service("workflowexecutions", "v1").match("POST", target["uri"].partition(".com")[2], {}, body)
 
 
 def _template_name(stacks: Synthesised, prefix: str) -> str:
@@ -394,31 +392,50 @@ def _template_name(stacks: Synthesised, prefix: str) -> str:
     return str(name)
 
 
-def test_a_retraining_has_an_id_made_of_model_and_month(stacks: Synthesised, prod: Environment) -> None:
-    workflow = one(stacks["prod-delivery"], "workflows_workflow")
+def test_the_workflow_knows_what_it_starts_and_as_whom(stacks: Synthesised, prod: Environment) -> None:
+    stack = stacks["prod-delivery"]
+    workflow = one(stack, "workflows_workflow")
     source = yaml.safe_load(workflow["source_contents"].replace("$${", "${"))
-    assert [step for each in source["main"]["steps"] for step in each][:3] == ["read", "check", "name_the_run"]
-    assert 'text.replace_all(request.model, "_", "-") + "-" + request.month' in workflow["source_contents"]
-    assert "error.code == 409" in workflow["source_contents"]
-    known = json.loads(workflow["user_env_vars"]["PIPELINES"])
-    assert known["air_time"]["object"] == _template_name(stacks, "training/air_time-")
-    asking = members(stacks["prod-delivery"], "pubsub_topic_iam_member", "roles/pubsub.publisher")
+    known, common, *_ = (value for each in source["main"]["steps"][0]["know"]["assign"] for value in each.values())
+    assert common == {
+        "labels": prod.all_labels,
+        "encryptionSpec": {"kmsKeyName": names.key_path(prod, names.KeyName.DATA)},
+    }
+    assert {"environment", "owner", "cost_center"} <= set(common["labels"])
+    assert set(known["air_time"]) == {"training", "monitoring"}
+    assert known["air_time"]["training"]["object"] == _template_name(stacks, "training/air_time-")
+    template = one(stack, "storage_bucket_object", name=known["air_time"]["training"]["object"])
+    assert template["bucket"] == workflow["user_env_vars"]["TEMPLATES_BUCKET"]
+    assert prod.images.pipelines in template["content"]
+    who = {name: about["runs_as"] for name, about in known["air_time"].items()}
+    assert who == {
+        "training": names.email(prod, IdentityName.PIPELINES),
+        "monitoring": names.email(prod, IdentityName.MONITORING),
+    }
+    asking = members(stack, "pubsub_topic_iam_member", "roles/pubsub.publisher")
     assert asking == {names.member(prod, IdentityName.MONITORING)}
 
 
-def test_alerts_wait_for_their_metrics_and_tell_people_what_to_do(stacks: Synthesised) -> None:
+def test_runs_are_started_by_the_workflow_where_nobody_asks_for_retrainings(stacks: Synthesised) -> None:
+    for name in ("local", "dev", "staging", "prod"):
+        switched_off = not load_environment(name).features.continuous_training
+        found = {kind for kind, _, _ in resources(stacks[f"{name}-delivery"])}
+        assert "google_workflows_workflow" in found
+        assert ("google_eventarc_trigger" not in found) is switched_off
+
+
+def test_alerts_tell_people_what_to_do(stacks: Synthesised) -> None:
     alerts = {
         each["display_name"]: each
         for kind, _, each in resources(stacks["prod-delivery"])
         if kind == "google_monitoring_alert_policy"
     }
-    assert any("drift-alarms" in each for each in alerts["prod-drift-alarm"]["depends_on"])
     for name, alert in alerts.items():
         assert len(alert["notification_channels"]) == 2, name
         assert alert["documentation"]["content"]
     errors = alerts["prod-air-time-errors"]["conditions"][0]["condition_threshold"]
     assert errors["threshold_value"] == 0.01
-    assert "prediction_count" in errors["denominator_filter"]
+    assert "response_count" in errors["denominator_filter"]
 
 
 def test_the_dashboard_is_valid_and_its_tiles_do_not_meet(stacks: Synthesised) -> None:

@@ -183,28 +183,22 @@ def test_long_values_are_cut_where_they_differ():
 
 
 def job(**more):
-    body = {"displayName": "training", "runtimeConfig": {"parameterValues": {"month": "2023-01"}}, "pipelineSpec": {}}
-    body |= more
+    body = {"argument": json.dumps({"pipeline": "training", "model": "air_time"} | more)}
     text = base64.b64encode(json.dumps(body).encode()).decode()
     return {"name": "prod-training", "schedule": "0 5 * * *", "http_target": [{"uri": "https://x", "body": text}]}
 
 
 def test_what_a_scheduled_request_asks_for_is_read_out_of_its_body():
-    entry = change(
-        "google_cloud_scheduler_job.j",
-        "update",
-        job(serviceAccount="a@x"),
-        job(serviceAccount="b@x", pipelineSpec={"a": 1}),
-    )
+    entry = change("google_cloud_scheduler_job.j", "update", job(model="a"), job(model="b"))
     (item,) = preview(entry).models
-    assert (item.model, item.what, item.before, item.after) == ("prod-training", "run's serviceAccount", "a@x", "b@x")
+    assert (item.model, item.what, item.before, item.after) == ("prod-training", "run's model", "a", "b")
 
 
 def test_a_scheduled_request_that_is_marked_as_secret_is_not_read():
-    pair = job(serviceAccount="agent-one@x"), job(serviceAccount="agent-two@x")
+    pair = job(model="model-one"), job(model="model-two")
     made = preview(change("google_cloud_scheduler_job.j", "update", *pair, sensitive={"http_target": [{"body": True}]}))
     assert made.models == ()
-    assert "agent-two" not in made.model_dump_json()
+    assert "model-two" not in made.model_dump_json()
 
 
 def test_an_image_whose_digest_moves_is_said_once():

@@ -111,6 +111,11 @@ CASES: list[tuple[str, str, str, Any, str]] = [
     ("data", "secret_manager_secret", "replication.user_managed.replicas.0.customer_managed_encryption", GONE,
      "FND_ENCRYPTION"),
     ("delivery", "pubsub_topic", "kms_key_name", GONE, "FND_ENCRYPTION"),
+    ("delivery", "workflows_workflow", "source_contents", "url: x/pipelineJobs\ncommon: {}", "FND_ENCRYPTION"),
+    ("delivery", "workflows_workflow", "source_contents",
+     'url: x/pipelineJobs\ncommon: {"encryptionSpec": {"kmsKeyName": "projects/x/locations/y/k"}}', "FND_ENCRYPTION"),
+    ("delivery", "cloud_scheduler_job", "http_target.uri",
+     "https://europe-west1-aiplatform.googleapis.com/v1/projects/p/locations/r/pipelineJobs", "FND_ENCRYPTION"),
     ("delivery", "pubsub_topic", "message_storage_policy", GONE, "FND_REGION"),
     ("delivery", "pubsub_topic", "message_storage_policy.allowed_persistence_regions", ["us-east1"], "FND_REGION"),
     # the cluster

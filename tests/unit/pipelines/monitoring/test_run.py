@@ -89,7 +89,7 @@ def run_steps(quick: ModelConfig, folder: Path, month: str = "2013-04") -> tuple
     text, history = quick.model_dump_json(), str(folder / "history")
     verdict, decision = folder / "verdict.json", folder / "decision.json"
     steps.monitor(text, month, "", "", history, str(verdict))
-    return steps.judge(text, history, str(verdict), str(decision)), verdict, decision
+    return steps.judge(text, history, "", str(verdict), str(decision)), verdict, decision
 
 
 def test_the_steps_leave_verdict_decision_and_page_and_say_every_alarm(
