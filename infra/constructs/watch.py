@@ -109,7 +109,7 @@ class Watch(Construct):
         )
 
     def _builds(self, builds: Sequence[str]) -> None:
-        """Builds that nobody waits for: a preview's author sees for himself."""
+        """Builds that run unattended; the author of a pull request sees the preview's."""
         env = self._env
         triggers = " OR ".join(f'"{build}"' for build in builds)
         self._log_alert(

@@ -48,7 +48,7 @@ class DeliveryStack(EnvironmentStack):
         Watch(self, "watch", env=env, models=[model.name for model in self.workloads.models], builds=builds)
 
     def _triggers(self) -> list[str]:
-        """The triggers; the ids of those whose builds nobody waits for."""
+        """Add the triggers; the ids of those whose builds run unattended."""
         env = self.env
         repository = GitConnection(self, "git", env=env).repository
         Trigger(

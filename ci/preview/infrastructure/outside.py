@@ -1,4 +1,4 @@
-"""What changed outside Terraform: what a plan calls drift, without what nobody did."""
+"""What changed outside Terraform: the drift of a plan, without what only looks so."""
 
 from __future__ import annotations
 
