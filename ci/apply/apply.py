@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ci.apply import journal
-from ci.lifecycle.deploy import Deployer, Stack, synthesise
+from ci.lifecycle.deploy import Deployer, Stack, by_a_person, synthesise
 from ci.preview.assemble import Material, assemble
 from ci.preview.build.plans import Plans, plan_environment, private_folder
 from ci.preview.build.preview import keep, record_path
@@ -17,6 +17,8 @@ from ci.preview.fingerprint import PlanRecord, differences, goes_on, record
 from ci.preview.report import Loss, Preview, Source, Truth
 from fonderie.core.errors import BadInputError, ConflictError, RefusedError, StepFailedError
 from fonderie.terraform.plan import StackPlan
+from fonderie.terraform.refusals import patiently
+from fonderie.terraform.runner import interruptible, pause
 from infra.main import chosen_outdir
 
 _HASH = re.compile(r"p-[0-9a-f]{20}")
@@ -37,11 +39,13 @@ class Applier:
     variables: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     stacks_of: Stacks = synthesised
     progress: Callable[[str], None] = lambda _: None
+    tell: Callable[[str], None] = lambda _: None  # what stays on the screen
+    wait: Callable[[float], None] = pause
 
     def preview(self) -> tuple[Preview, PlanRecord]:
         """What an apply would do now, and the hash to review it under. Nothing is applied."""
         with private_folder() as folder:
-            plans = self._plan(self.stacks_of(self.environment), Path(folder))
+            plans = self._plan(self._applied(), Path(folder))
         made = record(self.environment, plans.plans)
         keep(made)
         return self._preview(plans.plans, made), made
@@ -55,21 +59,37 @@ class Applier:
         """
         if not _HASH.fullmatch(identity):
             raise BadInputError(f"invalid plan hash {identity!r}", hint="the last line of the preview has it: p-...")
-        with journal.alone(self.environment), private_folder() as folder:
-            stacks = self.stacks_of(self.environment)
-            plans = self._plan(stacks, Path(folder))
-            now = record(self.environment, plans.plans)
-            done = self._preview(plans.plans, now)
-            if not now.changes:
-                journal.finish(self.environment)
-                return done
-            first = self._reviewed(identity, now, plans.plans)
-            refuse_losses(done.losses, allow_destroy)
-            if first:
-                journal.begin(now, plans.plans)
-            self._apply(stacks, plans, dict(plans.files))
+        with journal.alone(self.environment), interruptible():
+            stacks, previews = self._applied(), list[Preview]()
+
+            def once() -> None:
+                """Plan, compare and apply; done again where Google was not ready: what is left is compared then."""
+                with private_folder() as folder:
+                    plans = self._plan(stacks, Path(folder))
+                    now = record(self.environment, plans.plans)
+                    previews.append(self._preview(plans.plans, now))
+                    if now.changes:
+                        first = self._reviewed(identity, now, plans.plans)
+                        refuse_losses(previews[-1].losses, allow_destroy)
+                        if first:
+                            journal.begin(now, plans.plans)
+                        self._apply(stacks, plans, dict(plans.files))
+
+            patiently(once, self.tell, wait=self.wait)
             journal.finish(self.environment)
-            return done
+            return previews[0]
+
+    def _applied(self) -> list[Stack]:
+        """The stacks that an apply applies. What a person has to apply is said, as far as the state shows it."""
+        stacks = self.stacks_of(self.environment)
+        for stack in (stack for stack in stacks if by_a_person(stack.name)):
+            plans = plan_environment(self.environment, [stack], self.variables, refresh=False, reads_only=True).plans
+            if number := sum(change.changes for plan in plans for change in plan.changes):
+                self.tell(
+                    f"{stack.name}: {number} changes are applied by a person: "
+                    f"`fonderie bootstrap --env {self.environment}`"
+                )
+        return [stack for stack in stacks if not by_a_person(stack.name)]
 
     def _plan(self, stacks: list[Stack], folder: Path) -> Plans:
         self.progress(f"planning {self.environment}")

@@ -22,15 +22,15 @@ _AT_ONCE = 6
 
 def drift_of(environment: str, stacks: Sequence[Stack], variables: Mapping[str, str]) -> list[StackPreview]:
     """Per stack, what is not as it was left: attributes before (as it was left) and after (as it is now)."""
-    deployer = Deployer(variables)
+    deployer = Deployer(variables, reads_only=True)
     with private_folder() as folder, ThreadPoolExecutor(_AT_ONCE) as threads:
         return list(threads.map(lambda stack: _drift(environment, stack, deployer, Path(folder)), stacks))
 
 
 def _drift(environment: str, stack: Stack, deployer: Deployer, folder: Path) -> StackPreview:
-    terraform, file = deployer.terraform(stack), folder / f"{stack.name}.tfplan"
+    file = folder / f"{stack.name}.tfplan"
     try:
-        terraform.init()
+        terraform = deployer.terraform(stack)
         terraform.plan(file, "-refresh-only")
         plan = read_plan(json.dumps(terraform.show(file)), environment=environment, stack=stack.name)
     except FonderieError as error:

@@ -1,6 +1,6 @@
 """The chicken and the egg: the bootstrap stack makes the bucket that its own state is to be kept in.
 
-    local state -> apply -> service agents -> move the state into the bucket
+    local state -> apply -> service agents and their roles -> move the state into the bucket
 
 Every step can be run again: what is there already is left alone, and a run that was interrupted goes on where it was.
 """
@@ -12,35 +12,60 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ci.synth import synthesise
-from fonderie.core.errors import StepFailedError
+from fonderie.core.errors import ConflictError, StepFailedError
 from fonderie.google import Access, NoCredentialsError
 from fonderie.terraform import runner
-from fonderie.terraform.runner import Terraform
+from fonderie.terraform.refusals import patiently
+from fonderie.terraform.runner import Terraform, interruptible
 from infra import names
 from infra.main import chosen_backend, chosen_outdir
-from infra.names import AGENTS_ON_DEMAND, LOCAL_STATE, AgentName
+from infra.names import AGENT_ROLES, AGENTS_ON_DEMAND, LOCAL_STATE, AgentName
 from infra.settings import Backend, Environment
+
+if TYPE_CHECKING:
+    from fonderie.sandbox.cloud.cloud import Cloud
 
 
 def make_agents(env: Environment, agents: Sequence[AgentName]) -> None:
-    """Let `agents` exist in the environment's project: at Google's, or in the sandbox if a command runs in one."""
+    """Let `agents` exist in the environment's project, with the roles that Google would have given them.
+
+    At Google's, or in the sandbox if a command runs in one.
+    """
+    roles = {names.agent(env, agent): AGENT_ROLES[agent] for agent in agents if agent in AGENT_ROLES}
     if sandbox := os.environ.get("FONDERIE_SANDBOX"):
         from fonderie.sandbox.cloud.cloud import Cloud
 
         with Cloud(Path(sandbox)) as cloud:
             for agent in agents:
                 cloud.add_agent(names.agent_email(env, agent))
+            _grant_in(cloud, f"projects/{env.project_id}", roles)
         return
-    from fonderie.google.agents import make_service_agents
+    from fonderie.google.agents import grant_roles, make_service_agents
 
     try:
-        make_service_agents(Access.from_environment(env.project_id), env.project_number, agents)
+        access = Access.from_environment(env.project_id)
+        make_service_agents(access, env.project_number, agents)
+        grant_roles(access, roles)
     except NoCredentialsError as error:
         offline = f"try it offline: `fonderie sandbox run --as person -- fonderie bootstrap --env {env.name}`"
         raise NoCredentialsError(error.what, where=error.where, hint=f"{error.hint}; or {offline}") from error
+
+
+def _grant_in(cloud: Cloud, project: str, roles: Mapping[str, str]) -> None:
+    """Add the members to the policy of the sandbox's project; what is held stays."""
+    version, policy = cloud.policy(project)
+    bindings = policy.get("bindings", [])
+    held = {(one["role"], who) for one in bindings for who in one["members"]}
+    added = [
+        {"role": role, "condition": None, "members": [member]}
+        for member, role in roles.items()
+        if (role, member) not in held
+    ]
+    if added and not cloud.set_policy(project, {**policy, "bindings": [*bindings, *added]}, version=version):
+        raise ConflictError("somebody else changed the policy", where=project, hint="run it again")
 
 
 @dataclass(frozen=True)
@@ -97,7 +122,7 @@ class Bootstrap:
             self._terraform.init("-reconfigure")
         except StepFailedError as error:
             said = " ".join(error.what.split())  # Terraform breaks its lines where they are long
-            if "bucket doesn't exist" in said or "notFound" in said:
+            if any(words in said for words in _NO_BUCKET):
                 return False
             raise
         return bool(self._terraform.pull())
@@ -105,7 +130,8 @@ class Bootstrap:
     def _apply(self, backend: Backend) -> None:
         self._synthesise(backend)
         self._terraform.init("-reconfigure")
-        self._terraform.apply()
+        with interruptible():
+            patiently(self._terraform.apply, self.tell)
 
     def _make_agents(self) -> None:
         self.tell(f"service agents: {', '.join(agent.partition('.')[0] for agent in AGENTS_ON_DEMAND)}")
@@ -129,6 +155,17 @@ class Bootstrap:
     @property
     def _terraform(self) -> Terraform:
         return Terraform(runner.find(), self.folder, self.stack, os.environ)
+
+
+# What Terraform says when there is no bucket yet, or no Cloud Storage: a project that was made by an API may have that
+# switched off, and the stack switches it on.
+_NO_BUCKET = (
+    "bucket doesn't exist",
+    "notFound",
+    "SERVICE_DISABLED",
+    "accessNotConfigured",
+    "has not been used in project",
+)
 
 
 def _resources(state: Mapping[str, Any]) -> set[tuple[str, str]]:

@@ -15,14 +15,27 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fonderie.core.errors import BadInputError, MissingToolError, StepFailedError
+from fonderie.core.files import write_text
 from fonderie.core.home import home
 from fonderie.terraform import runner
-from fonderie.terraform.runner import AT_ONCE, Progress, Terraform, cancelling, interruptible, side_by_side, silent
+from fonderie.terraform.refusals import patiently
+from fonderie.terraform.runner import (
+    AT_ONCE,
+    Event,
+    Progress,
+    Terraform,
+    cancelling,
+    interruptible,
+    pause,
+    side_by_side,
+    silent,
+)
 
 ROOT = Path(__file__).parents[2]
 _SYNTHESIS_TIMEOUT_S = 300
@@ -130,20 +143,48 @@ def _in_order(stacks: Iterable[Stack]) -> list[Stack]:
     return done
 
 
+BY_A_PERSON = "bootstrap"
+
+
+def by_a_person(stack: str) -> bool:
+    """Whether only a person applies a stack, by `fonderie bootstrap`: CI plans it and applies none of it."""
+    return stack.endswith(f"-{BY_A_PERSON}")
+
+
+# What Terraform says of a state that is not there to somebody who may not write it: it wants to write an empty one.
+_NO_STATE = re.compile(r'writing "gs://\S+\.tflock" failed:.*\b403\b', re.DOTALL)
+_WITHOUT_STATE = "without-state"
+
+
 @dataclass(frozen=True)
 class Deployer:
-    """Terraform over several stacks. `environment` is that of the commands: the sandbox's, or the process's own."""
+    """Terraform over several stacks. `environment` is that of the commands: the sandbox's, or the process's own.
+
+    With `reads_only` neither a lock nor a state is written: who plans may read the bucket of the states, no more.
+    """
 
     environment: Mapping[str, str]
     progress: Progress = silent
-    _ready: set[Path] = field(default_factory=set)
+    reads_only: bool = False
+    wait: Callable[[float], None] = pause
+    _ready: dict[Path, Terraform] = field(default_factory=dict)
 
     def terraform(self, stack: Stack) -> Terraform:
         """Terraform for one stack, its folder prepared. Raises MissingToolError when it is not there or too old."""
-        run = Terraform(runner.find(self.environment), stack.folder, stack.name, self.environment, self.progress)
         if stack.folder not in self._ready:
+            self._ready[stack.folder] = self._prepared(stack)
+        return self._ready[stack.folder]
+
+    def _prepared(self, stack: Stack) -> Terraform:
+        binary = runner.find(self.environment)
+        run = Terraform(binary, stack.folder, stack.name, self.environment, self.progress, lock=not self.reads_only)
+        try:
             run.init()
-            self._ready.add(stack.folder)
+        except StepFailedError as error:
+            if not (self.reads_only and _NO_STATE.search(error.what)):
+                raise
+            run = replace(run, folder=_without_state(stack))
+            run.init()
         return run
 
     def plan_all(
@@ -171,10 +212,13 @@ class Deployer:
             return side_by_side(plan, stacks)
 
     def deploy(self, stacks: Sequence[Stack], *, done: Callable[[Stack], None] | None = None) -> None:
-        """Apply every stack after those it depends on. `done` is called after each. Raises StepFailedError."""
+        """Apply every stack after those it depends on, again where Google is only not ready (`KNOWN_REFUSALS`).
+
+        `done` is called after each. Raises StepFailedError.
+        """
 
         def apply(stack: Stack) -> None:
-            self.terraform(stack).apply()
+            patiently(self.terraform(stack).apply, partial(self._announce, stack), wait=self.wait)
 
         self._prepare(stacks)
         _walk(stacks, {one.name: set(one.after) for one in stacks}, apply, done)
@@ -189,9 +233,21 @@ class Deployer:
         waits = {one.name: {other.name for other in stacks if one.name in other.after} for one in stacks}
         _walk(stacks, waits, destroy, done)
 
+    def _announce(self, stack: Stack, why: str) -> None:
+        self.progress(Event(stack.name, "waiting", "", why))
+
     def _prepare(self, stacks: Sequence[Stack]) -> None:
         """Every folder at once: then the stacks wait for each other's applies only."""
         side_by_side(self.terraform, stacks)
+
+
+def _without_state(stack: Stack) -> Path:
+    """A folder with the stack's configuration and no state: what there is to plan before the first apply."""
+    config = json.loads((stack.folder / "cdk.tf.json").read_text(encoding="utf-8"))
+    config["terraform"]["backend"] = {"local": {}}
+    folder = stack.folder / _WITHOUT_STATE
+    write_text(folder / "cdk.tf.json", json.dumps(config))
+    return folder
 
 
 def _walk(

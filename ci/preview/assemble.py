@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ci.cost.estimate import estimate
 from ci.cost.prices import Prices, load_prices
+from ci.lifecycle.deploy import by_a_person
 from ci.preview.infrastructure.access import access_changes
 from ci.preview.infrastructure.attributes import attribute_changes
 from ci.preview.infrastructure.dependents import Families
@@ -124,10 +125,15 @@ def _stack(plan: StackPlan, families: Families, reader: Reader) -> tuple[StackPr
         changes=tuple(sorted(changes, key=lambda item: (list(Action).index(item.action), item.address))),
         outputs=tuple(outputs),
         outside=tuple(changed_outside(plan, reader)),
+        applied_by=_applied_by(plan),
         failure=INCOMPLETE if plan.incomplete else "",
         serial=plan.serial,
     )
     return stack, attributes
+
+
+def _applied_by(plan: StackPlan) -> str:
+    return f"fonderie bootstrap --env {printable(plan.environment)}" if by_a_person(plan.stack) else ""
 
 
 def _change(change: ResourceChange, found: list[AttributeChange], more: int, why: str, reader: Reader) -> ChangePreview:
@@ -154,11 +160,27 @@ def _note(change: ResourceChange, reader: Reader) -> str:
         notes.append(f"put off until more is known: {reader.plain(change.deferred.replace('_', ' '))}")
     if change.action is Action.FORGET:
         notes.append("stays in the cloud, no longer managed")
+    if change.action is Action.UPDATE and _moves_a_range(change):
+        notes.append("Google refuses to change a secondary range while a cluster uses it: recreate the environment")
     if change.create_first:
         notes.append("the new one is created before the old one goes")
     if change.action.loses and resource_type(change.type).lost:
         notes.append("stateful")
     return "; ".join(notes)
+
+
+def _moves_a_range(change: ResourceChange) -> bool:
+    """Whether pods or services of a cluster would get other addresses, which is planned as if it could be done.
+
+    Source: VPC, "Alias IP ranges": a secondary range that is in use cannot be changed or removed.
+    """
+    if change.type != "google_compute_subnetwork":
+        return False
+    before, after = (
+        {(each.get("range_name"), each.get("ip_cidr_range")) for each in (side or {}).get("secondary_ip_range") or ()}
+        for side in (change.before, change.after)
+    )
+    return not before <= after
 
 
 def _output(change: ResourceChange, reader: Reader) -> list[AttributeChange]:

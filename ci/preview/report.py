@@ -132,6 +132,7 @@ class StackPreview(Frozen):
     outputs: tuple[AttributeChange, ...] = ()
     outside: tuple[ChangePreview, ...] = ()
     failure: str = ""
+    applied_by: str = ""  # when not by CI after the review: the command that a person gives
     serial: int | None = None
 
     def counts(self) -> dict[Action, int]:

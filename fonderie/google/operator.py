@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,13 @@ from fonderie.google.client import Access, RestClient
 
 _UNDEPLOY_S = 1800
 _LOOK_AGAIN_S = 5
+
+
+def with_token(access: Access, token: str) -> RestClient:
+    """A client that calls with an access token, of an account that the caller may impersonate for example."""
+    from google.oauth2.credentials import Credentials
+
+    return RestClient(replace(access, credentials=Credentials(token)))
 
 
 @dataclass(frozen=True)

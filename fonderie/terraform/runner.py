@@ -36,9 +36,20 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+class TerraformError(StepFailedError):
+    """A command of Terraform's failed; `messages` are its errors, one by one."""
+
+    def __init__(self, what: str, messages: Sequence[str], *, where: str) -> None:
+        super().__init__(what, where=where)
+        self.messages = tuple(messages)
+
+
 @dataclass(frozen=True)
 class Event:
-    """Something Terraform did, for progress: `kind` is one of planned, started, complete, failed, refreshed."""
+    """Something Terraform did, for progress: `kind` is one of planned, started, complete, failed, refreshed.
+
+    With `waiting` nothing was done: `action` says what is waited for.
+    """
 
     stack: str
     kind: str
@@ -91,13 +102,13 @@ class _Processes:
     def __init__(self) -> None:
         self._running = set[subprocess.Popen[str]]()
         self._lock = threading.RLock()  # the signal handler may interrupt its own thread
-        self._stopping = False
+        self.stopping = threading.Event()
         self.handled = False  # whether signals are ours at the moment
 
     def start(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[str]:
         """Start a command. Raises StepFailedError once an interrupt has come."""
         with self._lock:
-            if self._stopping:
+            if self.stopping.is_set():
                 raise StepFailedError("interrupted", where=folder)
             process = subprocess.Popen(
                 command,
@@ -121,17 +132,23 @@ class _Processes:
     def stop(self) -> None:
         """Tell all to stop, and start no more."""
         with self._lock:
-            self._stopping = True
+            self.stopping.set()
             for process in self._running:
                 process.send_signal(signal.SIGINT)
 
     def reset(self) -> None:
         """Allow new ones."""
         with self._lock:
-            self._stopping = False
+            self.stopping.clear()
 
 
 _PROCESSES = _Processes()
+
+
+def pause(seconds: float) -> None:
+    """Wait. Raises StepFailedError at once when an interrupt comes."""
+    if _PROCESSES.stopping.wait(seconds):
+        raise StepFailedError("interrupted")
 
 
 @contextmanager
@@ -200,12 +217,18 @@ class _Output:
         text = "\n".join(lines[first:]).strip().removeprefix("Error: ")
         return text or f"exits with {self.code}"
 
+    @property
+    def errors(self) -> list[str]:
+        """The errors one by one."""
+        return re.split(r"^Error: ", self.error, flags=re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Terraform:
     """Terraform in the folder of one stack. Every method raises StepFailedError, with what Terraform said.
 
-    A command that changes nothing may take `read_timeout_s`, one that does `write_timeout_s`.
+    A command that changes nothing may take `read_timeout_s`, one that does `write_timeout_s`. Without `lock` a plan
+    does not lock the state: who may only read it cannot.
     """
 
     binary: str
@@ -213,6 +236,7 @@ class Terraform:
     stack: str
     environment: Mapping[str, str]
     progress: Progress = silent
+    lock: bool = True
     read_timeout_s: float = READ_TIMEOUT_S
     write_timeout_s: float = WRITE_TIMEOUT_S
 
@@ -222,7 +246,8 @@ class Terraform:
 
     def plan(self, out: Path, *arguments: str) -> bool:
         """Write a plan; whether it changes anything."""
-        return self._run_json("plan", "-detailed-exitcode", f"-out={out}", *arguments, good=(0, 2)) == 2
+        lock = [] if self.lock else ["-lock=false"]
+        return self._run_json("plan", "-detailed-exitcode", f"-out={out}", *lock, *arguments, good=(0, 2)) == 2
 
     def show(self, plan: Path) -> dict[str, Any]:
         """A plan, as Terraform's JSON."""
@@ -270,7 +295,8 @@ class Terraform:
         output = self._end(arguments)
         if output.code:
             words = arguments[:2] if arguments[0] == "state" else arguments[:1]
-            raise StepFailedError(f"{self._name} {' '.join(words)}: {output.error}", where=self.stack)
+            what = f"{self._name} {' '.join(words)}: {output.error}"
+            raise TerraformError(what, output.errors, where=self.stack)
         return output
 
     def _run_json(self, command: str, *arguments: str, good: tuple[int, ...] = (0,)) -> int:
@@ -284,9 +310,10 @@ class Terraform:
         output = self._end((command, "-input=false", "-json", *arguments), hear)
         if output.code in good:
             return output.code
-        first, *others = errors or [output.error]
+        errors = errors or output.errors
+        first, *others = errors
         more = f" (and {len(others)} more)" if others else ""
-        raise StepFailedError(f"{self._name} {command}: {first.strip()}{more}", where=self.stack)
+        raise TerraformError(f"{self._name} {command}: {first.strip()}{more}", errors, where=self.stack)
 
     def _heard(self, line: str) -> str | None:
         """The error that a line of `-json` tells, if any; the rest becomes progress."""

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from fonderie.sandbox.cloud.buckets import Buckets
+from fonderie.sandbox.cloud.cloud import Cloud
 from fonderie.sandbox.runner import Options, stand_in
+from infra import names
+from infra.settings import load_environment
 
 pytestmark = pytest.mark.e2e
 BUCKET, OBJECT = "acme-ml-dev-state", "dev-bootstrap/default.tfstate"
@@ -77,3 +80,15 @@ def test_a_run_that_ended_before_the_move_goes_on_with_it(google: Google) -> Non
     google.bootstrap()
     assert google.kept == {(each["type"], each["name"]) for each in made}
     assert not google.local_state.exists()
+
+
+def test_agents_hold_the_roles_that_google_gives_to_agents_that_come_by_themselves(google: Google) -> None:
+    env = load_environment("dev")
+    wanted = {(role, names.agent(env, agent)) for agent, role in names.AGENT_ROLES.items()}
+    for _ in range(2):  # a second run adds nothing
+        google.bootstrap()
+        with Cloud(Path(google.environment["FONDERIE_SANDBOX"])) as cloud:
+            _, policy = cloud.policy(f"projects/{env.project_id}")
+        held = [(one["role"], member) for one in policy["bindings"] for member in one["members"]]
+        assert wanted <= set(held)
+        assert len(held) == len(set(held))

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ci.apply.apply import Applier
+from ci.apply.drift import drift_of
+from ci.lifecycle.deploy import Deployer, Stack
+from ci.preview.build.plans import plan_environment
+from ci.preview.fingerprint import record
+from fonderie.core.errors import StepFailedError
 from fonderie.sandbox.cloud.cloud import Cloud
 from fonderie.sandbox.runner import Options, StandIn, stand_in
 
@@ -116,3 +125,100 @@ def test_a_bucket_that_is_not_there_is_said(up: StandIn, stack: Path) -> None:
     done = terraform(stack, up.as_("apply"), "init")
     assert done.returncode == 1
     assert "bucket doesn't exist" in done.stderr
+
+
+@dataclass
+class Remote:
+    """Stacks without a provider whose states are in the bucket, and who works on them."""
+
+    plan: dict[str, str]
+    apply: dict[str, str]
+    root: Path
+
+    def stack(self, name: str, resources: dict[str, Any], bucket: str = BUCKET) -> Stack:
+        folder = self.root / "out" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        backend = {"gcs": {"bucket": bucket, "prefix": name}}
+        body = {"terraform": {"backend": backend}, "resource": {"terraform_data": resources}}
+        (folder / "cdk.tf.json").write_text(json.dumps(body))
+        return Stack(name, folder)
+
+    def afresh(self) -> None:
+        """As another machine: nothing of the stacks' folders but their configuration."""
+        for kept in self.root.rglob(".terraform*"):
+            shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
+
+    @property
+    def kept(self) -> Path:
+        """The bucket's folder."""
+        return self.root / "google.buckets" / BUCKET
+
+
+@pytest.fixture
+def remote(up: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
+    monkeypatch.setenv("FONDERIE_HOME", str(tmp_path / "home"))
+    return Remote(up.as_("plan"), up.as_("apply"), tmp_path)
+
+
+def test_who_plans_previews_and_looks_for_drift_without_a_lock(remote: Remote) -> None:
+    stacks = [remote.stack("dev-data", {"bucket": {"input": "one"}}), remote.stack("dev-runtime", {"cluster": {}})]
+    Deployer(remote.apply).deploy(stacks)
+    remote.stack("dev-data", {"bucket": {"input": "two"}})
+    remote.afresh()
+
+    plans = plan_environment("dev", stacks, remote.plan, reads_only=True)
+    drift = drift_of("dev", stacks, remote.plan)
+
+    assert plans.failed == ()
+    assert [sum(change.changes for change in plan.changes) for plan in plans.plans] == [1, 0]
+    assert [(each.failure, each.changes) for each in drift] == [("", ()), ("", ())]
+
+
+def test_with_a_lock_the_same_plan_is_refused(remote: Remote) -> None:
+    """The control: what stands in the way is the lock."""
+    stacks = [remote.stack("dev-data", {"bucket": {"input": "one"}})]
+    Deployer(remote.apply).deploy(stacks)
+
+    plans = plan_environment("dev", stacks, {**remote.plan, "TF_CLI_ARGS_plan": ""})
+
+    assert "storage.objects.create" in plans.failed[0].message
+
+
+def test_a_stack_without_a_state_is_planned_and_nothing_is_written(remote: Remote) -> None:
+    """Terraform writes an empty state at `init`; who plans cannot, and the hash is the one that the apply finds."""
+    stacks = [remote.stack("dev-data", {"bucket": {"input": "one"}})]
+
+    plans = plan_environment("dev", stacks, remote.plan, reads_only=True)
+    drift = drift_of("dev", stacks, remote.plan)
+
+    assert plans.failed == ()
+    assert [sum(change.changes for change in plan.changes) for plan in plans.plans] == [1]
+    assert [(each.failure, each.changes) for each in drift] == [("", ())]
+    assert not any(file.is_file() for file in remote.kept.rglob("*"))
+
+    remote.afresh()
+    identity = record("dev", plans.plans).hash
+    applied = Applier("dev", remote.apply, lambda _: stacks).apply(identity)
+    assert sum(applied.counts().values()) == 1
+    assert [each["name"] for each in json.loads((remote.kept / STATE).read_text())["resources"]] == ["bucket"]
+
+
+def test_an_apply_locks(remote: Remote) -> None:
+    stacks = [remote.stack("dev-data", {"bucket": {"input": "one"}})]
+    applier = Applier("dev", remote.apply, lambda _: stacks)
+    identity = applier.preview()[1].hash
+    lock = remote.kept / LOCK
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text(json.dumps({"ID": "7", "Operation": "OperationTypeApply", "Who": "somebody"}))
+
+    with pytest.raises(StepFailedError, match="Error acquiring the state lock"):
+        applier.apply(identity)
+
+
+def test_a_bucket_that_may_not_be_read_is_said(remote: Remote) -> None:
+    """Only the write of an empty state is forgiven."""
+    stack = remote.stack("dev-data", {"bucket": {"input": "one"}}, bucket="acme-none")
+
+    plans = plan_environment("dev", [stack], remote.plan, reads_only=True)
+
+    assert "doesn't exist" in plans.failed[0].message

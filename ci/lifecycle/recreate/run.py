@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ci.lifecycle.deploy import Deployer, PlannedStack, Stack, synthesise
+from ci.lifecycle.deploy import Deployer, PlannedStack, Stack, by_a_person, synthesise
 from ci.lifecycle.recreate.adopt import adopt, import_ids, survivors
 from ci.lifecycle.recreate.destroys import DestroyLoss, losses, unprotect
 from ci.lifecycle.recreate.journal import RecreateJournal
@@ -25,7 +25,6 @@ from fonderie.sandbox.provider.facts import Facts
 from fonderie.sandbox.runner import Options, default_cloud, stand_in
 from infra.settings import load_environment
 
-KEPT = "bootstrap"  # never destroyed with its environment
 _IN_USE = ("resourceInUseByAnotherResource", "already being used by", "is still in use")
 _PATIENCE_S = (20.0, 60.0, 120.0)  # a cluster leaves firewall rules behind that Google removes a little later
 
@@ -51,7 +50,7 @@ class Recreate:
     @property
     def destroyable(self) -> list[Stack]:
         """The stacks that are destroyed and deployed again."""
-        return [one for one in self.stacks if not one.name.endswith(f"-{KEPT}")]
+        return [one for one in self.stacks if not by_a_person(one.name)]
 
     def will_lose(self) -> list[DestroyLoss]:
         """What the destroy will lose: Terraform's own plans of it. Raises RefusedError for what is never destroyed."""

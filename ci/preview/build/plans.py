@@ -33,9 +33,13 @@ def plan_environment(
     *,
     keep_in: Path | None = None,
     refresh: bool = True,
+    reads_only: bool = False,
 ) -> Plans:
-    """Plan the stacks, all at once. `keep_in` is a private folder for the plan files, which hold secrets."""
-    deployer = Deployer(variables)
+    """Plan the stacks, all at once. `keep_in` is a private folder for the plan files, which hold secrets.
+
+    `reads_only`: as somebody who may not write the state, so without a lock.
+    """
+    deployer = Deployer(variables, reads_only=reads_only)
 
     def plan(stack: Stack) -> StackPlan | Failed:
         try:
@@ -56,11 +60,16 @@ def plan_environment(
 
 
 def state_of(stack: Stack, variables: Mapping[str, str]) -> tuple[int | None, str]:
-    """Serial and lineage of a stack's state; of a state that is not there, nothing."""
+    """Serial and lineage of a stack's state; of a state that is not there, or holds nothing, no lineage.
+
+    Whoever may write makes an empty state at `init`: its lineage must not change the hash of what would be created.
+    """
     try:
         state = Terraform(runner.find(variables), stack.folder, stack.name, variables).pull()
     except StepFailedError:
         return None, ""
+    if not state.get("resources") and not state.get("outputs"):
+        return state.get("serial"), ""
     return state.get("serial"), str(state.get("lineage", ""))
 
 

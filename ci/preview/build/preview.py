@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci.lifecycle.deploy import by_a_person
 from ci.preview.assemble import Failed, Material, assemble
 from ci.preview.build import revisions
 from ci.preview.build.base import deployed, in_sandbox
@@ -124,8 +125,9 @@ def _planned(name: str, base: Side, head: Side, truth: Truth, work: Path, progre
     if truth is Truth.SANDBOX or _kept_here(head.made, name):
         plans, truth = _in_the_sandbox(name, base, head.made, work / f"plan-{name}"), Truth.SANDBOX
     else:
-        plans = plan_environment(name, stacks, os.environ)
-    found = record(name, plans.plans, "") if not plans.failed else None
+        plans = plan_environment(name, stacks, os.environ, reads_only=True)
+    applied = [plan for plan in plans.plans if not by_a_person(plan.stack)]
+    found = record(name, applied, "") if all(by_a_person(failure.stack) for failure in plans.failed) else None
     return EnvironmentPlans(plans, found, truth, problem)
 
 

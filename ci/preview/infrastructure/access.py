@@ -17,6 +17,9 @@ from fonderie.core.resource_types import PREFIX, resource_type
 from fonderie.terraform.plan import Action, ResourceChange, StackPlan
 
 _TYPE = re.compile(r"google_(?P<on>.+?)_iam_(?P<form>member|binding|policy)$")
+_DATASET = "google_bigquery_dataset"
+_DATASET_MEMBERS = ("user_by_email", "group_by_email", "domain", "iam_member")
+_ACCOUNT = ".gserviceaccount.com"
 _PUBLIC = ("allUsers", "allAuthenticatedUsers", "specialGroup:allUsers", "specialGroup:allAuthenticatedUsers")
 _PRIMITIVE = ("roles/owner", "roles/editor", "roles/viewer")
 # Words of a role's name from little to much; a role of the same service further on is wider.
@@ -42,10 +45,10 @@ def access_changes(plan: StackPlan, reader: Reader) -> list[Grant]:
     before: dict[Held, str] = {}
     after: dict[Held, str] = {}
     for change in plan.changes:
-        if change.changes and (match := _TYPE.fullmatch(change.type)):
-            before.update(dict.fromkeys(_held(change, match, reader, new=False), change.address))
+        if change.changes and (_TYPE.fullmatch(change.type) or change.type == _DATASET):
+            before.update(dict.fromkeys(_held(change, reader, new=False), change.address))
             if change.action is not Action.DESTROY:
-                after.update(dict.fromkeys(_held(change, match, reader, new=True), change.address))
+                after.update(dict.fromkeys(_held(change, reader, new=True), change.address))
     gained = sorted(after.keys() - before.keys())
     lost = sorted(before.keys() - after.keys())
     grants = [_gain(held, reader.address(after[held]), lost, plan) for held in gained]
@@ -55,13 +58,17 @@ def access_changes(plan: StackPlan, reader: Reader) -> list[Grant]:
     return sorted(grants, key=lambda grant: (not grant.alarm, grant.verb == "loses", grant.subject, grant.role))
 
 
-def _held(change: ResourceChange, match: re.Match[str], reader: Reader, *, new: bool) -> Iterator[Held]:
+def _held(change: ResourceChange, reader: Reader, *, new: bool) -> Iterator[Held]:
     value = change.after if new else change.before
     if not isinstance(value, dict):
         return
     unknown = change.unknown if new else None
     tree = reader.tree(value, change.mask, unknown)
     if not isinstance(tree, dict):  # all of it is marked as a secret
+        return
+    match = _TYPE.fullmatch(change.type)
+    if match is None:
+        yield from _listed(tree)
         return
     resource = _resource(tree, match["on"])
     condition = _condition(tree.get("condition"))
@@ -72,6 +79,19 @@ def _held(change: ResourceChange, match: re.Match[str], reader: Reader, *, new: 
     named = tree.get("members" if match["form"] == "binding" else "member")
     for member in named if isinstance(named, list) else [named]:
         yield Held(_plain(member), _plain(tree.get("role")), resource, condition)
+
+
+def _listed(tree: dict[str, Any]) -> Iterator[Held]:
+    """What a dataset's own access list gives to whom it names; groups such as everybody are `doors`."""
+    entries = tree.get("access")
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict):
+            resource = _resource(
+                {key: tree[key] for key in ("dataset_id", "project") if key in tree}, "bigquery_dataset"
+            )
+            named = [_plain(entry[key]) for key in _DATASET_MEMBERS if entry.get(key) is not None]
+            members = [f"serviceAccount:{each}" if each.endswith(_ACCOUNT) else each for each in named if each]
+            yield from (Held(member, _plain(entry.get("role")), resource, "") for member in members)
 
 
 def _policy(text: object, reader: Reader) -> Iterator[tuple[str, list[str], str]]:

@@ -26,7 +26,7 @@ _CUT = "*{} are left out here for length: `fonderie preview --html` has them.*"
 
 def render(preview: Preview, *, limit: int = LIMIT, marker: str = MARKER) -> str:
     """The comment: fewer than `limit` characters, whatever the preview holds."""
-    top = _join([marker, _title(preview), *_environments(preview), *_failures(preview)])
+    top = _join([marker, _title(preview), *_environments(preview), *_by_others(preview), *_failures(preview)])
     bottom = _join([_unchanged(preview), f"---\n{_footer(preview)}"])
     room = limit - len(top) - len(bottom) - 40
     alarms = sum(len(_grant(grant)) + 1 for grant in preview.access if grant.alarm)
@@ -70,6 +70,15 @@ def _nothing(preview: Preview, environment: str) -> str:
     if any(stack.failure for stack in stacks):
         return "not known"
     return "outputs only" if any(stack.outputs for stack in stacks) else "nothing changes"
+
+
+def _by_others(preview: Preview) -> list[str]:
+    """The stacks that a merge does not apply, so that their changes are not in the plan's hash."""
+    return [
+        f"**{words(folded(stack.name, 60))}** is applied by a person, not by CI: {code(stack.applied_by)}"
+        for stack in preview.stacks
+        if stack.applied_by and (stack.changes or stack.outputs)
+    ][:30]
 
 
 def _failures(preview: Preview) -> list[str]:

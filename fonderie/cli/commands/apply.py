@@ -46,7 +46,7 @@ def command(
         plan = reviewed_plan(env)
     console = Console(stderr=True)
     with console.status("synthesising") as status:
-        applier = Applier(env, progress=status.update)
+        applier = Applier(env, progress=status.update, tell=console.print)
         if plan is None:
             made, _ = applier.preview()
         else:

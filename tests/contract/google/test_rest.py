@@ -22,7 +22,7 @@ from google.oauth2.credentials import Credentials
 
 from fonderie.core.errors import BadInputError, ConflictError, FonderieError, RefusedError, StepFailedError
 from fonderie.google import Access, NoCredentialsError, NotFoundError, PermissionDeniedError, RestClient
-from fonderie.google.agents import make_service_agents
+from fonderie.google.agents import grant_roles, make_service_agents
 from fonderie.google.answers import Refusal
 from fonderie.google.metadata import BigQuerySink, GoogleClient, fetch
 from fonderie.google.operator import GoogleOperator
@@ -234,12 +234,97 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
 def test_service_agents_are_asked_for_by_the_calls_that_make_them(answering: Answering) -> None:
     generate, bigquery = "serviceusage.services.generateServiceIdentity", "bigquery.projects.getServiceAccount"
     storage = "storage.projects.serviceAccount.get"
-    answers = answering({generate: {}, bigquery: {}, storage: {}})
+    answers = answering({generate: {"done": True}, bigquery: {}, storage: {}})
 
     make_service_agents(access(), 412345678901, [*AGENTS_ON_DEMAND, AgentName.STORAGE])
 
     assert set(answers.asked) == {generate, bigquery, storage}
     assert len(answers.asked) == len(AGENTS_ON_DEMAND) + 1
+
+
+def test_making_an_agent_is_waited_for(answering: Answering) -> None:
+    generate = "serviceusage.services.generateServiceIdentity"
+    begun = {"name": "operations/finishing.1"}
+    answers = answering({generate: begun, "serviceusage.operations.get": [begun, {**begun, "done": True}]})
+    pauses: list[float] = []
+
+    make_service_agents(access(), 412345678901, [AgentName.PUBSUB], pause=pauses.append)
+
+    assert answers.asked == [generate, "serviceusage.operations.get", "serviceusage.operations.get"]
+    assert len(pauses) == 2
+
+
+def test_an_agent_that_google_does_not_make_is_an_error_in_its_words(answering: Answering) -> None:
+    failed = {"name": "operations/x.1", "done": True, "error": {"code": 7, "message": "no such service"}}
+    answering({"serviceusage.services.generateServiceIdentity": failed})
+
+    with pytest.raises(
+        StepFailedError, match=r"pubsub\.googleapis\.com: Google made no service agent: no such service"
+    ):
+        make_service_agents(access(), 412345678901, [AgentName.PUBSUB])
+
+
+def test_an_agent_that_never_comes_is_an_error(answering: Answering) -> None:
+    begun = {"name": "operations/x.1"}
+    answering({"serviceusage.services.generateServiceIdentity": begun, "serviceusage.operations.get": begun})
+
+    with pytest.raises(StepFailedError, match="no service agent after 300 s"):
+        make_service_agents(access(), 412345678901, [AgentName.PUBSUB], pause=lambda _: None)
+
+
+PROJECT_POLICY = "cloudresourcemanager.projects.getIamPolicy"
+SET_POLICY = "cloudresourcemanager.projects.setIamPolicy"
+PUBSUB, EVENTARC = "serviceAccount:service-1@gcp-sa-pubsub.x", "serviceAccount:service-1@gcp-sa-eventarc.x"
+OWNER = {"role": "roles/owner", "members": ["user:ada@acme.com"], "condition": {"title": "t", "expression": "e"}}
+AGENTS_AND_ROLES = {PUBSUB: "roles/pubsub.serviceAgent", EVENTARC: "roles/eventarc.serviceAgent"}
+HELD_BY_ONE = {"version": 3, "etag": "e1", "bindings": [OWNER, {"role": AGENTS_AND_ROLES[PUBSUB], "members": [PUBSUB]}]}
+
+
+def test_agents_get_the_roles_they_lack_and_nobody_loses_any(answering: Answering) -> None:
+    answers = answering({PROJECT_POLICY: HELD_BY_ONE, SET_POLICY: {}})
+
+    assert grant_roles(access(), AGENTS_AND_ROLES) == [EVENTARC]
+
+    read, written = answers.calls
+    assert read.body == {"options": {"requestedPolicyVersion": 3}}  # else conditions are lost
+    added = {"role": AGENTS_AND_ROLES[EVENTARC], "members": [EVENTARC]}
+    assert written.body == {"policy": {**HELD_BY_ONE, "bindings": [*HELD_BY_ONE["bindings"], added]}}
+
+
+def test_nothing_is_written_when_every_agent_has_its_role(answering: Answering) -> None:
+    answers = answering({PROJECT_POLICY: HELD_BY_ONE})
+
+    assert grant_roles(access(), {PUBSUB: AGENTS_AND_ROLES[PUBSUB]}) == []
+
+    assert answers.asked == [PROJECT_POLICY]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (409, {"error": {"message": "There were concurrent policy changes.", "status": "ABORTED"}}),
+        (400, {"error": {"message": f"Service account {EVENTARC} does not exist.", "status": "INVALID_ARGUMENT"}}),
+    ],
+)
+def test_a_policy_that_changed_meanwhile_and_an_agent_not_yet_known_are_tried_again(
+    answering: Answering, refusal: tuple[int, Any]
+) -> None:
+    answers = answering({PROJECT_POLICY: HELD_BY_ONE, SET_POLICY: [refusal, {}]})
+    pauses: list[float] = []
+
+    assert grant_roles(access(), AGENTS_AND_ROLES, pause=pauses.append) == [EVENTARC]
+
+    assert answers.asked == [PROJECT_POLICY, SET_POLICY] * 2
+    assert pauses == [10]
+
+
+def test_a_grant_that_is_refused_is_said_at_once(answering: Answering) -> None:
+    answers = answering({PROJECT_POLICY: HELD_BY_ONE, SET_POLICY: 403})
+
+    with pytest.raises(PermissionDeniedError):
+        grant_roles(access(), AGENTS_AND_ROLES)
+
+    assert answers.asked == [PROJECT_POLICY, SET_POLICY]
 
 
 def test_an_endpoint_is_emptied_model_by_model(answering: Answering) -> None:

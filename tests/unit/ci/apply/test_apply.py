@@ -1,5 +1,6 @@
 """Apply, with the real Terraform on its built-in resource: it needs no provider and no cloud."""
 
+import dataclasses
 import json
 import os
 import stat
@@ -209,3 +210,70 @@ def test_another_name_does_not_let_it_through():
 
 def test_what_holds_nothing_may_go():
     refuse_losses(preview(change("google_project_service.x", "delete", {})).losses, ())
+
+
+class WithBootstrap(World):
+    """The same with a bootstrap stack, which only a person applies."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.write("bootstrap", {"pool": {"input": "trusts"}})
+        self.told: list[str] = []
+
+    @property
+    def applier(self):
+        inner = super().applier
+        stacks = [Stack("dev-bootstrap", self.root / "out" / "dev-bootstrap"), *inner.stacks_of("dev")]
+        return Applier("dev", inner.variables, lambda _: stacks, tell=self.told.append)
+
+
+@pytest.fixture
+def with_bootstrap(world):
+    return WithBootstrap(world.root)
+
+
+def test_the_bootstrap_stack_is_said_and_never_applied(with_bootstrap):
+    identity = with_bootstrap.reviewed()
+
+    assert with_bootstrap.applier.apply(identity).counts() == {Action.CREATE: 2}
+
+    assert with_bootstrap.state("bootstrap") == []
+    assert set(with_bootstrap.told) == {
+        "dev-bootstrap: 1 changes are applied by a person: `fonderie bootstrap --env dev`"
+    }
+
+
+def test_a_change_of_the_bootstrap_stack_is_no_part_of_the_hash_and_blocks_nothing(with_bootstrap):
+    identity = with_bootstrap.reviewed()
+
+    with_bootstrap.write("bootstrap", {"pool": {"input": "trusts another"}})
+
+    assert with_bootstrap.reviewed() == identity
+    assert with_bootstrap.applier.apply(identity).counts() == {Action.CREATE: 2}
+
+
+def test_a_bootstrap_stack_that_cannot_be_planned_blocks_nothing(with_bootstrap):
+    identity = with_bootstrap.reviewed()
+    (with_bootstrap.root / "out" / "dev-bootstrap" / "cdk.tf.json").write_text("{")
+
+    assert with_bootstrap.applier.apply(identity).counts() == {Action.CREATE: 2}
+
+
+REFUSES_ONCE = """
+if [ ! -f "$GATE" ]; then touch "$GATE"; echo 'Error 404: Cannot find metric(s) that match type = "x"'; exit 1; fi
+"""
+
+
+def test_where_google_is_only_not_ready_the_reviewed_plan_is_gone_on_with(world):
+    """A saved plan is stale once it has begun: it is planned again, and what is left is compared with the review."""
+    metric = {"provisioner": [{"local-exec": {"command": REFUSES_ONCE}}]}
+    world.write("runtime", {"metric": {}, "alert": {**metric, "depends_on": ["terraform_data.metric"]}})
+    told, waited = [], []
+    applier = dataclasses.replace(world.applier, tell=told.append, wait=waited.append)
+
+    done = applier.apply(world.reviewed())
+
+    assert done.counts() == {Action.CREATE: 3}
+    assert {each["name"] for each in world.state("runtime")} == {"metric", "alert"}
+    assert told == ["Google is not ready: the log metric of an alert is not there; again in 15 s"]
+    assert waited == [15]

@@ -107,6 +107,26 @@ def test_a_whole_policy_is_read_binding_by_binding():
     assert [(g.verb, g.subject) for g in preview(entry).access] == [("gains", "allUsers"), ("loses", "user:a@x.io")]
 
 
+def test_the_access_list_of_a_dataset_is_read_entry_by_entry():
+    def dataset(*entries):
+        return {"dataset_id": "dev_flights", "access": [{"role": "OWNER", "special_group": "projectOwners"}, *entries]}
+
+    plan = {"role": "READER", "user_by_email": "dev-plan@acme.iam.gserviceaccount.com", "special_group": ""}
+    group = {"role": "WRITER", "group_by_email": "ml@acme.com"}
+    entry = change("google_bigquery_dataset.d", "update", dataset(plan), dataset({**plan, "role": "WRITER"}, group))
+    assert [(g.verb, g.subject, g.role, g.resource, g.note) for g in preview(entry).access] == [
+        ("gains", "dev-plan", "WRITER", "dataset dev_flights", "had READER"),
+        ("gains", "ml@acme.com", "WRITER", "dataset dev_flights", ""),
+    ]
+
+
+def test_a_dataset_whose_access_stays_or_is_not_known_says_nothing():
+    access = [{"role": "READER", "user_by_email": "a@acme.com"}]
+    assert said(change("google_bigquery_dataset.d", "update", {"access": access, "x": 1}, {"access": access})) == []
+    created = change("google_bigquery_dataset.d", "create", None, {"dataset_id": "d"}, unknown={"access": True})
+    assert said(created) == []
+
+
 def test_a_member_known_later_says_so():
     entry = change(
         "google_project_iam_member.m",

@@ -30,6 +30,25 @@ def test_a_small_stack_keeps_its_details_beside_a_large_one():
     assert "!   a   1 → 2" in written
 
 
+def test_a_stack_that_a_person_applies_says_so_with_the_command():
+    entry = change("google_kms_key_ring.keys", "update", {"a": 1}, {"a": 2})
+    written = render(assemble(Material((plan(entry, stack="prod-bootstrap"), plan(entry)))))
+    assert "**prod-bootstrap** is applied by a person, not by CI: `fonderie bootstrap --env prod`" in written
+    assert written.count("applied by a person") == 1
+    assert "applied by a person" not in render(assemble(Material((plan(stack="prod-bootstrap"), plan(entry)))))
+
+
+def test_other_addresses_for_pods_in_use_are_said_to_be_refused_by_google():
+    def subnet(pods, **more):
+        ranges = [{"range_name": "pods", "ip_cidr_range": pods}, {"range_name": "s", "ip_cidr_range": "10.9.0.0/22"}]
+        return {"name": "nodes", "secondary_ip_range": ranges, **more}
+
+    moved = comment(change("google_compute_subnetwork.n", "update", subnet("10.4.0.0/18"), subnet("10.5.0.0/18")))
+    other = comment(change("google_compute_subnetwork.n", "update", subnet("10.4.0.0/18"), subnet("10.4.0.0/18", a=1)))
+    assert "Google refuses to change a secondary range while a cluster uses it" in moved
+    assert "Google refuses" not in other
+
+
 def unlike(number):
     """Destroys whose names have nothing in common: only so many of them fit into a comment."""
     names = [hashlib.sha256(str(index).encode()).hexdigest() for index in range(number)]
