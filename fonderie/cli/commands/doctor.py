@@ -25,7 +25,7 @@ def command(
     env: options.Env = "dev",
     as_json: options.AsJson = False,
 ) -> None:
-    """Check an environment's project: credentials, billing, APIs, service agents, quotas, state, images, Git.
+    """Check an environment's project: credentials, billing, APIs, agents, roles, quotas, state, secrets, images, Git.
 
     Reads only. What could not be read is reported as such, never as fine. Exits with 7 if something is wrong, with
     1 if nothing is wrong but something could not be read.
