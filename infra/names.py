@@ -49,6 +49,13 @@ class IdentityName(StrEnum):
     SYNC = "sync"
 
 
+class TeamName(StrEnum):
+    """What a team's people hold: a custom role, and grants on what they work with. The settings say who they are."""
+
+    ENGINEER = "engineer"
+    ONCALL = "oncall"
+
+
 class AgentName(StrEnum):
     """Google's own service agents that we grant something to; the value is the API they act for.
 
@@ -78,6 +85,17 @@ AGENTS_ON_DEMAND = (
     AgentName.EVENTARC,
     AgentName.GKE_HUB,
 )
+
+# Google grants an agent its role when the agent comes by itself; one that was asked for has none until it is granted.
+# Source: IAM, "Create and grant roles to service agents"; the roles, the "service agents" reference. The agents of
+# BigQuery's and Secret Manager's keys have no role.
+AGENT_ROLES = {
+    AgentName.ARTIFACT_REGISTRY: "roles/artifactregistry.serviceAgent",
+    AgentName.PUBSUB: "roles/pubsub.serviceAgent",
+    AgentName.CLOUD_BUILD: "roles/cloudbuild.serviceAgent",
+    AgentName.EVENTARC: "roles/eventarc.serviceAgent",
+    AgentName.GKE_HUB: "roles/gkehub.serviceAgent",
+}
 
 
 class KeyName(StrEnum):
@@ -117,7 +135,8 @@ class DatasetName(StrEnum):
 class SecretName(StrEnum):
     """Secrets; their values are put in by people, never by Terraform."""
 
-    GIT_TOKEN = "git-token"
+    GIT_TOKEN = "git-token"  # of Cloud Build's connection: it administers the repository's hooks
+    PREVIEW_TOKEN = "preview-token"  # of the builds: pull requests and statuses, nothing else
 
 
 def stack(env: Environment, name: StackName) -> str:
@@ -150,9 +169,14 @@ def account_path(env: Environment, who: IdentityName) -> str:
     return f"projects/{env.project_id}/serviceAccounts/{email(env, who)}"
 
 
-def custom_role(env: Environment, who: IdentityName) -> str:
-    """Id of the custom role of an identity: letters, digits, underscores and dots."""
+def custom_role(env: Environment, who: IdentityName | TeamName) -> str:
+    """Id of a custom role: letters, digits, underscores and dots."""
     return f"{env.name}_{who}"
+
+
+def custom_role_path(env: Environment, who: IdentityName | TeamName) -> str:
+    """Resource path of a custom role, as a policy names it."""
+    return f"projects/{env.project_id}/roles/{custom_role(env, who)}"
 
 
 def agent_email(env: Environment | Neighbour, who: AgentName) -> str:

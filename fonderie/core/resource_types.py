@@ -22,8 +22,7 @@ class ResourceType:
     name: str  # Terraform's: google_storage_bucket
     in_use: bool = False  # by the stacks: it has bindings and a schema
     word: str = ""  # as people call it: bucket; without one, the name without its prefix
-    read: tuple[str, ...] = ()  # permissions to refresh one
-    write: tuple[str, ...] | None = None  # those to create, change and destroy one; None: the bootstrap alone has it
+    written: str = ""  # when not by who applies: by `bootstrap` alone, or `nobody`, for no stack has one
     holds: str = ""  # what is lost with it, and what neither a new one nor a deploy brings back
     identity: str = ""  # what else a new one of the same name does not get back: an address, an id that is blocked
     protected_by: Mapping[str, str | bool] = field(default_factory=dict)  # arguments that refuse its destroy
@@ -56,8 +55,6 @@ def _value(kind: str, value: Any) -> Any:
             return value
         case str() if kind == "str":
             return value
-        case list() if kind.startswith("tuple") and all(isinstance(item, str) for item in value):
-            return tuple(value)
         case dict() if kind.startswith("Mapping") and all(isinstance(item, str | bool) for item in value.values()):
             return value
     raise TypeError(kind)
@@ -65,8 +62,8 @@ def _value(kind: str, value: Any) -> Any:
 
 def _row(name: str, keys: Any, *, in_use: bool, where: Path) -> ResourceType:
     """A row of the file. Raises BadInputError naming the key."""
-    if not isinstance(keys, dict) or in_use is not ("read" in keys):
-        hint = "types in use have `read`, others do not"
+    if not isinstance(keys, dict) or (not in_use and "written" in keys):
+        hint = "a table of keys; only types in use have `written`"
         raise BadInputError("not a row of this table", where=f"{where}: {name}", hint=hint)
     values: dict[str, Any] = {}
     for key, value in keys.items():

@@ -101,7 +101,40 @@ def _identities(resource: Resource) -> list[str]:
     ]
 
 
+# Source: BigQuery, "IAM roles and permissions": basic roles of datasets and what they are among Google's.
+DATASET_ROLES = {
+    "READER": "roles/bigquery.dataViewer",
+    "WRITER": "roles/bigquery.dataEditor",
+    "OWNER": "roles/bigquery.dataOwner",
+}
+DATASET_MEMBERS = {
+    "user_by_email": "user:{}",
+    "group_by_email": "group:{}",
+    "domain": "domain:{}",
+    "iam_member": "{}",
+    "special_group": "{}",
+}
+
+
+def _dataset_grants(resource: Resource, stack: SynthesisedStack) -> Iterable[AccessGrant]:
+    """What the access list of a dataset gives, in the words of the other grants."""
+    for entry in resource.values.get("access") or ():
+        for kind, form in DATASET_MEMBERS.items():
+            if who := str(entry.get(kind) or ""):
+                account = kind == "user_by_email" and who.endswith(".gserviceaccount.com")
+                yield AccessGrant(
+                    identity=resolve(f"serviceAccount:{who}" if account else form.format(who), stack),
+                    role=DATASET_ROLES.get(str(entry.get("role")), str(entry.get("role"))),
+                    target_type=resource.type,
+                    target=name_of(resource),
+                    stack=stack.name,
+                    address=resource.address,
+                )
+
+
 def _grants(resource: Resource, stack: SynthesisedStack) -> Iterable[AccessGrant]:
+    if resource.type == "google_bigquery_dataset":
+        yield from _dataset_grants(resource, stack)
     if not (match := GRANT.match(resource.type)):
         return
     target_type = match["target"]

@@ -12,6 +12,7 @@ from imports.google.billing_budget import (
     BillingBudgetBudgetFilter,
     BillingBudgetThresholdRules,
 )
+from imports.google.provider import GoogleProvider
 from infra import names
 from infra.bindings import Construct
 from infra.settings import BudgetSettings, Environment
@@ -20,12 +21,25 @@ ALERT_AT = (0.5, 0.9, 1.0)
 
 
 class MonthlyBudget(Construct):
-    """Tells the billing account's administrators at 50, 90 and 100 % of the amount, and when 100 % is forecast."""
+    """Tells the billing account's administrators at 50, 90 and 100 % of the amount, and when 100 % is forecast.
+
+    A person's log-in is counted against no project of ours, and the API then answers 403: a provider of its own sends
+    the project. Who uses it needs `serviceusage.services.use` there. Source: documentation of `google_billing_budget`.
+    """
 
     def __init__(
         self, scope: Construct, id: str, *, env: Environment, budget: BudgetSettings, after: Sequence[Any] = ()
     ) -> None:
         super().__init__(scope, id)
+        provider = GoogleProvider(
+            self,
+            "google",
+            alias="budget",
+            project=env.project_id,
+            region=env.region,
+            user_project_override=True,
+            billing_project=env.project_id,
+        )
         rules = [BillingBudgetThresholdRules(threshold_percent=share) for share in ALERT_AT]
         rules.append(BillingBudgetThresholdRules(threshold_percent=1.0, spend_basis="FORECASTED_SPEND"))
         BillingBudget(
@@ -40,5 +54,6 @@ class MonthlyBudget(Construct):
                 projects=[f"projects/{env.project_number}"], calendar_period="MONTH"
             ),
             threshold_rules=rules,
+            provider=provider,
             depends_on=list(after) or None,
         )

@@ -13,7 +13,7 @@ from imports.google.iam_workload_identity_pool_provider import (
 from infra import names
 from infra.bindings import Construct
 from infra.constructs.protection import never_destroyed
-from infra.settings import Environment
+from infra.settings import Environment, GitSettings
 
 ISSUER = "https://token.actions.githubusercontent.com"
 
@@ -21,6 +21,9 @@ ISSUER = "https://token.actions.githubusercontent.com"
 class GitFederation(Construct):
     """A pool that trusts one repository on GitHub. `anywhere` is any of its workflows, `protected` those of its
     protected branch.
+
+    It is known by its name and, where the settings say them, by GitHub's numbers of it and of its owner: a name can be
+    given up and taken by somebody else.
 
     A deleted pool blocks its id for 30 days, so it lives in the bootstrap stack and is never destroyed.
     Source: IAM, "Configure Workload Identity Federation with deployment pipelines".
@@ -48,10 +51,16 @@ class GitFederation(Construct):
                 "attribute.repository": "assertion.repository",
                 "attribute.repository_ref": "assertion.repository + '@' + assertion.ref",
             },
-            attribute_condition=f"assertion.repository == '{env.git.repository}'",
+            attribute_condition=_condition(env.git),
             oidc=IamWorkloadIdentityPoolProviderOidc(issuer_uri=ISSUER),
             lifecycle=never_destroyed(),
         )
         members = f"principalSet://iam.googleapis.com/{names.identity_pool_path(env)}"
         self.anywhere = f"{members}/attribute.repository/{env.git.repository}"
         self.protected = f"{members}/attribute.repository_ref/{env.git.repository}@refs/heads/{env.git.branch}"
+
+
+def _condition(git: GitSettings) -> str:
+    """Source: GitHub, "OpenID Connect reference": the numbers are strings in its tokens."""
+    claims = {"repository": git.repository, "repository_id": git.repository_id, "repository_owner_id": git.owner_id}
+    return " && ".join(f"assertion.{claim} == '{value}'" for claim, value in claims.items() if value is not None)

@@ -10,10 +10,11 @@ from infra.bindings import Construct
 
 
 def label_of(member: str) -> str:
-    """Short name of a member for construct ids: `dev-pipelines`, `service-123-gcp-sa-pubsub`."""
+    """Short name of a member for construct ids: `dev-pipelines`, `service-123-gcp-sa-pubsub`, `group-ml-acme-com`."""
     account = member.removeprefix("serviceAccount:").removesuffix(".iam.gserviceaccount.com")
     account, _, project = account.partition("@")
-    agent = f"-{project}" if account.startswith(("service-", "bq-")) else ""
+    ours = member.startswith("serviceAccount:") and not account.startswith(("service-", "bq-"))
+    agent = f"-{project}" if project and not ours else ""
     return re.sub(r"[^A-Za-z0-9-]+", "-", f"{account}{agent}").strip("-")
 
 

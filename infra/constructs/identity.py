@@ -13,6 +13,8 @@ from infra.bindings import Construct
 from infra.constructs.grants import grant_each
 from infra.settings import Environment
 
+USER = "roles/iam.serviceAccountUser"
+
 
 class Identity(Construct):
     """A service account. `roles` hold in the whole project; grants on one resource belong to that resource's construct.
@@ -47,14 +49,14 @@ class Identity(Construct):
         for role in roles:
             ProjectIamMember(
                 self,
-                f"may-{role.rpartition('/')[2]}",
+                f"may-{role.rpartition('/')[2] if role.startswith('roles/') else 'start'}",
                 project=env.project_id,
                 role=role,
                 member=member,
                 condition=(conditions or {}).get(role),
             )
         on = {"service_account_id": self.account.name}
-        grant_each(self, "user", ServiceAccountIamMember, users, role="roles/iam.serviceAccountUser", **on)
+        grant_each(self, "user", ServiceAccountIamMember, users, role=USER, **on)
         for index, member in enumerate(federated):
             ServiceAccountIamMember(
                 self, f"federated-{index}", member=member, role="roles/iam.workloadIdentityUser", **on

@@ -4,13 +4,14 @@
 """
 
 from infra.settings.environment import ENVIRONMENTS, Backend, Environment, environment_names, load_environment, notes
-from infra.settings.sections import BudgetSettings, Neighbour
+from infra.settings.sections import BudgetSettings, GitSettings, Neighbour
 
 __all__ = [
     "ENVIRONMENTS",
     "Backend",
     "BudgetSettings",
     "Environment",
+    "GitSettings",
     "Neighbour",
     "environment_names",
     "load_environment",

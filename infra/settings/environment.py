@@ -21,6 +21,7 @@ from infra.settings.sections import (
     KubeflowSettings,
     Neighbour,
     NetworkSettings,
+    PeopleSettings,
     RetentionSettings,
     ScheduleSettings,
     ServingSettings,
@@ -59,6 +60,7 @@ class Environment(EnvironmentSection):
     serving: ServingSettings = ServingSettings()
     alerts: AlertSettings = AlertSettings()
     budget: BudgetSettings | None = None
+    people: PeopleSettings = PeopleSettings()
     features: FeatureSwitches = FeatureSwitches()
     _neighbours: dict[str, Neighbour] = PrivateAttr(default_factory=dict)
 

@@ -15,6 +15,7 @@ from infra.settings.value_types import (
     GitRepository,
     ImageDigest,
     MachineType,
+    Person,
     ProjectId,
     Region,
     TimeZone,
@@ -43,6 +44,10 @@ class GitSettings(EnvironmentSection):
 
     repository: GitRepository = Field(description="owner/name on GitHub")
     branch: GitBranch = Field(default="main", description="the protected branch: only it may apply")
+    repository_id: int | None = Field(
+        default=None, ge=1, description="GitHub's number of it, which stays; its name can be given up and taken"
+    )
+    owner_id: int | None = Field(default=None, ge=1, description="GitHub's number of the owner")
     connected: bool = Field(
         default=True, description="false until a person has installed the Cloud Build app and stored its token"
     )
@@ -146,6 +151,17 @@ class AlertSettings(EnvironmentSection):
     emails: Annotated[tuple[Email, ...], Field(strict=False)] = ()
     error_ratio: float = Field(default=0.01, gt=0, lt=1, description="of requests to an endpoint, over five minutes")
     latency_ms: int = Field(default=500, ge=1, le=60_000, description="95th percentile, over five minutes")
+
+
+class PeopleSettings(EnvironmentSection):
+    """Who works with the environment without owning the project. CI deploys without them."""
+
+    engineers: Annotated[tuple[Person, ...], Field(strict=False)] = Field(
+        default=(), description="read everything, run pipelines, preview; group:... or user:..."
+    )
+    oncall: Annotated[tuple[Person, ...], Field(strict=False)] = Field(
+        default=(), description="promote and roll back models"
+    )
 
 
 class BudgetSettings(EnvironmentSection):

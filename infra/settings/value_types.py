@@ -137,6 +137,12 @@ MachineType = Annotated[
     str, AfterValidator(_matching(r"[a-z]\d[a-z]?-[a-z]+(-\d+)?", "a machine type is like e2-standard-4"))
 ]
 Email = Annotated[str, AfterValidator(_matching(r"[^@\s\"${}]+@[a-z0-9.-]+\.[a-z]{2,}", "not an e-mail address"))]
+Person = Annotated[
+    str,
+    AfterValidator(
+        _matching(r"(group|user):[^@\s\"${}]+@[a-z0-9.-]+\.[a-z]{2,}", "is like group:ml@acme.com or user:ada@acme.com")
+    ),
+]
 GitRepository = Annotated[
     str, AfterValidator(_matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}", "is like owner/name"))
 ]

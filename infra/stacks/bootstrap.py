@@ -13,16 +13,17 @@ from imports.google.data_google_storage_project_service_account import DataGoogl
 from imports.google.project_iam_custom_role import ProjectIamCustomRole
 from imports.google.project_iam_member import ProjectIamMember, ProjectIamMemberCondition
 from infra import names
-from infra.access.roles import GRANTABLE_ROLES, apply_permissions, plan_permissions
+from infra.access.roles import LOG_WRITER, PROJECT_IAM_ADMIN, custom_roles, grantable_roles
 from infra.constructs.apis import Apis
 from infra.constructs.audit import AuditTrail
 from infra.constructs.bucket import Bucket
 from infra.constructs.budget import MonthlyBudget
 from infra.constructs.federation import GitFederation
+from infra.constructs.grants import label_of
 from infra.constructs.identity import Identity
 from infra.constructs.keys import KeyRing, grant_encryption
 from infra.constructs.protection import never_destroyed
-from infra.names import AGENTS_ON_DEMAND, AgentName, IdentityName, KeyName, StackName
+from infra.names import AGENTS_ON_DEMAND, AgentName, IdentityName, KeyName, StackName, TeamName
 from infra.stacks.base import EnvironmentStack
 
 OWN_APIS = (
@@ -35,11 +36,13 @@ OWN_APIS = (
     "cloudkms.googleapis.com",
 )
 STATE_VERSIONS = 100
-PROJECT_IAM_ADMIN = "roles/resourcemanager.projectIamAdmin"
-LOG_WRITER = "roles/logging.logWriter"
 ROLES = {
     IdentityName.PLAN: "Reads every kind of resource the stacks hold, and nothing that is kept in one",
-    IdentityName.APPLY: "Reads and writes every kind of resource the stacks hold, and nothing that is kept in one",
+    IdentityName.APPLY: "Reads and writes every kind of resource of the later stacks, and nothing that is kept in one",
+    IdentityName.SCHEDULER: "Starts pipelines and the nightly drift check",
+    IdentityName.RETRAIN: "Takes the event of a request and starts the training pipeline",
+    TeamName.ENGINEER: "Reads what is deployed, runs pipelines and previews",
+    TeamName.ONCALL: "Promotes and rolls back models",
 }
 
 
@@ -70,7 +73,7 @@ class BootstrapStack(EnvironmentStack):
             who=IdentityName.APPLY,
             purpose="Applies what was reviewed, from the protected branch only",
             roles=[PROJECT_IAM_ADMIN],
-            conditions={PROJECT_IAM_ADMIN: _may_grant(GRANTABLE_ROLES)},
+            conditions={PROJECT_IAM_ADMIN: _may_grant(grantable_roles(env))},
             users=self._triggering,
             federated=[git.protected],
             after=trusted,
@@ -96,8 +99,12 @@ class BootstrapStack(EnvironmentStack):
             federated=[git.protected],
             after=[*trusted, apply],
         )
-        self._allow("plan-reads", plan, IdentityName.PLAN, plan_permissions(), after=after)
-        self._allow("apply-writes", apply, IdentityName.APPLY, apply_permissions(env), after=after)
+        roles = self._custom_roles(after=after)
+        self._grant("plan-reads", roles[IdentityName.PLAN], plan.member)
+        self._grant("apply-writes", roles[IdentityName.APPLY], apply.member)
+        for team, people in ((TeamName.ENGINEER, env.people.engineers), (TeamName.ONCALL, env.people.oncall)):
+            for person in people:
+                self._grant(f"{team}-{label_of(person)}", roles[team], person)
         return [plan, apply]
 
     @property
@@ -105,23 +112,25 @@ class BootstrapStack(EnvironmentStack):
         """Who makes the triggers, and so attaches an identity to what they start."""
         return [names.member(self.env, IdentityName.APPLY)] if self.env.git.connected else []
 
-    def _allow(
-        self, id: str, account: Any, who: names.IdentityName, permissions: Sequence[str], *, after: Sequence[Any]
-    ) -> None:
-        """A role of exactly `permissions` in the whole project: one grant, and nothing that is not needed."""
-        env = self.env
-        role = ProjectIamCustomRole(
-            self,
-            f"{who}-role",
-            project=env.project_id,
-            role_id=names.custom_role(env, who),
-            title=f"{env.name} {who}",
-            description=ROLES[who],
-            permissions=list(permissions),
-            lifecycle=never_destroyed(),
-            depends_on=list(after),
-        )
-        ProjectIamMember(self, id, project=env.project_id, role=role.name, member=account.member)
+    def _custom_roles(self, *, after: Sequence[Any]) -> dict[IdentityName | TeamName, Any]:
+        """Roles of exactly what is needed: one grant instead of twenty. Who applies grants those of the workloads."""
+        return {
+            who: ProjectIamCustomRole(
+                self,
+                f"{who}-role",
+                project=self.env.project_id,
+                role_id=names.custom_role(self.env, who),
+                title=f"{self.env.name} {who}",
+                description=ROLES[who],
+                permissions=permissions,
+                lifecycle=never_destroyed(),
+                depends_on=list(after),
+            )
+            for who, permissions in custom_roles(self.env).items()
+        }
+
+    def _grant(self, id: str, role: Any, member: str) -> None:
+        ProjectIamMember(self, id, project=self.env.project_id, role=role.name, member=member)
 
     def _state(self, *, after: list[Any]) -> None:
         env = self.env
@@ -138,7 +147,7 @@ class BootstrapStack(EnvironmentStack):
             which=names.BucketName.STATE,
             key=KeyName.STATE,
             versions=STATE_VERSIONS,
-            readers=[names.member(env, IdentityName.PLAN)],
+            readers=[names.member(env, IdentityName.PLAN), *env.people.engineers],
             writers=[names.member(env, IdentityName.APPLY)],
             retained=True,
             after=after,

@@ -34,15 +34,20 @@ class DataStack(EnvironmentStack):
         self._datasets()
         if not self.env.images.registry:
             ImageRegistry(self, "images", env=self.env, readers=self._image_readers(), writers=[self.builder])
-        Secret(
+        connected = self.env.git.connected
+        Secret(  # Cloud Build's connection administers the repository with it: no build reads it
             self,
             "git-token",
             env=self.env,
             which=names.SecretName.GIT_TOKEN,
-            # The builds of preview, apply and drift speak to the Git host, each as the identity it runs as.
-            readers=[names.agent(self.env, AgentName.CLOUD_BUILD), self.plan, self.apply]
-            if self.env.git.connected
-            else [],
+            readers=[names.agent(self.env, AgentName.CLOUD_BUILD)] if connected else [],
+        )
+        Secret(  # the builds of preview and apply speak to the Git host with this one, each as the identity it runs as
+            self,
+            "preview-token",
+            env=self.env,
+            which=names.SecretName.PREVIEW_TOKEN,
+            readers=[self.plan, self.apply] if connected else [],
         )
 
     def _image_readers(self) -> list[str]:
@@ -67,8 +72,6 @@ class DataStack(EnvironmentStack):
             "raw",
             env=env,
             which=names.BucketName.RAW,
-            readers=[self.monitoring],
-            writers=[self.pipelines],
             expire_after_days=retention.raw_days,
         )
         Bucket(
@@ -76,14 +79,16 @@ class DataStack(EnvironmentStack):
             "models",
             env=env,
             which=names.BucketName.MODELS,
-            readers=[self.serving, self.monitoring, self.apply],  # who applies brings champions onto their endpoints
-            writers=[self.pipelines],
+            # Who applies brings champions onto their endpoints.
+            readers=[self.serving, self.monitoring, self.apply, *env.people.engineers],
+            writers=[self.pipelines, *env.people.oncall],
         )
         Bucket(  # the monitor's history lies beside the runs, and is kept
             self,
             "pipeline-root",
             env=env,
             which=names.BucketName.PIPELINE_ROOT,
+            readers=env.people.engineers,
             writers=[self.pipelines, self.monitoring],
             expire_after_days=retention.pipeline_root_days,
             expires=f"{names.RUNS}/",
@@ -93,7 +98,7 @@ class DataStack(EnvironmentStack):
             "templates",
             env=env,
             which=names.BucketName.TEMPLATES,
-            readers=[self.plan, self.retrain],
+            readers=[self.plan, self.retrain, *env.people.engineers],
             writers=[self.apply],
         )
 
@@ -106,7 +111,7 @@ class DataStack(EnvironmentStack):
             which=names.DatasetName.FLIGHTS,
             description="Flights and weather by month, and the register of planes",
             tables=months_tables(),
-            readers=[self.pipelines, self.monitoring],
+            readers=[self.pipelines, self.monitoring, *env.people.engineers],
         )
         BigQueryDataset(
             self,
@@ -115,8 +120,6 @@ class DataStack(EnvironmentStack):
             which=names.DatasetName.FEATURES,
             description="Features of every flight, point in time",
             tables={names.FLIGHTS_TABLE: features_table(self.workloads.features)},
-            readers=[self.monitoring],
-            writers=[self.pipelines],
         )
         BigQueryDataset(
             self,
@@ -128,5 +131,4 @@ class DataStack(EnvironmentStack):
                 names.PREDICTIONS_TABLE: predictions_table(env.retention.predictions_days),
                 names.DRIFT_TABLE: drift_table(),
             },
-            writers=[self.monitoring],
         )

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from imports.google.data_google_storage_project_service_account import DataGoogleStorageProjectServiceAccount
+from imports.google.service_account_iam_member import ServiceAccountIamMember
 from infra import names
-from infra.access.roles import WORKLOAD_ROLES
+from infra.access.roles import WORKLOAD_ROLES, roles_of
 from infra.constructs.apis import Apis
-from infra.constructs.identity import Identity
+from infra.constructs.identity import USER, Identity
 from infra.constructs.keys import grant_encryption
 from infra.constructs.network import Network
 from infra.names import AgentName, KeyName, StackName
@@ -46,7 +47,7 @@ PURPOSES = {
 USERS = {
     names.IdentityName.PIPELINES: (names.IdentityName.RETRAIN,),
     names.IdentityName.MONITORING: (names.IdentityName.RETRAIN,),
-    names.IdentityName.SERVING: (names.IdentityName.APPLY, names.IdentityName.PIPELINES),
+    names.IdentityName.SERVING: (names.IdentityName.APPLY,),
     names.IdentityName.NODES: (names.IdentityName.APPLY,),
     names.IdentityName.SCHEDULER: (names.IdentityName.APPLY,),
     names.IdentityName.RETRAIN: (names.IdentityName.APPLY,),
@@ -81,19 +82,33 @@ class FoundationStack(EnvironmentStack):
         self._encrypters()
 
     def _identities(self) -> None:
-        made: dict[names.IdentityName, Any] = {}
-        for who, roles in WORKLOAD_ROLES.items():
+        env, made = self.env, dict[names.IdentityName, Any]()
+        people = {
+            names.IdentityName.PIPELINES: env.people.engineers,
+            names.IdentityName.MONITORING: env.people.engineers,
+            names.IdentityName.SERVING: env.people.oncall,
+        }
+        for who in WORKLOAD_ROLES:
             identity = Identity(
                 self,
                 who,
-                env=self.env,
+                env=env,
                 who=who,
                 purpose=PURPOSES[who],
-                roles=roles,
-                users=[names.member(self.env, user) for user in USERS[who]],
+                roles=roles_of(env, who),
+                users=[*(names.member(env, user) for user in USERS[who]), *people.get(who, ())],
                 after=[made[user] for user in USERS[who] if user in made],
             )
             made[who] = identity.account
+        if env.git.connected:  # the drift check's trigger runs as who plans, and the scheduler starts it
+            scheduler = made[names.IdentityName.SCHEDULER]
+            ServiceAccountIamMember(
+                self,
+                "scheduler-uses-plan",
+                service_account_id=names.account_path(env, names.IdentityName.PLAN),
+                role=USER,
+                member=scheduler.member,
+            )
 
     def _encrypters(self) -> None:
         after = [*self.apis.all]

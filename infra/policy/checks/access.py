@@ -51,6 +51,7 @@ ESCALATING_PERMISSIONS = frozenset(
     }
 )
 READS = re.compile(r"(get\w*|list\w*|fullView)$")
+CHANGES_NOTHING = frozenset({"logging.logEntries.create", "serviceusage.services.use"})
 READING_ROLE = re.compile(r"roles/[\w.]*(viewer|reader|accessor)$", re.IGNORECASE)
 DEFAULT_ACCOUNT = re.compile(
     r"\d+-compute@developer\.gserviceaccount\.com|@appspot\.gserviceaccount\.com|\d+@cloudbuild\.gserviceaccount\.com"
@@ -136,7 +137,7 @@ def plan_reads(subject: CheckSubject) -> Iterator[str]:
     own = names.custom_role(subject.env, names.IdentityName.PLAN)
     if subject.type.endswith("_iam_custom_role") and subject.text("role_id") == own:
         for permission in at(subject.values, "permissions"):
-            if not READS.search(permission) and permission != "logging.logEntries.create":
+            if not READS.search(permission) and permission not in CHANGES_NOTHING:
                 yield f"{permission} in {own}"
     if names.member(subject.env, names.IdentityName.PLAN) in subject.members:
         role = subject.text("role")
@@ -148,7 +149,9 @@ def federation(subject: CheckSubject) -> Iterator[str]:
     """From outside only the repository comes in, and only its protected branch changes anything."""
     git = subject.env.git
     if subject.type == "google_iam_workload_identity_pool_provider":
-        if subject.text("attribute_condition") != f"assertion.repository == '{git.repository}'":
+        claims = {"repository": git.repository, "repository_id": git.repository_id, "repository_owner_id": git.owner_id}
+        wanted = {f"assertion.{claim} == '{value}'" for claim, value in claims.items() if value}
+        if set(subject.text("attribute_condition").split(" && ")) != wanted:
             yield f"attribute_condition = {subject.text('attribute_condition') or 'none'}"
         if at(subject.values, "oidc.issuer_uri") != ["https://token.actions.githubusercontent.com"]:
             yield f"issuer = {at(subject.values, 'oidc.issuer_uri') or 'none'}"

@@ -16,7 +16,7 @@ from fonderie.google.bigquery.tables import PARTITION
 from fonderie.sandbox.rest.discovery import Service
 from infra import names
 from infra.constructs.grants import label_of
-from infra.names import AgentName, IdentityName, KeyName
+from infra.names import AgentName, IdentityName, KeyName, SecretName
 from infra.settings import ENVIRONMENTS, Environment, environment_names, load_environment, notes
 from infra.stacks.foundation import USERS
 from ml.datasets.schema import SCHEMAS, Dataset
@@ -175,13 +175,29 @@ def test_months_have_the_columns_that_features_are_made_of_and_a_partition_each(
 
 
 def test_a_secret_has_no_value_and_stays_in_its_region(stacks: Synthesised, prod: Environment) -> None:
-    secret = one(stacks["prod-data"], "secret_manager_secret")
-    (replica,) = secret["replication"]["user_managed"]["replicas"]
-    assert replica["location"] == prod.region
-    assert replica["customer_managed_encryption"] == {"kms_key_name": names.key_path(prod, KeyName.SECRETS)}
-    readers = members(stacks["prod-data"], "secret_manager_secret_iam_member", "roles/secretmanager.secretAccessor")
+    for which in SecretName:
+        secret = one(stacks["prod-data"], "secret_manager_secret", secret_id=names.secret(prod, which))
+        (replica,) = secret["replication"]["user_managed"]["replicas"]
+        assert replica["location"] == prod.region
+        assert replica["customer_managed_encryption"] == {"kms_key_name": names.key_path(prod, KeyName.SECRETS)}
+
+
+def test_no_build_reads_the_token_that_administers_the_repository(stacks: Synthesised, prod: Environment) -> None:
+    """A pull request's code runs in the preview's build: what that build reads, whoever opens a branch can print."""
+    readers: dict[str, set[str]] = {}
+    for kind, _, grant in resources(stacks["prod-data"]):
+        if kind == "google_secret_manager_secret_iam_member":
+            assert grant["role"] == "roles/secretmanager.secretAccessor"
+            readers.setdefault(grant["secret_id"], set()).add(grant["member"])
     builds = {names.member(prod, IdentityName.PLAN), names.member(prod, IdentityName.APPLY)}
-    assert readers == {names.agent(prod, AgentName.CLOUD_BUILD), *builds}
+    assert readers == {
+        "${google_secret_manager_secret.git-token.id}": {names.agent(prod, AgentName.CLOUD_BUILD)},
+        "${google_secret_manager_secret.preview-token.id}": builds,
+    }
+    for build in ("preview", "apply"):
+        text = Path(f"ci/cloudbuild/{build}.yaml").read_text(encoding="utf-8")
+        assert f"secrets/${{_ENVIRONMENT}}-{SecretName.PREVIEW_TOKEN}/versions/latest" in text
+        assert SecretName.GIT_TOKEN not in text
 
 
 def test_nothing_comes_into_the_network_but_through_iap_and_among_nodes(stacks: Synthesised, prod: Environment) -> None:
@@ -210,13 +226,52 @@ def test_an_identity_can_be_attached_by_whom_it_is_for_and_by_nobody_else(
         for kind, id, each in resources(stacks["prod-foundation"])
         if kind == "google_service_account_iam_member" and id.startswith("pipelines_")
     }
-    assert set(made) == {names.member(prod, user) for user in USERS[IdentityName.PIPELINES]}
+    people = set(prod.people.engineers)
+    assert people == {"group:ml-engineers@acme.example"}
+    assert set(made) == {names.member(prod, user) for user in USERS[IdentityName.PIPELINES]} | people
+
+
+def test_the_scheduler_may_start_the_drift_check_that_runs_as_who_plans(stacks: Synthesised, prod: Environment) -> None:
+    on_plan = {
+        each["member"]: each["role"]
+        for kind, _, each in resources(stacks["prod-foundation"])
+        if kind == "google_service_account_iam_member"
+        and each["service_account_id"] == names.account_path(prod, IdentityName.PLAN)
+    }
+    assert on_plan == {"${google_service_account.scheduler.member}": "roles/iam.serviceAccountUser"}
+    assert names.account_path(prod, IdentityName.PLAN) in json.dumps(
+        one(stacks["prod-delivery"], "cloudbuild_trigger", name="prod-drift")
+    )
+    assert "scheduler-uses-plan" not in stacks["local-foundation"]["resource"]["google_service_account_iam_member"]
+
+
+def test_a_dataset_names_all_who_may_use_it_so_its_creator_owns_none(stacks: Synthesised, prod: Environment) -> None:
+    def user(who: IdentityName) -> str:
+        return names.email(prod, who)
+
+    flights = one(stacks["prod-data"], "bigquery_dataset", dataset_id="prod_flights")
+    assert flights["access"] == [
+        {"role": "OWNER", "special_group": "projectOwners"},
+        {"role": "READER", "user_by_email": user(IdentityName.PIPELINES)},
+        {"role": "READER", "user_by_email": user(IdentityName.MONITORING)},
+        {"role": "READER", "group_by_email": "ml-engineers@acme.example"},
+    ]
+    for kind, id, dataset in resources(stacks["prod-data"]):
+        assert kind != "google_bigquery_dataset_iam_member", id  # the two fight over one list
+        if kind == "google_bigquery_dataset":
+            owners = [each for each in dataset["access"] if each["role"] == "OWNER"]
+            assert owners == [{"role": "OWNER", "special_group": "projectOwners"}]
 
 
 def test_only_the_protected_branch_becomes_the_apply_identity(stacks: Synthesised, prod: Environment) -> None:
     stack = stacks["prod-bootstrap"]
     provider = one(stack, "iam_workload_identity_pool_provider")
-    assert provider["attribute_condition"] == "assertion.repository == 'acme/fonderie'"
+    assert provider["attribute_condition"] == (
+        "assertion.repository == 'acme/fonderie' && assertion.repository_id == '812345678'"
+        " && assertion.repository_owner_id == '41234567'"
+    )
+    by_name = one(stacks["local-bootstrap"], "iam_workload_identity_pool_provider")
+    assert by_name["attribute_condition"] == "assertion.repository == 'acme/fonderie'"
     pool = f"principalSet://iam.googleapis.com/{names.identity_pool_path(prod)}"
     federated = {
         id.partition("_")[0]: each["member"]
@@ -445,8 +500,19 @@ def test_the_dashboard_is_valid_and_its_tiles_do_not_meet(stacks: Synthesised) -
 
 
 def test_a_budget_only_where_there_is_a_billing_account(stacks: Synthesised) -> None:
-    assert one(stacks["prod-bootstrap"], "billing_budget")["budget_filter"]["projects"] == ["projects/412345678903"]
+    budget = one(stacks["prod-bootstrap"], "billing_budget")
+    assert budget["budget_filter"]["projects"] == ["projects/412345678903"]
     assert "google_billing_budget" not in stacks["dev-bootstrap"]["resource"]
+
+
+def test_calls_on_the_budget_name_the_project_for_a_person_has_none(stacks: Synthesised) -> None:
+    """Provider's documentation of `google_billing_budget`: without both arguments a person's log-in gets a 403."""
+    main, aliased = stacks["prod-bootstrap"]["provider"]["google"]
+    assert (aliased["billing_project"], aliased["user_project_override"]) == ("acme-ml-prod", True)
+    assert one(stacks["prod-bootstrap"], "billing_budget")["provider"] == f"google.{aliased['alias']}"
+    assert "user_project_override" not in main
+    using = [each for each in resources(stacks["prod-bootstrap"]) if "provider" in each[2]]
+    assert [kind for kind, _, _ in using] == ["google_billing_budget"]
 
 
 @pytest.mark.parametrize(
@@ -455,6 +521,8 @@ def test_a_budget_only_where_there_is_a_billing_account(stacks: Synthesised) -> 
         ("serviceAccount:dev-plan@acme-ml-dev.iam.gserviceaccount.com", "dev-plan"),
         ("serviceAccount:service-12@gcp-sa-pubsub.iam.gserviceaccount.com", "service-12-gcp-sa-pubsub"),
         ("serviceAccount:bq-12@bigquery-encryption.iam.gserviceaccount.com", "bq-12-bigquery-encryption"),
+        ("group:ml@acme.com", "group-ml-acme-com"),
+        ("user:ada.l@acme.com", "user-ada-l-acme-com"),
     ],
 )
 def test_a_grant_is_named_by_whom_it_is_for(member: str, label: str) -> None:

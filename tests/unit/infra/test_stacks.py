@@ -12,7 +12,6 @@ import pytest
 from fonderie.core.resource_types import resource_type, resource_types, types_in_use
 from fonderie.sandbox.provider.cut import PROVIDER, SCHEMA_FILE
 from infra import names
-from infra.access.roles import GRANTABLE_ROLES, apply_permissions, plan_permissions
 from infra.names import StackName
 from infra.settings import environment_names, load_environment
 from tests.unit.conftest import Synthesised
@@ -50,10 +49,9 @@ def used(stacks: Synthesised) -> set[str]:
 
 
 def test_every_type_of_a_stack_has_a_row_in_use_and_every_row_in_use_is_used(stacks: Synthesised) -> None:
-    # The role of who plans has their permissions: to leave them out would change what is deployed.
-    only_read = {"google_logging_project_sink", "google_pubsub_subscription", "google_pubsub_subscription_iam_member"}
-    assert set(types_in_use()) == used(stacks) | only_read
-    assert not used(stacks) & only_read
+    unused = {row.name for row in resource_types().values() if row.written == "nobody"}
+    assert set(types_in_use()) == used(stacks) | unused
+    assert not used(stacks) & unused
 
 
 def test_the_cut_schema_has_the_types_in_use_and_no_other() -> None:
@@ -129,50 +127,11 @@ def test_everything_carries_the_labels_of_its_environment(stacks: Synthesised) -
         assert labels == {**env.all_labels, "stack": name.partition("-")[2]}
 
 
-def test_the_apply_identity_can_grant_exactly_the_roles_the_stacks_grant(stacks: Synthesised) -> None:
-    granted = {
-        arguments["role"]
-        for name, stack in stacks.items()
-        if not name.endswith("-bootstrap")
-        for kind, _, arguments in resources(stack)
-        if kind == "google_project_iam_member"
-    }
-    assert granted == GRANTABLE_ROLES
-
-
-def test_no_workload_administers_anything() -> None:
-    assert [role for role in GRANTABLE_ROLES if role.lower().endswith(("admin", "owner", "agent"))] == []
-
-
-def test_who_plans_can_read_every_type_in_use_and_change_nothing() -> None:
-    verbs = {permission.rpartition(".")[2] for permission in plan_permissions()}
-    assert verbs == {"get", "getIamPolicy", "list", "fullView", "create"}
-    assert [each for each in plan_permissions() if each.endswith("create")] == ["logging.logEntries.create"]
-
-
 def test_who_applies_can_write_every_type_after_the_bootstrap_and_no_other(stacks: Synthesised) -> None:
     written = {
         kind for name, stack in stacks.items() if not name.endswith("-bootstrap") for kind, _, _ in resources(stack)
     }
-    assert {row.name for row in resource_types().values() if row.write is not None} == written
-
-
-@pytest.mark.parametrize("name", environment_names())
-def test_neither_plan_nor_apply_reads_what_is_kept(name: str, stacks: Synthesised) -> None:
-    """A secret's value, an object, a table's rows, a message; nor can one become another identity by its role."""
-    roles = {
-        each["role_id"]: set(each["permissions"])
-        for kind, _, each in resources(stacks[f"{name}-bootstrap"])
-        if kind == "google_project_iam_custom_role"
-    }
-    env = load_environment(name)
-    assert roles == {f"{name}_plan": set(plan_permissions()), f"{name}_apply": set(apply_permissions(env))}
-    kept = {"storage.objects.get", "bigquery.tables.getData", "secretmanager.versions.access"}
-    become = {"iam.serviceAccounts.actAs", "iam.serviceAccounts.getAccessToken", "iam.serviceAccountKeys.create"}
-    for permissions in roles.values():
-        assert not permissions & (kept | become | {"resourcemanager.projects.setIamPolicy", "iam.roles.update"})
-        assert all(re.fullmatch(r"[a-z]+(\.[A-Za-z]+){2}", each) for each in permissions)
-    assert ("storage.objects.delete" in roles[f"{name}_apply"]) is env.ephemeral
+    assert {row.name for row in resource_types().values() if row.in_use and not row.written} == written
 
 
 def test_state_is_kept_in_the_bootstraps_bucket_one_prefix_a_stack(stacks: Synthesised) -> None:
@@ -218,5 +177,5 @@ def test_what_google_never_gives_back_is_never_destroyed(name: str, stacks: Synt
         for kind, _, arguments in resources(stacks[f"{name}-bootstrap"])
         if kinds.search(kind)
     ]
-    assert len(kept) == 10
+    assert len(kept) == 14
     assert all(kept)

@@ -15,9 +15,9 @@ def table(tmp_path: Path, text: str) -> Path:
 
 
 def test_a_row_is_read_whole(tmp_path: Path) -> None:
-    text = '[in_use.google_x_y]\nread = ["a.b.get"]\nprotected_by = { p = "PREVENT", q = true }\npermanent = true\n'
+    text = '[in_use.google_x_y]\nwritten = "bootstrap"\nprotected_by = { p = "PREVENT", q = true }\npermanent = true\n'
     row = read_table(table(tmp_path, text))["google_x_y"]
-    assert (row.in_use, row.read, row.write, row.permanent) == (True, ("a.b.get",), None, True)
+    assert (row.in_use, row.written, row.permanent) == (True, "bootstrap", True)
     assert dict(row.protected_by) == {"p": "PREVENT", "q": True}
     assert (row.word, row.holds, row.lost) == ("x y", "", "")
 
@@ -25,19 +25,18 @@ def test_a_row_is_read_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ('[in_use.google_x]\nread = []\nreads = ""', r"types\.toml: google_x\.reads: unknown key"),
-        ('[in_use.google_x]\nread = []\nname = "y"', r"google_x\.name: unknown key"),
-        ("[in_use.google_x]\nread = []\nin_use = false", r"google_x\.in_use: unknown key"),
-        ('[in_use.google_x]\nread = "a"', r"google_x\.read: is 'a', not tuple"),
-        ("[in_use.google_x]\nread = [1]", r"google_x\.read: is \[1\], not tuple"),
-        ("[in_use.google_x]\nread = []\nword = true", r"google_x\.word: is True, not str"),
-        ("[in_use.google_x]\nread = []\nfree = 1", r"google_x\.free: is 1, not bool"),
-        ("[in_use.google_x]\nread = []\nchildren = { a = [] }", r"google_x\.children: is .*, not Mapping"),
-        ("[in_use.google_x]\nfree = true", "google_x: not a row of this table"),
-        ("[others]\ngoogle_x = { read = [] }", "google_x: not a row of this table"),
+        ("[in_use.google_x]\nread = []", r"types\.toml: google_x\.read: unknown key"),
+        ('[in_use.google_x]\nname = "y"', r"google_x\.name: unknown key"),
+        ("[in_use.google_x]\nin_use = false", r"google_x\.in_use: unknown key"),
+        ("[in_use.google_x]\nwritten = true", r"google_x\.written: is True, not str"),
+        ("[in_use.google_x]\nword = [1]", r"google_x\.word: is \[1\], not str"),
+        ("[in_use.google_x]\nfree = 1", r"google_x\.free: is 1, not bool"),
+        ("[in_use.google_x]\nchildren = { a = [] }", r"google_x\.children: is .*, not Mapping"),
+        ("[in_use]\ngoogle_x = true", "google_x: not a row of this table"),
+        ('[others]\ngoogle_x = { written = "nobody" }', "google_x: not a row of this table"),
         ("[others]\ngoogle_x = true", "google_x: not a row of this table"),
         ("[other.google_x]\nfree = true", "unknown table other"),
-        ("[in_use.google_x]\nread = []\n[others]\ngoogle_x = { free = true }", "two rows of google_x"),
+        ("[in_use.google_x]\n[others]\ngoogle_x = { free = true }", "two rows of google_x"),
         ("[in_use", "not a table of resource types"),
     ],
 )
@@ -53,7 +52,7 @@ def test_a_file_that_is_absent_is_named(tmp_path: Path) -> None:
 
 def test_a_type_without_a_row_says_nothing_but_its_name() -> None:
     row = resource_type("google_dataflow_job")
-    assert (row.word, row.in_use, row.read, row.lost, row.iam_target) == ("dataflow job", False, (), "", "")
+    assert (row.word, row.in_use, row.written, row.lost, row.iam_target) == ("dataflow job", False, "", "", "")
 
 
 def test_every_row_says_something_and_nothing_twice() -> None:

@@ -9,6 +9,11 @@ from infra.synthesised import Resource, SynthesisedStack
 
 PIPELINES = "serviceAccount:prod-pipelines@acme.iam.gserviceaccount.com"
 SERVING = "serviceAccount:prod-serving@acme.iam.gserviceaccount.com"
+ACCESS = [
+    {"role": "READER", "user_by_email": SERVING.removeprefix("serviceAccount:")},
+    {"role": "WRITER", "group_by_email": "ml@acme.com"},
+    {"role": "OWNER", "special_group": "projectOwners"},
+]
 UNTIL = {"expression": "request.time < x", "title": "t"}
 
 
@@ -20,20 +25,11 @@ def resource(kind: str, name: str, values: dict[str, Any]) -> Resource:
 def stack() -> SynthesisedStack:
     resources = (
         resource("google_storage_bucket", "models", {"name": "acme-prod-models"}),
-        resource("google_bigquery_dataset", "features", {"dataset_id": "prod_features"}),
+        resource("google_bigquery_dataset", "features", {"dataset_id": "prod_features", "access": ACCESS}),
         resource(
             "google_storage_bucket_iam_member",
             "models_w",
             {"bucket": "${google_storage_bucket.models.name}", "role": "roles/storage.objectUser", "member": PIPELINES},
-        ),
-        resource(
-            "google_bigquery_dataset_iam_member",
-            "features_r",
-            {
-                "dataset_id": "${google_bigquery_dataset.features.dataset_id}",
-                "role": "roles/bigquery.dataViewer",
-                "member": SERVING,
-            },
         ),
         resource(
             "google_project_iam_member",
@@ -49,8 +45,10 @@ def test_every_grant_names_who_may_do_what_on_what(stack: SynthesisedStack) -> N
 
     assert sorted(found) == [
         ("a<b>", "roles/logging.admin", "google_project", "the project"),
+        ("ml", "roles/bigquery.dataEditor", "google_bigquery_dataset", "prod_features"),
         ("prod-pipelines", "roles/storage.objectUser", "google_storage_bucket", "acme-prod-models"),
         ("prod-serving", "roles/bigquery.dataViewer", "google_bigquery_dataset", "prod_features"),
+        ("projectOwners", "roles/bigquery.dataOwner", "google_bigquery_dataset", "prod_features"),
     ]
 
 
@@ -82,7 +80,7 @@ def test_identities_are_shown_as_people_call_them(member: str, shown: str) -> No
 def test_the_map_draws_every_grant_whose_resource_is_there_and_needs_no_network(stack: SynthesisedStack) -> None:
     html = page("prod", [stack])
 
-    assert html.count("<path d=") == 2
+    assert html.count("<path d=") == 4
     assert "a&lt;b&gt;" in html
     assert "<b>@" not in html
     assert "https://" not in html

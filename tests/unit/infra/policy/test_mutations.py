@@ -339,6 +339,7 @@ def test_who_grants_roles_without_a_bound_turns_the_policy_red(
     [
         ("prod_plan", "storage.buckets.delete", "FND_PLAN_READS"),
         ("prod_plan", "iam.serviceAccounts.setIamPolicy", "FND_PLAN_READS"),
+        ("prod_plan", "serviceusage.services.enable", "FND_PLAN_READS"),
         ("prod_apply", "iam.serviceAccounts.actAs", "FND_LEAST_PRIVILEGE"),
         ("prod_apply", "iam.serviceAccountKeys.create", "FND_KEY"),
         ("prod_apply", "resourcemanager.projects.setIamPolicy", "FND_LEAST_PRIVILEGE"),
