@@ -23,6 +23,7 @@ from fonderie.core.errors import BadInputError, FonderieError, RefusedError, Ste
 from fonderie.core.files import write_text
 from fonderie.sandbox.provider.facts import Facts
 from fonderie.sandbox.runner import Options, default_cloud, stand_in
+from fonderie.terraform.runner import Event
 from infra.settings import load_environment
 
 _IN_USE = ("resourceInUseByAnotherResource", "already being used by", "is still in use")
@@ -233,7 +234,13 @@ def _opened(name: str, environment: Mapping[str, str], tell: Callable[[str], Non
         raise BadInputError(f"the synthesis produced no stack for {name}", where=outdir)
     with tempfile.TemporaryDirectory(prefix="fonderie-recreate-") as work:
         operator = operator_actions_for(environment, env.project_id)
-        yield Recreate(name, env.project_id, stacks, Deployer(environment), operator, Path(work), tell)
+        deployer = Deployer(environment, partial(_tell_waits, tell))
+        yield Recreate(name, env.project_id, stacks, deployer, operator, Path(work), tell)
+
+
+def _tell_waits(tell: Tell, event: Event) -> None:
+    if event.kind == "waiting":
+        tell(f"{event.stack}: {event.action}")
 
 
 def _belongs(stack: Stack, environment: str) -> bool:
