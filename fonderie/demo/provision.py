@@ -14,6 +14,8 @@ from fonderie.core.errors import StepFailedError
 from fonderie.core.page import Section, table
 from fonderie.demo.cloud import ENVIRONMENT, DemoCloud
 from fonderie.demo.runner import Context
+from infra import names
+from infra.names import StackName
 
 ROOT = Path(__file__).parents[2]
 CREATED = re.compile(r"([\w.\-\[\]\"]+): Creation complete")
@@ -24,7 +26,8 @@ def provision(context: Context) -> str:
     """Bootstrap as the owner, deploy every stack as `apply`; the registry of the later steps is a bucket that Terraform
     made."""
     cloud = DemoCloud(context.folder)
-    command = ["cdktf", "deploy", f"{ENVIRONMENT}-*", "--auto-approve", "--skip-provider-lock"]
+    stacks = [names.stack(cloud.environment, each) for each in StackName if each is not StackName.BOOTSTRAP]
+    command = ["cdktf", "deploy", *stacks, "--ignore-missing-stack-dependencies"]
     bootstrap = ["fonderie", "bootstrap", "--env", ENVIRONMENT]
     log = context.folder / "deploy.log"
     settings = {"FONDERIE_ENV": ENVIRONMENT, "CI": "1", "FORCE_COLOR": "0", "CDKTF_OUTDIR": str(cloud.stacks)}
@@ -32,8 +35,9 @@ def provision(context: Context) -> str:
         context.console.print(f"fonderie sandbox run --as person -- {' '.join(bootstrap)}")
         owner = {**stand_in.as_("person"), **settings}
         _run([sys.executable, "-m", "fonderie.cli.main", *bootstrap[1:]], owner, log, context)
-        context.console.print(f"fonderie sandbox run -- cdktf deploy '{ENVIRONMENT}-*'")
-        _run([*command, "--output", str(cloud.stacks)], {**stand_in.environment, **settings}, log, context)
+        context.console.print(f"fonderie sandbox run -- {' '.join(command)}")
+        options = ["--auto-approve", "--skip-provider-lock", "--output", str(cloud.stacks)]
+        _run([*command, *options], {**stand_in.environment, **settings}, log, context)
     counts = cloud.resources()
     shown = Table("stack", "resources", box=None)
     for stack, count in counts.items():
@@ -63,4 +67,4 @@ def _run(command: list[str], environment: dict[str, str], log: Path, context: Co
                 status.update(f"{created} resources created, {match[1]}")
     if process.returncode:
         tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-TAIL_LINES:])
-        raise StepFailedError(f"{' '.join(command[-4:])} failed\n{tail}", where=log)
+        raise StepFailedError(f"{' '.join(command[:5])} failed\n{tail}", where=log)

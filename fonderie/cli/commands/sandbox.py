@@ -106,7 +106,7 @@ def run(
 
     ```console
     fonderie sandbox run --as person -- fonderie bootstrap --env local
-    fonderie sandbox run -- cdktf deploy 'local-*'
+    fonderie sandbox run --as person -- cdktf deploy 'local-*'
     fonderie sandbox run --cloud /tmp/c.sqlite -- terraform -chdir=here plan
     ```
     """

@@ -265,7 +265,7 @@ def _unrecorded(world: World, type: str, caller: Caller, project: str, path: str
         raise ApiError.because(
             f"the sandbox cannot say whether {caller.email} may use {type}",
             "What hashicorp/google calls for this type was not recorded, so it works here for an owner of the project "
-            "only: `fonderie sandbox run --as person`. `--as anyone` checks nothing.",
+            "only: `--as person`; `--as anyone` checks nothing.",
         )
 
 
