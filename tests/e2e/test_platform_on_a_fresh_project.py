@@ -7,11 +7,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fonderie.core.google_iam import provider_calls
 from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.iam.caller import identity
+from fonderie.sandbox.lifecycle import object_requests, permissions
+from fonderie.sandbox.lifecycle.interface import ApiError, ProviderConfig
+from fonderie.sandbox.lifecycle.policies import is_part, target
+from fonderie.sandbox.lifecycle.world import World
+from fonderie.sandbox.process import default_schema, load_facts
+from fonderie.sandbox.provider.facts import FACTS_FILE
+from fonderie.sandbox.provider.schema import ProviderSchema
 from fonderie.sandbox.runner import Options, StandIn, stand_in
 from infra import names
 from infra.names import StackName
@@ -69,6 +80,46 @@ def test_an_environment_comes_up_at_the_first_apply_and_the_plan_after_it_is_emp
     for stack in (names.stack(env, each) for each in StackName):
         who = "person" if stack.endswith("-bootstrap") else ""  # it is a person's, and so is the budget's account
         terraform(sandbox, stack, "plan", "-detailed-exitcode", who=who)
+
+    assert refusals(env, tmp_path) == []
+
+
+def refusals(env: Environment, folder: Path) -> list[str]:
+    """What would be refused of the recorded calls of every resource in the states. `plan` reads, `apply` does all of
+    it; the bootstrap is the person's."""
+    refused = list[str]()
+    provider = ProviderConfig(project=env.project_id, region=env.region, values={"user_project_override": True})
+    provider = replace(provider, values={**provider.values, "billing_project": env.project_id})
+    with Cloud(folder / "google.sqlite") as cloud:
+        world = World(cloud, ProviderSchema.load(default_schema()), load_facts(FACTS_FILE))
+        for file in sorted((folder / ".fonderie" / "state").glob("*.tfstate")):
+            writer = "person" if file.stem.endswith("-bootstrap") else "apply"
+            for type, state in managed(file):
+                for action in provider_calls().get(type, {}):
+                    for name in {writer, "plan"} if action == "read" and writer == "apply" else {writer}:
+                        caller = identity(name, env.project_id)
+                        try:
+                            demand(world, type, action, state, replace(provider, caller=caller))
+                        except ApiError as error:
+                            refused.append(f"{name} {action} {type}: {error}")
+    return refused
+
+
+def managed(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for resource in json.loads(file.read_text())["resources"]:
+        if resource["mode"] == "managed":
+            yield from ((resource["type"], each["attributes"]) for each in resource["instances"])
+
+
+def demand(world: World, type: str, action: str, state: dict[str, Any], provider: ProviderConfig) -> None:
+    """Raises ApiError for what the caller may not."""
+    if is_part(type):
+        roles = [state["role"]] if "role" in state else []
+        permissions.demand_on_policy(world, type, action, target(world.names, type, state, provider), provider, roles)
+        return
+    request = object_requests.request_for(world, type, state, provider, read=True)
+    request.prior = state if action == "update" else None
+    permissions.demand(request, action)
 
 
 def test_bootstrapping_twice_makes_nothing_twice(sandbox: StandIn, tmp_path: Path) -> None:
