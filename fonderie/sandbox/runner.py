@@ -168,7 +168,7 @@ def _working_folder() -> dict[str, str]:
     """
     chosen = os.environ.get("CDKTF_OUTDIR") or os.environ.get("CDKTF_OUTPUT")
     if chosen and "FONDERIE_SANDBOX" not in os.environ:
-        chosen = f"{chosen.rstrip('/')}-sandbox"
+        chosen = f"{chosen.rstrip('/')}-sandbox/cdktf.out"
     folder = Path(chosen or home() / "sandbox" / "cdktf.out").absolute()
     return {"CDKTF_OUTDIR": str(folder), "CDKTF_OUTPUT": str(folder)}
 
