@@ -3,9 +3,7 @@
 `calls.json`: per resource type and action, the API methods that hashicorp/google 7.45.0 calls, recorded from the real
 provider. `methods.json`: per method the permissions it needs, with their source (`map`: a public map of methods to
 permissions; `docs:`: a page of cloud.google.com). `roles.json`: Google's role definitions of 2026-08-22, cut to the
-permissions of `methods.json`: a role holds more than is listed here, but nothing else that we call. `names.json`: the
-names of all 2,461 predefined roles of that day and of the 13,790 permissions they hold. Source of both: Google's role
-definitions, as iann0036/iam-dataset (MIT) keeps them.
+permissions of `methods.json`: a role holds more than is listed here, but nothing else that we call.
 """
 
 from __future__ import annotations
@@ -66,33 +64,6 @@ def known_permissions() -> frozenset[str]:
     """Every permission that we know Google to have."""
     needed = {permission for method in methods().values() for permission in method.permissions}
     return frozenset(needed.union(*predefined_roles().values()))
-
-
-@cache
-def permission_names() -> frozenset[str]:
-    """Every permission that a predefined role of Google held on the day of the list."""
-    return frozenset(
-        f"{service}{'/' if service.endswith('.com') else '.'}{resource}.{verb}"
-        for service, resources in _read("names")["permissions"].items()
-        for resource, verbs in resources.items()
-        for verb in verbs.split()
-    )
-
-
-@cache
-def role_names() -> frozenset[str]:
-    """Every predefined role of Google on that day."""
-    listed = _read("names")["roles"].items()
-    return frozenset(
-        f"roles/{service}.{name}" if name != "-" else f"roles/{service}"
-        for service, names in listed
-        for name in names.split()
-    )
-
-
-def names_of() -> str:
-    """The day of the two lists, as 2026-08-22."""
-    return str(_read("names")["of"])
 
 
 def _call(row: str | Mapping[str, str]) -> RecordedCall:

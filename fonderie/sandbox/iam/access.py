@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fonderie.core.errors import RefusedError
-from fonderie.core.google_iam import predefined_roles, role_names
+from fonderie.core.google_iam import predefined_roles
 from fonderie.sandbox.cloud.clock import Clock
 from fonderie.sandbox.cloud.cloud import Cloud
 from fonderie.sandbox.iam import conditions, words
@@ -272,7 +272,7 @@ class AccessControl:
 
 def _is_unlisted(role: str) -> bool:
     """A role of Google's of which we do not know what it holds."""
-    return role.startswith("roles/") and role not in predefined_roles() and role in role_names()
+    return role.startswith("roles/") and role not in predefined_roles()
 
 
 def agent_role_note(email: str) -> str:

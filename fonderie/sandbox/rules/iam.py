@@ -6,10 +6,13 @@ recorded cases of `google_project_iam_custom_role`."""
 
 from __future__ import annotations
 
-from fonderie.core.google_iam import names_of, permission_names, role_names
+import difflib
+
+from fonderie.core.google_iam import known_permissions, predefined_roles
 from fonderie.sandbox.cloud.cloud import Cloud, ObjectStatus
 from fonderie.sandbox.iam.caller import ANYONE
 from fonderie.sandbox.lifecycle.interface import ApiError, Diagnostic, State
+from fonderie.sandbox.lifecycle.resource_paths import written_names
 from fonderie.sandbox.lifecycle.world import ObjectRequest
 from fonderie.sandbox.planning.equivalence import duration_s
 from fonderie.sandbox.planning.type_rules import Situation, TypeRules
@@ -75,7 +78,7 @@ def a_custom_role_takes_permissions_that_exist(request: ObjectRequest) -> None:
 def _check_permissions(request: ObjectRequest, verb: str) -> None:
     asked = request.provider.caller != ANYONE
     for permission in sorted(request.state.get("permissions") or ()) if asked else ():
-        if permission not in permission_names():
+        if permission not in known_permissions():
             raise ApiError.because(
                 f"Error {verb} the custom project role {request.path}: googleapi: Error 400: Permission {permission} "
                 "is not valid., badRequest",
@@ -83,23 +86,32 @@ def _check_permissions(request: ObjectRequest, verb: str) -> None:
             )
 
 
+# Measured on Google's role definitions of 2026-08-22: no predefined role holds these, though code and pages name them.
+_NONE_SUCH = {
+    "aiplatform.operations.get": "polling an operation takes the resource's own `get`",
+    "iam.workloadIdentityPools.get": "it is listed as iam.googleapis.com/workloadIdentityPools.get",
+    "iam.workloadIdentityPoolProviders.get": "it is listed as iam.googleapis.com/workloadIdentityPoolProviders.get",
+}
+
+
 def _why_invalid(permission: str) -> str:
-    """Whether Google has no such permission, or only our list lacks it."""
-    of = f"the {len(role_names())} predefined roles of Google on {names_of()}"
-    service, _, rest = permission.partition(".")
-    if (long := f"{service}.googleapis.com/{rest}") in permission_names():
-        return f"None of {of} holds it; it is listed as {long}."
-    if any(name.startswith((f"{service}.", f"{service}.googleapis.com/")) for name in permission_names()):
-        return f"None of {of} holds it, though they hold others of {service}: Google has no such permission."
-    return f"None of {of} holds any permission of {service}: if the service is newer, only the sandbox's list lacks it."
+    """Whether Google has no such permission, or only our table lacks it."""
+    if reason := _NONE_SUCH.get(permission):
+        return f"Google has no such permission: {reason}."
+    return (
+        f"Only the sandbox's table of {len(known_permissions())} permissions may lack it: what Google has is in "
+        "https://cloud.google.com/iam/docs/permissions-reference; what a method needs goes into "
+        "fonderie/core/google_iam/methods.json."
+    )
 
 
 def unknown_role(cloud: Cloud, role: str) -> str | None:
     """Google's words for a role that does not exist; None for one that does.
 
-    Source: hashicorp/terraform-provider-google #5107. Roles of an organisation are taken on trust.
+    Source: hashicorp/terraform-provider-google #5107. Roles of an organisation are taken on trust, and so are those of
+    Google's that our table lacks: of a service that exists, and no misspelling of a role in the table.
     """
-    known = role in role_names()
+    known = _is_predefined(role)
     if role.startswith("projects/"):
         known = (
             role.split("/")[1] not in cloud.projects() or cloud.live("google_project_iam_custom_role", role) is not None
@@ -107,6 +119,17 @@ def unknown_role(cloud: Cloud, role: str) -> str | None:
     return None if known or role.startswith("organizations/") else f"Role {role} is not supported for this resource."
 
 
+def _is_predefined(role: str) -> bool:
+    service, dot, _ = role.removeprefix("roles/").partition(".")
+    if role in predefined_roles() or not role.startswith("roles/") or not dot:
+        return role in predefined_roles()
+    services = {name.removeprefix("roles/").partition(".")[0] for name in predefined_roles()} | {
+        service for service, _ in written_names()["apis"].values()
+    }
+    return service in services and not difflib.get_close_matches(role, predefined_roles(), 1, _MISSPELT)
+
+
+_MISSPELT = 0.95  # a letter or two in a name of twenty
 _LEAST_ROTATION_S = 86400
 
 
