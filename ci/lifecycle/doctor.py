@@ -387,7 +387,7 @@ def git(target: DoctorTarget, google: RestClient) -> Iterator[DoctorFinding]:
     """A person has authorised the Git host, once: no API can do it."""
     yield _federation(target)
     if not target.env.git.connected:
-        yield unread("git connection", "the settings say git.connected = false: there are no triggers")
+        yield unread("git connection", f"the settings say git.ci = {target.env.git.ci}: Cloud Build has no triggers")
         return
     place = f"projects/{target.project}/locations/{target.env.region}/connections/{names.resource(target.env, 'git')}"
     try:

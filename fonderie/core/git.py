@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from fonderie.core.errors import BadInputError, MissingToolError, StepFailedError
@@ -13,8 +14,8 @@ _TIMEOUT_S = 300
 _LOGIN = re.compile(r"(?<=://)[^/\s]+@")
 
 
-def git(root: Path, *arguments: str) -> bytes:
-    """What a git command answers.
+def git(root: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> bytes:
+    """What a git command answers; `variables` are added to its environment.
 
     Raises StepFailedError with the last line it said, without a login it may hold; BadInputError outside a repository.
     """
@@ -24,7 +25,7 @@ def git(root: Path, *arguments: str) -> bytes:
             capture_output=True,
             check=False,
             timeout=_TIMEOUT_S,
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
+            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", **(variables or {})},
         )
     except FileNotFoundError as error:
         raise MissingToolError("git is not installed") from error

@@ -30,7 +30,7 @@ BUILDS = "ci/cloudbuild"
 class GitConnection(Construct):
     """Cloud Build's connection to GitHub and the repository behind it.
 
-    A person installs the app and stores its token once (docs/platform.md); until then `git.connected` is false.
+    A person installs the app and stores its token once (docs/platform.md); until then `git.ci` is none.
     Source: Cloud Build, "Connect to a GitHub repository"; terraform-provider-google issue 7138.
     """
 

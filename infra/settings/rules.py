@@ -54,7 +54,7 @@ def _switches(env: Environment) -> Iterator[Problem]:
     if env.features.config_sync and not env.features.cluster:
         yield Problem("features.config_sync", True, "Config Sync needs a cluster (features.cluster is false)")
     if env.git.connected and not env.git.app_installation_id:
-        yield Problem("git.app_installation_id", 0, "required when git.connected is true")
+        yield Problem("git.app_installation_id", 0, "required when git.ci is cloud_build")
     if env.ephemeral and env.images.readers:
         yield Problem("images.readers", list(env.images.readers), "other environments need a registry that stays")
     if env.ephemeral and env.protected:

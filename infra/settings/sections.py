@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -39,6 +40,14 @@ class Neighbour(EnvironmentSection):
     region: Region
 
 
+class CiSystem(StrEnum):
+    """What runs the build files: `ci/cloudbuild` or `.github/workflows`."""
+
+    CLOUD_BUILD = "cloud_build"
+    GITHUB_ACTIONS = "github_actions"
+    NONE = "none"
+
+
 class GitSettings(EnvironmentSection):
     """The repository that previews and applies."""
 
@@ -48,10 +57,17 @@ class GitSettings(EnvironmentSection):
         default=None, ge=1, description="GitHub's number of it, which stays; its name can be given up and taken"
     )
     owner_id: int | None = Field(default=None, ge=1, description="GitHub's number of the owner")
-    connected: bool = Field(
-        default=True, description="false until a person has installed the Cloud Build app and stored its token"
+    ci: CiSystem = Field(
+        strict=False,
+        description="which system previews, applies and checks: the other does not run; "
+        "none: until a person has connected cloud_build or set the variables of github_actions",
     )
     app_installation_id: int = Field(default=0, ge=0, description="of the Cloud Build app on the repository")
+
+    @property
+    def connected(self) -> bool:
+        """Whether Cloud Build is connected to the repository, and has triggers."""
+        return self.ci is CiSystem.CLOUD_BUILD
 
 
 class NetworkSettings(EnvironmentSection):

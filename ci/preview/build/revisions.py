@@ -6,6 +6,7 @@ a whole one, what is not there is for the person to fetch.
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -60,12 +61,38 @@ def _fetch(revision: str, root: Path) -> str:
     """
     remote = _remote(root)
     if _COMMIT.fullmatch(revision):
-        git(root, "fetch", "--quiet", "--no-tags", "--depth=1", remote, revision)
+        _fetched(root, "--depth=1", remote, revision)
         return revision
     branch = revision.removeprefix(f"{remote}/")
     here = f"refs/remotes/{remote}/{branch}"
-    git(root, "fetch", "--quiet", "--no-tags", "--depth=1", remote, f"+refs/heads/{branch}:{here}")
+    _fetched(root, "--depth=1", remote, f"+refs/heads/{branch}:{here}")
     return here
+
+
+def _fetched(root: Path, depth: str, remote: str, *what: str) -> None:
+    git(root, "fetch", "--quiet", "--no-tags", depth, remote, *what, variables=_log_in(root, remote))
+
+
+def _log_in(root: Path, remote: str) -> dict[str, str]:
+    """What lets git read a private repository of the Git host with GITHUB_TOKEN, the preview's own.
+
+    Cloud Build leaves no login in the clone. The token is sent to that host only, and not where the clone has a login
+    already: GitHub refuses two. It is no argument, which every process could read, and is not kept. Source: git-config,
+    "http.<url>.*" and GIT_CONFIG_COUNT; what actions/checkout writes for the same purpose.
+    """
+    token, host = os.environ.get("GITHUB_TOKEN"), os.environ.get("GITHUB_SERVER_URL") or "https://github.com"
+    url = line(root, "remote", "get-url", remote)
+    if not token or not url.startswith(f"{host}/"):
+        return {}
+    with suppress(StepFailedError):  # there is none
+        if line(root, "config", "--get-urlmatch", "http.extraHeader", url):
+            return {}
+    login = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{host}/.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {login}",
+    }
 
 
 def _common_ancestor(one: str, other: str, root: Path) -> str:
@@ -77,7 +104,7 @@ def _common_ancestor(one: str, other: str, root: Path) -> str:
         except StepFailedError as error:
             if not _is_shallow(root) or not steps:
                 raise BadInputError(f"{one[:9]} and {other[:9]} have no common commit", where=root) from error
-        git(root, "fetch", "--quiet", "--no-tags", steps.pop(0), _remote(root))
+        _fetched(root, steps.pop(0), _remote(root))
 
 
 def _remote(root: Path) -> str:

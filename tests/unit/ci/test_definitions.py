@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ci import environments
 from ci.preview.masking.patterns import without_patterns
-from infra.settings import environment_names
+from infra.settings import environment_names, load_environment
+from infra.settings.sections import CiSystem
 from infra.stacks.delivery import IN_THE_IMAGES
 from tests.docs.test_commands import parse
 
@@ -22,7 +24,11 @@ DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
 STEP_KEYS = {"id", "name", "script", "env", "secretEnv", "args"}
 BUILD_KEYS = {"steps", "options", "timeout", "availableSecrets"}
 # What a script may do besides make targets and our commands.
-PLUMBING = re.compile(r"sh ci/(cloudbuild/tools|images/build)\.sh|gcloud auth configure-docker .*")
+PLUMBING = re.compile(
+    r"sh ci/(cloudbuild/tools|images/build)\.sh|gcloud auth configure-docker .*"
+    r'|python3 -m ci\.environments github_actions >> "\$GITHUB_OUTPUT"'
+)
+IF_SERVED = 'python3 -m ci.environments cloud_build "$_ENVIRONMENT" '
 
 
 def read(path):
@@ -86,24 +92,46 @@ def test_a_build_has_the_shape_that_cloud_build_wants(path):
 @pytest.mark.parametrize("path", WORKFLOWS, ids=ids)
 def test_a_workflow_is_pinned_keyless_and_allowed_little(path):
     body = read(path)
-    assert body["permissions"]["contents"] == "read"
-    assert "write-all" not in path.read_text()
+    assert body["permissions"] == {}, "a job that does not ask for a permission has none"
     for job in body["jobs"].values():
         assert job["timeout-minutes"] <= 90
+        assert job["permissions"]["contents"] == "read"
+        logs_in = any("google-github-actions/auth" in step.get("uses", "") for step in job["steps"])
+        assert job["permissions"].get("id-token") == ("write" if logs_in else None)
         for step in job["steps"]:
             if "uses" in step:
                 assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", step["uses"])
             if "google-github-actions/auth" in step.get("uses", ""):
                 assert set(step["with"]) == {"workload_identity_provider", "service_account"}
-                assert body["permissions"]["id-token"] == "write"
     assert len(re.findall(r"- uses: \S+@\S+ # v\d", path.read_text())) == path.read_text().count("- uses: ")
 
 
-@pytest.mark.parametrize("name", ["apply", "drift", "preview"])
-def test_a_workflow_runs_for_every_environment_that_has_settings(name):
-    (job,) = read(ROOT / ".github" / "workflows" / f"{name}.yml")["jobs"].values()
-    shared = [environment for environment in environment_names() if environment != "local"]
-    assert job["strategy"]["matrix"]["environment"] == shared, f"infra/environments and {name}.yml name others"
+@pytest.mark.parametrize("path", WORKFLOWS, ids=ids)
+def test_a_workflow_runs_for_the_environments_whose_settings_choose_it(path):
+    chosen, job = read(path)["jobs"].values()
+    assert job["needs"] == "environments"
+    assert "needs.environments.outputs.names" in job["if"]
+    if "strategy" in job:
+        assert job["strategy"]["matrix"] == {"environment": "${{ fromJSON(needs.environments.outputs.names) }}"}
+    assert chosen["steps"][-1]["run"].startswith("python3 -m ci.environments github_actions")
+
+
+@pytest.mark.parametrize("system", CiSystem)
+def test_one_setting_says_which_environments_a_system_serves(system):
+    shared = [name for name in environment_names() if load_environment(name).git.ci is system]
+    assert environments.served(system) == shared
+
+
+def test_a_build_leaves_an_environment_of_another_system_alone(capsys):
+    environments.main("github_actions", "dev", "false")
+    assert "dev is not served by github_actions" in capsys.readouterr().out
+
+
+def test_a_name_that_is_wrong_does_not_look_like_an_environment_of_another_system():
+    with pytest.raises(FileNotFoundError):
+        environments.main("cloud_build", "nowhere", "true")
+    with pytest.raises(SystemExit, match="unknown CI system 'jenkins'"):
+        environments.main("jenkins")
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=ids)
@@ -124,7 +152,8 @@ def test_a_fork_gets_neither_a_token_nor_credentials():
 @pytest.mark.parametrize("path", [*BUILDS, *WORKFLOWS], ids=str)
 def test_every_step_is_a_make_target_or_a_command_that_exists(path):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for line in (text.removesuffix(" || [ $? -eq 2 ]") for text in scripts(path)):
+    for text in scripts(path):
+        line = text.removesuffix(" || [ $? -eq 2 ]").removeprefix(IF_SERVED)
         if line.startswith("make "):
             assert line.split()[1] in targets
         elif line.startswith(".venv/bin/fonderie "):

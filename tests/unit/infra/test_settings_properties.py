@@ -61,7 +61,7 @@ def accepted(draw: st.DrawFn) -> Environment:
     production = name.startswith("prod")
     ephemeral = not production and draw(flag)
     cluster = draw(flag)
-    connected = draw(flag)
+    ci = draw(st.sampled_from(["cloud_build", "github_actions", "none"]))
     replicas = draw(st.integers(2 if production else 1, 5))
     nodes = draw(st.integers(2 if production else 1, 5))
     values: dict[str, Any] = {
@@ -76,7 +76,7 @@ def accepted(draw: st.DrawFn) -> Environment:
         "protected": production or (not ephemeral and draw(flag)),
         "customer_keys": draw(flag),
         "approval": production or draw(flag),
-        "git": {"repository": "acme/fonderie", "connected": connected, "app_installation_id": 7 if connected else 0},
+        "git": {"repository": "acme/fonderie", "ci": ci, "app_installation_id": 7 if ci == "cloud_build" else 0},
         "network": {
             "nodes": "10.0.0.0/22",
             "pods": "10.32.0.0/15",

@@ -100,3 +100,26 @@ def test_a_whole_clone_is_not_fetched_into(origin, tmp_path):
 def test_what_is_no_revision_is_refused(shallow, revision):
     with pytest.raises(BadInputError):
         revisions.commit(revision, shallow)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "sent"),
+    [
+        ("https://github.com/acme/ml.git", "", True),
+        ("https://git.acme.example/acme/ml.git", "https://git.acme.example", True),
+        ("https://github.com.evil.example/acme/ml.git", "", False),
+        ("https://elsewhere.example/acme/ml.git", "", False),
+        ("git@github.com:acme/ml.git", "", False),
+    ],
+)
+def test_the_token_is_sent_to_the_git_host_and_to_nobody_else(tmp_path, monkeypatch, url, host, sent):
+    monkeypatch.setenv("GITHUB_TOKEN", "ghs_x")
+    monkeypatch.setenv("GITHUB_SERVER_URL", host)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "remote", "add", "origin", url)
+    variables = revisions._log_in(tmp_path, "origin")
+    assert bool(variables) == sent
+    if sent:
+        assert variables["GIT_CONFIG_KEY_0"] == f"http.{host or 'https://github.com'}/.extraHeader"
+        git(tmp_path, "config", f"http.{url}.extraHeader", "Authorization: Basic of-the-checkout")
+        assert not revisions._log_in(tmp_path, "origin")
