@@ -1,0 +1,51 @@
+"""A Git host with this working copy on it, and a project that a person has deployed once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import filelock
+import pytest
+
+from tests.road.git_host import GitHost, serving
+from tests.road.machine import ROOT, listed_files
+from tests.road.project import Project, copied, deploy, opened
+
+REPOSITORY = "acme/fonderie"
+TOKEN = {"contents": "read", "pull-requests": "write", "statuses": "write", "metadata": "read"}
+"""The permissions of the token that a person stores for the builds."""
+
+
+@pytest.fixture
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GitHost]:
+    """The Git host. `@pytest.mark.parametrize("host", ["private"], indirect=True)` for a private repository."""
+    private = getattr(request, "param", "public") == "private"
+    with serving(GitHost(tmp_path / "host", REPOSITORY, private=private)) as up:
+        up.create(ROOT, listed_files())
+        yield up
+
+
+@pytest.fixture(scope="session")
+def deployed_dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project as a person's first deploy leaves it, made once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "road-dev"
+    with filelock.FileLock(f"{folder}.lock"):
+        if not (folder / "secrets.json").is_file():
+            folder.mkdir(exist_ok=True)
+            with opened("dev", folder) as project:
+                deploy(project, folder)
+            (folder / "secrets.json").write_text(json.dumps(project.secrets))
+    return folder
+
+
+@pytest.fixture
+def dev(deployed_dev: Path, host: GitHost, tmp_path: Path) -> Iterator[Project]:
+    """That project, this test's own. Its secrets hold a token of the Git host."""
+    folder = copied(deployed_dev, tmp_path / "dev")
+    with opened("dev", folder) as project:
+        project.secrets.update(dict.fromkeys(json.loads((folder / "secrets.json").read_text()), host.issue(TOKEN)))
+        yield project
