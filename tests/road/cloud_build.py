@@ -138,7 +138,7 @@ class CloudBuild:
         assert name, f"not a trigger's address: {url}"
         trigger = next((each for each in self.triggers() if each.name == name[2]), None)
         assert trigger, f"404: {name[1]} was not found"
-        self.project.demand_start(caller, trigger.identity)
+        self.project.call(caller, "POST", url.removeprefix("https://cloudbuild.googleapis.com/"), {})
         return self._run(trigger, self.host.main, {"COMMIT_SHA": self.host.main, "BRANCH_NAME": "main"})
 
     def _run(self, trigger: Trigger, commit: str, event: Mapping[str, str]) -> Build:
@@ -194,7 +194,7 @@ def execute(
     loose = options.get("substitutionOption") == "ALLOW_LOOSE"
     if options.get("logging") != "CLOUD_LOGGING_ONLY":
         raise UnknownError(f"{where}: logging {options.get('logging')!r}: an account of ours has no log bucket")
-    project.demand_log(build.identity)
+    project.log(build.identity, "starting build")
     machine = build.machine
     assert machine is not None
     surroundings = {
@@ -240,7 +240,7 @@ def execute(
             return
     build.pushed = [substituted(image, given, where, loose) for image in definition.get("images", [])]
     for image in build.pushed:
-        project.demand_push(build.identity, image)
+        project.push(build.identity, image)
     build.status = "SUCCESS"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +9,14 @@ from pathlib import Path
 import filelock
 import pytest
 
-from tests.road.git_host import GitHost, serving
+from tests.road.git_host import GitHost, Token, serving
 from tests.road.machine import ROOT, listed_files
 from tests.road.project import Project, copied, deploy, opened
 
 REPOSITORY = "acme/fonderie"
-TOKEN = {"contents": "read", "pull-requests": "write", "statuses": "write", "metadata": "read"}
-"""The permissions of the token that a person stores for the builds."""
+TOKEN = "ghs_" + "0123456789abcdef" * 2
+MAY = {"contents": "read", "pull-requests": "write", "statuses": "write", "metadata": "read"}
+"""What the token may do that a person stores for the builds."""
 
 
 @pytest.fixture
@@ -30,22 +30,21 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GitHost]:
 
 @pytest.fixture(scope="session")
 def deployed_dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project as a person's first deploy leaves it, made once for all workers."""
+    """A project as a person's first deploy leaves it, made once for all workers. Its secrets hold TOKEN."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "road-dev"
     with filelock.FileLock(f"{folder}.lock"):
-        if not (folder / "secrets.json").is_file():
+        if not (folder / "deployed").is_file():
             folder.mkdir(exist_ok=True)
             with opened("dev", folder) as project:
-                deploy(project, folder)
-            (folder / "secrets.json").write_text(json.dumps(project.secrets))
+                deploy(project, folder, TOKEN)
+            (folder / "deployed").touch()
     return folder
 
 
 @pytest.fixture
 def dev(deployed_dev: Path, host: GitHost, tmp_path: Path) -> Iterator[Project]:
-    """That project, this test's own. Its secrets hold a token of the Git host."""
-    folder = copied(deployed_dev, tmp_path / "dev")
-    with opened("dev", folder) as project:
-        project.secrets.update(dict.fromkeys(json.loads((folder / "secrets.json").read_text()), host.issue(TOKEN)))
+    """That project, this test's own."""
+    host.tokens[TOKEN] = Token(REPOSITORY, MAY)
+    with opened("dev", copied(deployed_dev, tmp_path / "dev")) as project:
         yield project
