@@ -35,12 +35,15 @@ check: setup
 prove: setup  ## the long proofs, over every case: make prove ONLY=kill
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --prove --timeout=1800 -k "$(ONLY)"
 
-lint: setup  ## ruff, mypy, import rules, tables, headings and links of the pages
+lint: setup  ## ruff, mypy, import rules, build files, tables, headings and links of the pages
 	@echo "== lint"
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m ci.markdown_lint
+	@$(BIN)/zizmor --quiet --offline --no-progress .github/workflows
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.cloudbuild ci/cloudbuild/*.yaml
 	@$(BIN)/lint-imports --cache-dir .lint-imports >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 
 format: setup  ## format and mend what ruff can

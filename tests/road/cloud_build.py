@@ -221,7 +221,8 @@ def execute(
             machine.provide_packages()
             prepared = True
         written = dict(
-            substituted(pair, given, place, loose).split("=", 1) for pair in [*options.get("env", []), *step.get("env", [])]
+            substituted(pair, given, place, loose).split("=", 1)
+            for pair in [*options.get("env", []), *step.get("env", [])]
         )
         step_secrets = {name: project.secret(build.identity, secrets[name]) for name in step.get("secretEnv", [])}
         environment = {**surroundings, **written, **step_secrets}

@@ -29,7 +29,7 @@ def evaluate(text: str, contexts: Mapping[str, Any], functions: Mapping[str, Cal
 
 
 def interpolate(value: Any, contexts: Mapping[str, Any]) -> Any:
-    """A value of a workflow with the expressions in it evaluated; one that is nothing but an expression keeps its type."""
+    """A value of a workflow with its expressions evaluated; one that is nothing but an expression keeps its type."""
     if isinstance(value, dict):
         return {key: interpolate(each, contexts) for key, each in value.items()}
     if isinstance(value, list):
@@ -95,7 +95,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {"fromjson": _from_json, "contain
 
 
 class _Parser:
-    """Recursive descent: or, and, comparison, not, member, atom. Both sides of && and || are evaluated: no side effects."""
+    """Recursive descent: or, and, comparison, not, member, atom. Both sides of && and || are evaluated."""
 
     def __init__(self, text: str, contexts: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
         self.text, self.contexts, self.functions = text.strip(), contexts, functions

@@ -70,12 +70,12 @@ class PullRequest:
 
 
 class GitHost:
-    """Repositories with one protected branch, `main`. `seen` is every request; `refused` what did not keep to OpenAPI."""
+    """Repositories with one protected branch, `main`. `seen` is every request, `refused` what broke OpenAPI."""
 
     def __init__(self, folder: Path, repository: str, *, private: bool = False) -> None:
         self.folder, self.repository, self.private = folder, repository, private
         self.url = ""
-        self.repository_id, self.owner_id = "712345678", "51234"
+        self.repository_id, self.owner_id = "812345678", "41234567"
         self.tokens: dict[str, Token] = {}
         self.pulls: dict[int, PullRequest] = {}
         self.statuses: list[dict[str, Any]] = []
@@ -293,7 +293,12 @@ class GitHost:
 
     def _status(self, sha: str, sent: dict[str, Any]) -> dict[str, Any]:
         self.statuses.append({"sha": sha, **sent})
-        return {"id": len(self.statuses), "state": sent["state"], "context": sent["context"], "description": sent.get("description")}
+        return {
+            "id": len(self.statuses),
+            "state": sent["state"],
+            "context": sent["context"],
+            "description": sent.get("description"),
+        }
 
 
 def _problem(value: Any, schema: Mapping[str, Any] | None) -> str:

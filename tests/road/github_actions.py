@@ -154,7 +154,9 @@ class GitHubActions:
                 self.jobs.append(results[name])
                 continue
             for matrix in _matrix(job.get("strategy", {}), contexts, place):
-                results[name] = self._job(file, name, job, keyed.get("permissions"), event, {**contexts, "matrix": matrix})
+                results[name] = self._job(
+                    file, name, job, keyed.get("permissions"), event, {**contexts, "matrix": matrix}
+                )
 
     def _contexts(self, event: Event, needs: Mapping[str, Job]) -> dict[str, Any]:
         return {
@@ -335,7 +337,7 @@ def _log_in(run: _Run, given: Mapping[str, Any]) -> str:
     if run.permissions.get("id-token") != "write":
         return "google-github-actions/auth: GitHub Actions did not inject $ACTIONS_ID_TOKEN_REQUEST_TOKEN"
     if not given["workload_identity_provider"] or not given["service_account"]:
-        return "google-github-actions/auth: must specify one of \"workload_identity_provider\" or \"credentials_json\""
+        return 'google-github-actions/auth: must specify one of "workload_identity_provider" or "credentials_json"'
     account = as_text(given["service_account"])
     project = next(each for each in run.projects.values() if account.partition("@")[2].startswith(f"{each.id}."))
     run.job.identity = project.federated(claims(run), as_text(given["workload_identity_provider"]), account)

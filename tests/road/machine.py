@@ -19,10 +19,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _BASE = (
-    "awk basename bash cat chmod cp cut date diff dirname echo env expr false find grep gzip head hostname id ln ls mkdir "
-    "mktemp mv od printf pwd readlink rm rmdir sed sh sleep sort stat tail tar tee test touch tr true uname uniq wc which "
-    "xargs xz"
-).split()
+    "awk", "basename", "bash", "cat", "chmod", "cp", "cut", "date", "diff", "dirname", "echo", "env", "expr",
+    "false", "find", "grep", "gzip", "head", "hostname", "id", "ln", "ls", "mkdir", "mktemp", "mv", "od", "printf",
+    "pwd", "readlink", "rm", "rmdir", "sed", "sh", "sleep", "sort", "stat", "tail", "tar", "tee", "test", "touch",
+    "tr", "true", "uname", "uniq", "wc", "which", "xargs", "xz",
+)  # fmt: skip
 _PYTHON = ("python", "python3")
 _PROJECT = (*_BASE, "git", "make", *_PYTHON, "curl", "sha256sum")
 TOOLS: Mapping[str, Sequence[str]] = {
@@ -30,8 +31,8 @@ TOOLS: Mapping[str, Sequence[str]] = {
     "gcr.io/cloud-builders/docker": (*_BASE, "docker"),
     "ubuntu-24.04": (*_PROJECT, "docker"),
 }
-"""Image or runner -> the commands on it. Of a hosted runner without what our workflows bring themselves: Node, Terraform
-and gcloud are on it in versions that we do not choose. Sources: Docker's "buildpack-deps"; actions/runner-images."""
+"""Image or runner -> the commands on it. Of a hosted runner without what our workflows bring: its Node,
+Terraform and gcloud are of versions that we do not choose. Sources: Docker's "buildpack-deps"; actions/runner-images."""
 
 PUBLISHED = {
     "https://nodejs.org/dist/v20.18.1/node-v20.18.1-linux-x64.tar.xz": (

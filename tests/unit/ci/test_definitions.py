@@ -152,8 +152,7 @@ def test_a_fork_gets_neither_a_token_nor_credentials():
 @pytest.mark.parametrize("path", [*BUILDS, *WORKFLOWS], ids=str)
 def test_every_step_is_a_make_target_or_a_command_that_exists(path):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for text in scripts(path):
-        line = text.removesuffix(" || [ $? -eq 2 ]").removeprefix(IF_SERVED)
+    for line in (text.removesuffix(" || [ $? -eq 2 ]").removeprefix(IF_SERVED) for text in scripts(path)):
         if line.startswith("make "):
             assert line.split()[1] in targets
         elif line.startswith(".venv/bin/fonderie "):
