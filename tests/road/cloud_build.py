@@ -240,6 +240,7 @@ def execute(
             build.status = "FAILURE"
             return
     build.pushed = [substituted(image, given, where, loose) for image in definition.get("images", [])]
+    build.pushed += machine.log("pushed")
     for image in build.pushed:
         project.push(build.identity, image)
     build.status = "SUCCESS"

@@ -269,6 +269,8 @@ class GitHost:
             "html_url": f"{self.url}/{self.repository}/pull/{pull.number}",
             "state": "closed" if pull.merged else "open",
             "body": None,
+            "user": {"login": "ada", "type": "User"},
+            "author_association": "MEMBER",
             "head": {"sha": pull.head, "ref": pull.branch, "repo": {"full_name": pull.head_repository}},
             "base": {"sha": pull.base, "ref": "main", "repo": {"full_name": self.repository}},
             "merge_commit_sha": pull.merge,

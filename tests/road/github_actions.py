@@ -208,9 +208,14 @@ class GitHubActions:
         else:
             outputs = interpolate(job.get("outputs", {}), contexts)
             ran.outputs = {key: as_text(value) for key, value in outputs.items()}
+        for image in machine.log("pushed"):
+            self._project_of(ran.identity).push(ran.identity, image)
         summary = machine.folder / "summary"
         ran.summary = summary.read_text() if summary.is_file() else ""
         return ran
+
+    def _project_of(self, identity: str) -> Project:
+        return next(each for each in self.projects.values() if f"@{each.id}." in identity)
 
     def _step(self, run: _Run, step: Mapping[str, Any], place: str, left_s: float) -> int:
         if "uses" in step:

@@ -32,7 +32,7 @@ TOOLS: Mapping[str, Sequence[str]] = {
     "ubuntu-24.04": (*_PROJECT, "docker"),
 }
 """Image or runner -> the commands on it. Of a hosted runner without what our workflows bring: its Node,
-Terraform and gcloud are of versions that we do not choose. Sources: Docker's "buildpack-deps"; actions/runner-images."""
+Terraform and gcloud are of versions we do not choose. Sources: Docker's "buildpack-deps"; actions/runner-images."""
 
 PUBLISHED = {
     "https://nodejs.org/dist/v20.18.1/node-v20.18.1-linux-x64.tar.xz": (
@@ -43,6 +43,10 @@ PUBLISHED = {
         "1ce994251c00281d6845f0f268637ba50c0005657eb3cf096b92f753b42ef4dc",
         "terraform.zip",
     ),
+    (
+        "https://github.com/kubernetes-sigs/kustomize/releases/download/"
+        "kustomize/v5.5.0/kustomize_v5.5.0_linux_amd64.tar.gz"
+    ): ("6703a3a70a0c47cf0b37694030b54f1175a9dfeb17b3818b623ed58b9dbc2a77", "kustomize.tar.gz"),
 }
 """Address -> the SHA-256 that its publisher names, and the local archive that stands for it."""
 
@@ -72,8 +76,25 @@ while read -r wanted name; do
 done
 """
 _DOCKER = """#!/bin/sh
-# A build has its Dockerfile and leaves an image's name; a push needs the build before it. Nothing is built.
+# Nothing is built: a build notes the image's name, a push wants that note, an image that was pushed has a digest.
 echo "docker $*" >> "{downloads}/docker"
+case $1 in
+build)
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --file) [ -f "$2" ] || { echo "docker: no file $2" >&2; exit 1; }; shift 2 ;;
+        --tag) echo "$2" >> "{downloads}/built"; shift 2 ;;
+        *) shift ;;
+        esac
+    done ;;
+push)
+    grep -qxF "$2" "{downloads}/built" || { echo "docker: no image $2" >&2; exit 1; }
+    echo "$2" >> "{downloads}/pushed" ;;
+manifest)
+    grep -qxF "$4" "{downloads}/pushed" 2>/dev/null || { echo "no such manifest: $4" >&2; exit 1; }
+    printf '"digest": "sha256:%s",\n' "$(printf %s "$4" | {real} | cut -d ' ' -f 1)" ;;
+*) echo "docker: the fixture knows no $1" >&2; exit 2 ;;
+esac
 """
 _GCLOUD = """#!/bin/sh
 echo "gcloud $*" >> "{downloads}/gcloud"
@@ -132,7 +153,7 @@ class Machine:
         (folder / tool).symlink_to(path)
 
     def log(self, command: str) -> list[str]:
-        """What a recording fixture (docker, gcloud) was called with."""
+        """What docker or gcloud were called with; the images that were `built` and `pushed`."""
         file = self._downloads() / command
         return file.read_text().splitlines() if file.is_file() else []
 
@@ -143,11 +164,16 @@ class Machine:
             return folder
         folder.mkdir(parents=True)
         node, npm, terraform = (Path(str(shutil.which(name))).absolute() for name in ("node", "npm", "terraform"))
-        with tarfile.open(folder / "node.tar.xz", "w:xz") as packed:
-            for name, target in (("node", node), ("npm", npm)):
-                link = tarfile.TarInfo(f"node/bin/{name}")
-                link.type, link.linkname = tarfile.SYMTYPE, str(target)
-                packed.addfile(link)
+        kustomize = Path(shutil.which("kustomize") or "/nowhere/kustomize")  # what renders says that it is not there
+        for file, names in (
+            ("node.tar.xz", {"node/bin/node": node, "node/bin/npm": npm}),
+            ("kustomize.tar.gz", {"kustomize": kustomize}),
+        ):
+            with tarfile.open(folder / file, f"w:{file.rpartition('.')[2]}") as packed:
+                for name, target in names.items():
+                    link = tarfile.TarInfo(name)
+                    link.type, link.linkname = tarfile.SYMTYPE, str(target)
+                    packed.addfile(link)
         with zipfile.ZipFile(folder / "terraform.zip", "w") as archive:
             archive.writestr("terraform", f'#!/bin/sh\nexec {terraform} "$@"\n')
         rows = (f"{address} {digest} {file}\n" for address, (digest, file) in PUBLISHED.items())

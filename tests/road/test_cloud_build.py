@@ -10,7 +10,7 @@ import pytest
 
 from tests.road.cloud_build import Build, CloudBuild
 from tests.road.git_host import GitHost
-from tests.road.project import Project
+from tests.road.project import GoogleRefusedError, Project
 
 pytestmark = pytest.mark.e2e
 SETTINGS = "infra/environments/dev.toml"
@@ -71,7 +71,35 @@ def test_the_nightly_check_starts_at_the_schedulers_call_and_sees_no_drift(build
     ]
 
 
+@pytest.mark.prove
 def test_a_fork_waits_for_a_comment_of_somebody_who_may_write(builds: CloudBuild, host: GitHost) -> None:
     host.fork("stranger/fonderie")
     host.commit(MORE_NODES, "more-nodes")
     assert builds.pull_request(host.open_pull_request("more-nodes", "stranger/fonderie")) == []
+
+
+@pytest.mark.prove
+def test_the_images_are_built_and_pushed_as_the_builder(builds: CloudBuild, dev: Project, host: GitHost) -> None:
+    host.commit({"ml/__init__.py": lambda text: f"{text}# a change\n"}, "model")
+    pull = host.open_pull_request("model")
+    build = next(each for each in builds.push(host.merge(pull), only="images"))
+    assert build.identity == f"serviceAccount:dev-builder@{dev.id}.iam.gserviceaccount.com"
+    assert [step.code for step in build.steps][:1] == [0], build.said
+    assert {image.rpartition("/")[2] for image in build.pushed} == {
+        f"pipelines:{pull.merge}",
+        f"serving:{pull.merge}",
+    }
+
+
+@pytest.mark.prove
+def test_a_build_of_another_identity_is_refused_what_is_not_its_own(builds: CloudBuild, dev: Project) -> None:
+    """The positive control: identities are told apart."""
+    secret = f"projects/{dev.id}/secrets/dev-git-token/versions/latest"
+    builder = f"serviceAccount:dev-builder@{dev.id}.iam.gserviceaccount.com"
+    with pytest.raises(GoogleRefusedError, match=r"secretmanager\.versions\.access"):
+        dev.secret(builder, secret)
+    with pytest.raises(GoogleRefusedError, match=r"cloudbuild\.builds\.create"):
+        builds.call(
+            f"https://cloudbuild.googleapis.com/v1/projects/{dev.id}/locations/europe-west1/triggers/dev-drift:run",
+            builder,
+        )

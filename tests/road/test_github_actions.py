@@ -45,7 +45,6 @@ def test_no_workflow_serves_what_cloud_build_serves(host: GitHost, tmp_path: Pat
     assert results(actions.night()) == [("environments", "success"), ("drift", "skipped")]
 
 
-@pytest.mark.prove
 def test_a_pull_request_from_a_fork_is_previewed_without_token_and_credentials(host: GitHost, tmp_path: Path) -> None:
     host.commit(BY_GITHUB, "main")
     host.push()

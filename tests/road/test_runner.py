@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from fonderie.core.errors import BadInputError
+from ci.forges.forge import State
+from ci.forges.github import GitHub, api
+from fonderie.core.errors import BadInputError, RefusedError
 from tests.road.cloud_build import substituted
 from tests.road.expressions import ExpressionError
 from tests.road.git_host import GitHost
@@ -144,6 +146,23 @@ def _event() -> Any:
     from tests.road.github_actions import Event
 
     return Event("pull_request", {}, "refs/pull/1/merge", "0" * 40)
+
+
+def test_the_host_answers_as_githubs_description_says(host: GitHost) -> None:
+    """Every call of `ci/forges`, and the host's own answers to them."""
+    host.commit({"README.md": lambda text: f"{text}\n"}, "change")
+    pull = host.open_pull_request("change")
+    token = host.issue({"pull-requests": "write", "statuses": "write"})
+    forge = GitHub(api(token, host.url), host.repository, pull.number)
+    assert forge.head() == pull.head
+    comment = forge.create("a preview")
+    forge.update(comment, "another")
+    assert [each.body for each in forge.comments()] == ["another"]
+    forge.set_status(pull.head, State.SUCCESS, "1 changed")
+    assert forge.pull_requests_of(host.merge(pull)) == [pull.number]
+    assert not host.refused
+    with pytest.raises(RefusedError, match="may not do that"):
+        GitHub(api(host.issue({"pull-requests": "read"}), host.url), host.repository, pull.number).create("x")
 
 
 @pytest.mark.parametrize("host", ["private"], indirect=True)
