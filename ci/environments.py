@@ -30,7 +30,7 @@ def served(system: str, folder: Path = FOLDER) -> list[str]:
 
 
 def main(system: str, environment: str = "", *command: str) -> None:
-    """See above. Raises FileNotFoundError for an unknown environment: it must not look like success."""
+    """The command of the module's docstring. Raises FileNotFoundError for an unknown environment: no success."""
     if system not in SYSTEMS:
         sys.exit(f"unknown CI system {system!r}: {' or '.join(SYSTEMS)}")
     names = served(system)

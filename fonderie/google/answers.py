@@ -27,7 +27,7 @@ FACTS = ("service", "permission", "resource", "quota_metric")
 def loopback_token(address: str) -> str:
     """The token in GOOGLE_OAUTH_ACCESS_TOKEN (Terraform's name for it), for a stand-in on this machine; else none.
 
-    Plain http to this machine is no open line: nobody else can listen. To any other address it is.
+    Plain http stays on this machine; to any other address it would be an open line.
     """
     parts = urlsplit(address)
     host = parts.hostname or ""

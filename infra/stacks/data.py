@@ -11,13 +11,7 @@ from infra.names import AgentName, IdentityName, StackName
 from infra.stacks.base import EnvironmentStack
 from infra.stacks.tables import drift_table, features_table, months_tables, predictions_table
 
-IMAGE_READERS = (
-    IdentityName.PIPELINES,
-    IdentityName.MONITORING,
-    IdentityName.SERVING,
-    IdentityName.NODES,
-    IdentityName.SYNC,
-)
+IMAGE_READERS = (IdentityName.NODES, IdentityName.SYNC)
 
 
 class DataStack(EnvironmentStack):
@@ -51,9 +45,9 @@ class DataStack(EnvironmentStack):
         )
 
     def _image_readers(self) -> list[str]:
-        """Who pulls: identities that run images, here and in the environments that have no registry of their own.
+        """Who pulls, here and in environments without a registry of their own: the cluster's nodes and Config Sync.
 
-        Vertex AI pulls as its service agent, which a project's own registry lets in by itself.
+        Vertex AI pulls as its service agent, which a project's own registry lets in by itself; no workload pulls.
         Source: Vertex AI, "Use a custom container image: Artifact Registry permissions".
         """
         readers = self._members(*IMAGE_READERS)

@@ -74,11 +74,11 @@ def _fetched(root: Path, depth: str, remote: str, *what: str) -> None:
 
 
 def _log_in(root: Path, remote: str) -> dict[str, str]:
-    """What lets git read a private repository of the Git host with GITHUB_TOKEN, the preview's own.
+    """Variables that let git read a private repository of the Git host with GITHUB_TOKEN, the preview's own.
 
     Cloud Build leaves no login in the clone. The token is sent to that host only, and not where the clone has a login
-    already: GitHub refuses two. It is no argument, which every process could read, and is not kept. Source: git-config,
-    "http.<url>.*" and GIT_CONFIG_COUNT; what actions/checkout writes for the same purpose.
+    already: GitHub refuses two. It is not an argument, which every process could read, and not kept. Source:
+    git-config, "http.<url>.*" and GIT_CONFIG_COUNT; actions/checkout writes the same.
     """
     token, host = os.environ.get("GITHUB_TOKEN"), os.environ.get("GITHUB_SERVER_URL") or "https://github.com"
     url = line(root, "remote", "get-url", remote)

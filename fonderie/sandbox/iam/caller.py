@@ -73,7 +73,7 @@ def environments(folder: Path = ENVIRONMENTS) -> tuple[KnownEnvironment, ...]:
 
 
 def caller_in(project: str | None, name: str, *, chosen: bool) -> Caller:
-    """Who `name` is in a project; where nobody chose it, everybody is the owner of a project that is none of ours.
+    """Who `name` is in a project; unless it was chosen, the owner in a project that is none of ours.
 
     Raises BadInputError as `identity` does.
     """

@@ -2,7 +2,7 @@
 
 Which methods are called for a type and an action is recorded from the real provider, which permissions a method needs
 is Google's; both are in `fonderie/core/google_iam`. What is here is the resource that each permission is judged on. A
-type without a record works for an owner of the project only: nobody can say what else it would take.
+type without a record works for an owner of the project only: what else it would take is not known.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class NeededPermission:
 def caller_of(world: World, name: str, provider: ProviderConfig, *, chosen: bool) -> Caller:
     """Who the calls of a provider block are made by: `name`, or whom that impersonates.
 
-    Raises BadInputError for a name that means nobody there, ApiError for who may not impersonate.
+    Raises BadInputError for a name that has no meaning there, ApiError for who may not impersonate.
     """
     caller = caller_in(provider.project, name, chosen=chosen)
     if caller == ANYONE:

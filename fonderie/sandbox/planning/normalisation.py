@@ -1,7 +1,7 @@
 """What the state holds right after a create, and what the first refresh makes of it.
 
 The SDK keeps a null that was planned as null; at the next refresh it becomes the type's zero: `{}`, `[]`, `0`, `false`.
-A first `terraform plan -refresh-only` therefore shows changes that nobody made. Source: `provider/normalised.json`, the
+A first `terraform plan -refresh-only` therefore shows changes without a cause. Source: `provider/normalised.json`, the
 state of the real 7.45.0 after create beside that after refresh: 88 paths of 38 types.
 """
 

@@ -139,7 +139,9 @@ class Accounts:
         provider = self._world.cloud.live(_PROVIDER, path)
         if not self._world.cloud.live(_POOL, pool) or provider is None or provider.attributes.get("disabled"):
             what = 'Invalid value for "audience". This value should be the full resource name of the Identity Provider.'
-            raise FederationError("invalid_target", f"{what} See https://cloud.google.com/iam/docs/reference/sts/rest.")
+            raise FederationError(
+                "invalid_target", f"{what} Details: https://cloud.google.com/iam/docs/reference/sts/rest."
+            )
         oidc = (provider.attributes.get("oidc") or [{}])[0]
         claims = identity_claims(self._world.cloud, token, str(oidc.get("issuer_uri")))
         if claims is None:

@@ -49,7 +49,7 @@ _ALWAYS_ON = frozenset({"sts", "iamcredentials", "cloudresourcemanager", "servic
 
 
 class GoogleApis:
-    """Every API over one cloud. Without `access` nobody is judged."""
+    """Every API over one cloud. Without `access` no caller is judged."""
 
     def __init__(self, world: World, access: AccessControl | None = None) -> None:
         self._world, self._access = world, access

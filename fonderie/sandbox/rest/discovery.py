@@ -33,7 +33,7 @@ class RejectedError(Exception):
 class Call:
     """A request that matched a method: its id, the parameters of its path, and its query.
 
-    `caller` is who makes it (`fonderie.sandbox.iam.Caller`); None where nobody is asked for.
+    `caller` is who makes it (`fonderie.sandbox.iam.caller.Caller`); None where no token is asked for.
     """
 
     method: str

@@ -111,7 +111,7 @@ def task(name: str, state: str, message: str = "") -> dict[str, Any]:
 
 
 def check_spec(document: dict[str, Any], parameters: dict[str, Any]) -> None:
-    """Refuse what is no PipelineSpec, refers to what is not there, or lacks a parameter."""
+    """Raises RejectedError for a document that is not a PipelineSpec, has a broken reference, or lacks a parameter."""
     from google.protobuf import json_format
     from kfp.pipeline_spec import pipeline_spec_pb2
 

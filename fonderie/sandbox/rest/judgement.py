@@ -70,13 +70,13 @@ def needs_none(method: str) -> bool:
 
 
 def permissions(method: str) -> tuple[str, ...]:
-    """What a method needs. Raises RejectedError, in no words of Google's, when nobody has said."""
+    """What a method needs. Raises RejectedError, in our own words, for a method that is in no table."""
     if known := methods().get(method):
         return known.permissions
     if more := _MORE.get(method):
         return more
     raise RejectedError(
-        501, "UNIMPLEMENTED", f"the sandbox does not know which permissions {method} needs, so it lets nobody call it"
+        501, "UNIMPLEMENTED", f"the sandbox does not know which permissions {method} needs, so it refuses every caller"
     )
 
 

@@ -32,7 +32,7 @@ def server() -> Iterator[Google]:
 @pytest.fixture
 def google(server: Google, monkeypatch: pytest.MonkeyPatch) -> Google:
     server.start_anew()
-    server.storage.buckets[BUCKET] = {}
+    server.make_bucket(BUCKET)
     monkeypatch.setenv("FONDERIE_GOOGLE_ENDPOINT", server.address)
     return server
 
@@ -72,7 +72,7 @@ def test_what_one_run_remembers_the_next_one_knows(location: str) -> None:
 def test_a_damaged_record_is_named(location: str, google: Google) -> None:
     place = History.of("air_time", location).record_verdict(verdict("2013-04"))
     if place.startswith("gs://"):
-        google.storage.buckets[BUCKET][place.removeprefix(f"gs://{BUCKET}/")] = (1, b"{")
+        google.buckets.write(BUCKET, place.removeprefix(f"gs://{BUCKET}/"), b"{")
     else:
         Path(place).write_text("{")
     with pytest.raises(BadDataError) as caught:
@@ -98,7 +98,7 @@ def test_every_request_is_one_that_google_takes(google: Google) -> None:
     History.of("air_time", LOCATION).record_verdict(verdict("2013-04"))
     History.of("air_time", LOCATION).verdicts()
     assert google.refused == []
-    assert list(google.storage.buckets[BUCKET]) == ["monitoring/air_time/verdicts/2013-04-v001.json"]
+    assert google.buckets.objects(BUCKET) == ["monitoring/air_time/verdicts/2013-04-v001.json"]
 
 
 def test_a_loop_of_this_machine_does_not_hold_a_bucket(google: Google) -> None:

@@ -59,7 +59,7 @@ class TestVertexRegistry(RegistryContract):
     ) -> None:
         """As a task of production is told its registry. Source: Vertex AI REST reference, `Model.encryptionSpec`."""
         prod = load_environment("prod")
-        google.storage.buckets[names.bucket(prod, names.BucketName.MODELS)] = {}
+        google.make_bucket(names.bucket(prod, names.BucketName.MODELS))
         monkeypatch.setenv("FONDERIE_GOOGLE_ENDPOINT", google.address)
         registry = open_registry("air_time", names.registry_location(prod))
         self.register(registry, tmp_path, "one")

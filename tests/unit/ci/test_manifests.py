@@ -66,7 +66,13 @@ def folder(tmp_path: Path) -> Path:
 def test_an_environments_folder_becomes_plain_manifests(name: str, folder: Path) -> None:
     objects = list(yaml.safe_load_all(render(load_environment(name), folder)))
 
-    assert {each["kind"] for each in objects} == {"Namespace", "ServiceAccount", "Deployment", "LimitRange"}
+    assert {each["kind"] for each in objects} == {
+        "Namespace",
+        "ServiceAccount",
+        "RoleBinding",
+        "Deployment",
+        "LimitRange",
+    }
     assert "github.com" not in json.dumps(objects)  # nothing is left to be fetched
     spaces = {each["metadata"]["name"] for each in objects if each["kind"] == "Namespace"}
     assert {each["metadata"].get("namespace", "kubeflow") for each in objects} == spaces == {"kubeflow", "serving"}

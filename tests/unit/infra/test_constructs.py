@@ -108,17 +108,17 @@ def test_one_registry_holds_the_images_of_all_and_lets_in_who_pulls_in_each(stac
     dev, staging, prod = (load_environment(name) for name in ("dev", "staging", "prod"))
     registry = names.images_url(dev)
     readers = members(stacks["dev-data"], "artifact_registry_repository_iam_member", "roles/artifactregistry.reader")
-    running = ("pipelines", "monitoring", "serving", "nodes", "sync")
+    pulling = ("nodes", "sync")  # no workload pulls: Vertex AI does as its agent, GKE as its nodes
 
     for env in (dev, staging, prod):
         assert names.images_url(env) == registry
-        assert {names.member(env, IdentityName(who)) for who in running} <= readers
+        assert {names.member(env, IdentityName(who)) for who in pulling} <= readers
         texts = json.dumps(stacks[f"{env.name}-delivery"]) + json.dumps(stacks[f"{env.name}-runtime"])
         assert set(re.findall(r"[\w-]+-docker\.pkg\.dev/[\w-]+/[\w-]+", texts)) == {registry}
     for env in (staging, prod):
         assert names.agent(env, names.AgentName.AIPLATFORM) in readers  # it pulls for Vertex AI
         assert not [kind for kind, _, _ in resources(stacks[f"{env.name}-data"]) if "artifact_registry" in kind]
-    assert len(readers) == 3 * len(running) + 2
+    assert len(readers) == 3 * len(pulling) + 2
 
 
 def test_before_the_first_image_schedules_are_paused_and_it_is_said(tmp_path: Path) -> None:

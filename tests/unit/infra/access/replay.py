@@ -145,6 +145,8 @@ class Policies:
                 continue
             if not self.env.features.continuous_training and row["identity"] == "retrain":
                 continue
+            if row["resource"] == "repository:images" and self.env.images.registry:
+                continue  # granted by the environment that owns the registry
             members = people.get(row["identity"])
             for who in members if members is not None else [names.member(self.env, IdentityName(row["identity"]))]:
                 for permission in row["permissions"]:

@@ -249,7 +249,12 @@ def file_of(module: str) -> Path | None:
         (
             "serving",
             ["fonderie.serve"],
-            ["fonderie.google.vertex_registry", "fonderie.google.bigquery.origin", "ml.datasets.origins"],
+            [
+                "fonderie.google.vertex_registry",
+                "fonderie.google.bigquery.origin",
+                "fonderie.google.bucket_records",
+                "ml.datasets.origins",
+            ],
         ),
         ("pipelines", [f"pipelines.{name}.components" for name in ("training", "monitoring", "batch")], []),
     ],
