@@ -43,14 +43,14 @@ def replace(file: Path, old: str, new: str) -> None:
 def test_every_problem_is_named_at_once_and_nothing_else(copy: Path) -> None:
     assert check(copy) == (0, {})
 
-    replace(copy / "infra/environments/dev.toml", 'region = "europe-west1"', 'region = "europe-west"')
+    replace(copy / "infra/environments/dev.toml", 'time_zone = "Europe/Paris"', 'time_zone = "Europe/Pari"')
     replace(copy / "ml/models/late_arrival.toml", "[gate]", "[gates]")
     replace(copy / "pipelines/training/pipeline.py", "        commit: str =", "        sha: str =")
     replace(copy / "pipelines/training/pipeline.py", "commit=commit,", "commit=sha,")
     code, problems = check(copy)
 
     assert code == 3
-    assert "europe-west" in problems.pop("environment dev")
+    assert "Europe/Pari" in problems.pop("environment dev")
     assert "gates" in problems.pop("model late_arrival")
     assert set(problems) == {f"pipeline training of air_time in {env}" for env in ("local", "staging", "prod")}
     assert all("the pipeline has no commit" in problem for problem in problems.values())

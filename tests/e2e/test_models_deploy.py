@@ -61,7 +61,7 @@ def test_every_champion_is_brought_to_its_endpoint_once_as_the_settings_say(
 
     assert deploy(monkeypatch, "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"air_time": []}
-    assert set(google.refused) == {"No such object: late_arrival/aliases.json"}
+    assert set(google.refused) == {"No such object: acme-ml-dev-models/late_arrival/aliases.json"}
 
 
 def test_an_endpoint_that_is_not_there_is_said_with_what_to_do(

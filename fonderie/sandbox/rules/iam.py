@@ -122,13 +122,14 @@ def unknown_role(cloud: Cloud, role: str) -> str | None:
 def _is_predefined(role: str) -> bool:
     service, dot, _ = role.removeprefix("roles/").partition(".")
     if role in predefined_roles() or not role.startswith("roles/") or not dot:
-        return role in predefined_roles()
+        return role in predefined_roles() or role in _WITHOUT_SERVICE
     services = {name.removeprefix("roles/").partition(".")[0] for name in predefined_roles()} | {
         service for service, _ in written_names()["apis"].values()
     }
     return service in services and not difflib.get_close_matches(role, predefined_roles(), 1, _MISSPELT)
 
 
+_WITHOUT_SERVICE = ("roles/browser", "roles/reader", "roles/writer", "roles/admin")  # beside owner, editor and viewer
 _MISSPELT = 0.95  # a letter or two in a name of twenty
 _LEAST_ROTATION_S = 86400
 
