@@ -95,7 +95,7 @@ def google(place: Place) -> Iterator[Google]:
                 server.bigquery.create(str(dataset), empty)
             else:
                 server.bigquery.create(str(dataset), with_partition(empty), PARTITION)
-        server.storage.buckets["acme-models"] = {}
+        server.make_bucket("acme-models")
         access = Access("acme", "europe-west1", endpoint=server.address)
         load(Source(place.data), BigQueryOrigin(access, "dev_flights", {}), list(MONTHS))
         yield server
@@ -184,9 +184,8 @@ def test_the_serving_image_serves_a_version_from_the_bucket(serving_image: Image
     register(tmp_path / "v001", fit(make_flights(), iterations=20))
     with running() as google, socket.create_server(("127.0.0.1", 0)) as free:
         files = [path for path in (tmp_path / "v001").rglob("*") if path.is_file()]
-        google.storage.buckets["models"] = {
-            f"air_time/{path.relative_to(tmp_path)}": (1, path.read_bytes()) for path in files
-        }
+        objects = {f"air_time/{path.relative_to(tmp_path)}": path.read_bytes() for path in files}
+        google.make_bucket("models", objects)
         port = free.getsockname()[1]
         free.close()
         told = {
