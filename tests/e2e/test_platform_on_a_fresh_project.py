@@ -129,11 +129,20 @@ def test_bootstrapping_twice_makes_nothing_twice(sandbox: StandIn, tmp_path: Pat
     assert made(tmp_path / ".fonderie" / "state" / "local-bootstrap.tfstate") == once
 
 
+def filled(value: object) -> object:
+    """The value without what is empty at any depth; nothing for a zero."""
+    if isinstance(value, dict):
+        return {key: kept for key, inner in value.items() if (kept := filled(inner))}
+    return [kept for inner in value if (kept := filled(inner))] if isinstance(value, list) else value
+
+
 def made(state: Path) -> dict[tuple[str, str], dict[str, object]]:
-    """What there is, without the versions of the policies: reading those is no change."""
+    """What there is, without versions of policies, and null as its type's zero: what a refresh changes of itself."""
     return {
         (each["type"], each["name"]): {
-            key: value for key, value in each["instances"][0]["attributes"].items() if key != "etag"
+            key: kept
+            for key, value in each["instances"][0]["attributes"].items()
+            if key != "etag" and (kept := filled(value))
         }
         for each in json.loads(state.read_text())["resources"]
     }

@@ -46,6 +46,8 @@ def access_changes(plan: StackPlan, reader: Reader) -> list[Grant]:
     after: dict[Held, str] = {}
     for change in plan.changes:
         if change.changes and (_TYPE.fullmatch(change.type) or change.type == _DATASET):
+            if change.type == _DATASET and _left_to_google(change):
+                continue
             before.update(dict.fromkeys(_held(change, reader, new=False), change.address))
             if change.action is not Action.DESTROY:
                 after.update(dict.fromkeys(_held(change, reader, new=True), change.address))
@@ -56,6 +58,12 @@ def access_changes(plan: StackPlan, reader: Reader) -> list[Grant]:
     grants += [_loss(held, reader.address(before[held]), plan) for held in lost if held not in moved]
     grants += [door for change in plan.changes if change.changes for door in doors(change, plan, reader)]
     return sorted(grants, key=lambda grant: (not grant.alarm, grant.verb == "loses", grant.subject, grant.role))
+
+
+def _left_to_google(change: ResourceChange) -> bool:
+    """Whether the access list of a dataset that is made anew is Google's usual one, with its maker: nobody loses it."""
+    unknown = change.unknown.get("access") if isinstance(change.unknown, dict) else change.unknown
+    return change.action is not Action.DESTROY and unknown is True
 
 
 def _held(change: ResourceChange, reader: Reader, *, new: bool) -> Iterator[Held]:
