@@ -16,10 +16,13 @@ from ci.preview.build.preview import keep, record_path
 from ci.preview.fingerprint import PlanRecord, differences, goes_on, record
 from ci.preview.report import Loss, Preview, Source, Truth
 from fonderie.core.errors import BadInputError, ConflictError, RefusedError, StepFailedError
+from fonderie.google import Access
 from fonderie.terraform.plan import StackPlan
 from fonderie.terraform.refusals import patiently
 from fonderie.terraform.runner import interruptible, pause
 from infra.main import chosen_outdir
+from infra.settings import Environment
+from infra.settings.environment import Backend
 
 _HASH = re.compile(r"p-[0-9a-f]{20}")
 _MOST_LINES = 12
@@ -29,6 +32,28 @@ Stacks = Callable[[str], list[Stack]]
 def synthesised(environment: str) -> list[Stack]:
     """The working copy's stacks of an environment, in order."""
     return [one for one in synthesise([environment], chosen_outdir()) if one.name.startswith(f"{environment}-")]
+
+
+def refuse_absent(env: Environment, access: Access | None = None) -> None:
+    """Raise RefusedError for images and manifests that the settings name and the registry does not hold.
+
+    Nothing is asked where the state is local or a stand-in answers: neither has a registry. Raises what
+    `fonderie.google.artifacts.exists` raises.
+    """
+    if access is None:
+        access = Access.from_environment(env.project_id, env.region)
+        if access.endpoint or Backend.LOCAL in (env.backend, os.environ.get("FONDERIE_BACKEND")):
+            return
+    from fonderie.google.artifacts import exists
+
+    absent = [f"{key} = {artefact}" for key, artefact in env.artefacts.items() if not exists(access, artefact)]
+    if absent:
+        lines = "".join(f"\n  {line}" for line in absent)
+        raise RefusedError(
+            f"nothing was applied: not in the registry of {env.registry_owner.name}:{lines}",
+            where=f"infra/environments/{env.name}.toml",
+            hint="name a digest that the images build printed, or build again: docs/getting-started.md",
+        )
 
 
 @dataclass(frozen=True)

@@ -363,24 +363,33 @@ IMAGE = re.compile(
 
 
 def images(target: DoctorTarget, google: RestClient) -> Iterator[DoctorFinding]:
-    """The images that the settings name by digest are in the registry."""
+    """The images and manifests that the settings name by digest are in the registry."""
     owner = target.env.registry_owner
     trigger = f"{owner.name}-images --region {owner.region} --project {owner.project_id}"
-    for use, image in (("pipelines", target.env.images.pipelines), ("serving", target.env.images.serving)):
-        if image is None:
-            yield failed(f"image of {use}", "not set: schedules are paused", f"gcloud builds triggers run {trigger}")
-            continue
-        match = IMAGE.fullmatch(str(image))
-        if match is None:
-            yield unread(f"image of {use}", f"{image} is not in Artifact Registry")
-            continue
-        place = f"projects/{match['project']}/locations/{match['region']}/repositories/{match['repository']}"
-        try:
-            google.get("artifactregistry", f"v1/{place}/dockerImages/{match['image']}@{match['digest']}")
-        except NotFoundError:
-            yield failed(f"image of {use}", f"{image} is not in the registry", f"gcloud builds triggers run {trigger}")
+    artefacts = target.env.artefacts
+    for use, key in (("pipelines", "images.pipelines"), ("serving", "images.serving")):
+        if key in artefacts:
+            yield _in_registry(google, f"image of {use}", artefacts[key], f"gcloud builds triggers run {trigger}")
         else:
-            yield passed(f"image of {use}", match["digest"][:19])
+            yield failed(f"image of {use}", "not set: schedules are paused", f"gcloud builds triggers run {trigger}")
+    if target.env.features.config_sync:
+        mend = f"fonderie manifests push --env {owner.name}"
+        if manifests := target.env.kubeflow.manifests:
+            yield _in_registry(google, "image of the manifests", manifests, mend)
+        else:
+            yield failed("image of the manifests", "not set: the cluster stays empty", mend)
+
+
+def _in_registry(google: RestClient, check: str, reference: str, mend: str) -> DoctorFinding:
+    match = IMAGE.fullmatch(reference)
+    if match is None:
+        return unread(check, f"{reference} is not in Artifact Registry")
+    place = f"projects/{match['project']}/locations/{match['region']}/repositories/{match['repository']}"
+    try:
+        google.get("artifactregistry", f"v1/{place}/dockerImages/{match['image']}@{match['digest']}")
+    except NotFoundError:
+        return failed(check, f"{reference} is not in the registry", mend)
+    return passed(check, match["digest"][:19])
 
 
 def git(target: DoctorTarget, google: RestClient) -> Iterator[DoctorFinding]:

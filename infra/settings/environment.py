@@ -81,6 +81,16 @@ class Environment(EnvironmentSection):
         return tuple(self._neighbours[name] for name in self.images.readers)
 
     @property
+    def artefacts(self) -> dict[str, str]:
+        """What the settings name by digest: key -> reference."""
+        named = {
+            "images.pipelines": self.images.pipelines,
+            "images.serving": self.images.serving,
+            "kubeflow.manifests": self.kubeflow.manifests,
+        }
+        return {key: reference for key, reference in named.items() if reference is not None}
+
+    @property
     def all_labels(self) -> dict[str, str]:
         """What every resource carries."""
         return {**self.labels, "environment": self.name, "owner": self.owner, "managed_by": "fonderie"}

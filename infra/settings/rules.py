@@ -74,9 +74,8 @@ def _images(env: Environment) -> Iterator[Problem]:
     if env.unknown_neighbours:
         return
     owner, registry = env.registry_owner.name, f"{images_url(env)}/"
-    named = {"images.pipelines": env.images.pipelines, "images.serving": env.images.serving}
-    for key, image in {**named, "kubeflow.manifests": env.kubeflow.manifests}.items():
-        if image and not image.startswith(registry):
+    for key, image in env.artefacts.items():
+        if not image.startswith(registry):
             yield Problem(key, image, f"not in the registry of {owner}, {registry[:-1]}")
     if env.images.registry and env.images.readers:
         yield Problem("images.readers", list(env.images.readers), f"has no registry of its own: it is {owner}'s")

@@ -11,7 +11,11 @@ from infra.names import AgentName, IdentityName, StackName
 from infra.stacks.base import EnvironmentStack
 from infra.stacks.tables import drift_table, features_table, months_tables, predictions_table
 
-IMAGE_READERS = (IdentityName.NODES, IdentityName.SYNC)
+IMAGE_READERS = (
+    IdentityName.APPLY,  # it looks whether what it deploys is there
+    IdentityName.NODES,
+    IdentityName.SYNC,
+)
 
 
 class DataStack(EnvironmentStack):

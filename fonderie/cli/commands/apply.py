@@ -34,12 +34,12 @@ def command(
     fonderie apply --env prod --plan p-0123456789abcdef0123 --allow-destroy features
     ```
     """
-    from ci.apply.apply import Applier
+    from ci.apply.apply import Applier, refuse_absent
     from ci.preview.render.comment import render
     from ci.preview.render.wording import counted
     from infra.settings import load_environment
 
-    load_environment(env)
+    settings = load_environment(env)
     if reviewed and plan is None:
         from ci.preview.post import reviewed_plan
 
@@ -50,6 +50,7 @@ def command(
         if plan is None:
             made, _ = applier.preview()
         else:
+            refuse_absent(settings)
             made = applier.apply(plan, allow_destroy or ())
     if as_json:
         print(made.model_dump_json(indent=2))

@@ -133,6 +133,7 @@ def test_every_question_is_one_that_google_answers_and_none_writes(
         ("storage.buckets.get", 404, "state bucket", "is not there", "fonderie bootstrap"),
         ("storage.buckets.get", {}, "state bucket", "no versions", "fonderie bootstrap"),
         (IMAGE, 404, "image of serving", "not in the registry", "gcloud builds triggers run"),
+        (IMAGE, 404, "image of the manifests", "manifests-dev@sha256:", "fonderie manifests push --env dev"),
         (CONNECTION, WAITING, "git connection", "PENDING_USER_OAUTH", "https://x"),
         (PLACES, ELSEWHERE, "organisation", "in:us-locations", "region"),
         (POLICY, DELETED, "grants", "deleted", "cdktf deploy"),

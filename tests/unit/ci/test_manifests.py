@@ -20,11 +20,14 @@ import pytest
 import yaml
 
 from ci import manifests
+from ci.apply.apply import Applier, refuse_absent
 from ci.manifests import KUBERNETES, push_all, render
-from fonderie.core.errors import BadDataError, BadInputError, StepFailedError
+from fonderie.cli.commands.apply import command
+from fonderie.core.errors import BadDataError, BadInputError, RefusedError, StepFailedError
 from fonderie.google import Access
 from fonderie.google.artifacts import OciImage, digest, exists, push
-from infra.settings import environment_names, load_environment
+from infra.names import images_url
+from infra.settings import Environment, environment_names, load_environment
 
 # In the shape of Kubeflow Pipelines' own: a namespace, the account that tasks run as, something that runs.
 KUBEFLOW = """
@@ -248,3 +251,70 @@ def test_an_image_that_is_not_there_is_not_there(registry: Registry) -> None:
     assert not exists(access, there[:-4] + "0000")
     with pytest.raises(BadInputError, match="not pinned"):
         exists(access, "europe-west1-docker.pkg.dev/acme-ml-dev/dev-images/x:latest")
+
+
+def pushed(registry: Registry, env: Environment) -> Environment:
+    """The environment with digests that are in the registry."""
+    access, url = Access("acme-ml-dev", endpoint=registry.address), images_url(env)
+    there = {name: push(access, f"{url}/{name}", OciImage.of({name: "x"})) for name in ("pipelines", "serving", "m")}
+    images = env.images.model_copy(update={name: there[name] for name in ("pipelines", "serving")})
+    kubeflow = env.kubeflow.model_copy(update={"manifests": there["m"]})
+    return env.model_copy(update={"images": images, "kubeflow": kubeflow})
+
+
+@pytest.mark.parametrize("name", ["dev", "staging"])
+@pytest.mark.parametrize("key", ["images.pipelines", "images.serving", "kubeflow.manifests"])
+def test_an_apply_is_refused_while_something_it_names_is_not_in_the_registry(
+    registry: Registry, name: str, key: str
+) -> None:
+    access, env = Access("acme-ml-dev", endpoint=registry.address), pushed(registry, load_environment(name))
+    refuse_absent(env, access)
+
+    section, field = key.split(".")
+    gone = env.artefacts[key][:-4] + "0000"
+    lacking = env.model_copy(update={section: getattr(env, section).model_copy(update={field: gone})})
+    with pytest.raises(RefusedError, match="nothing was applied: not in the registry of dev") as caught:
+        refuse_absent(lacking, access)
+    assert [line.strip() for line in caught.value.what.splitlines()[1:]] == [f"{key} = {gone}"]
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "variables"),
+    [
+        ("local", {}),
+        ("dev", {"FONDERIE_BACKEND": "local"}),
+        ("dev", {"FONDERIE_GOOGLE_ENDPOINT": "http://127.0.0.1:9"}),
+    ],
+    ids=["an environment of this machine", "the sandbox", "the sandbox with a remote state"],
+)
+def test_no_registry_is_asked_where_there_is_none(
+    name: str, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("FONDERIE_BACKEND", "FONDERIE_GOOGLE_ENDPOINT"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    asked: list[str] = []
+    monkeypatch.setattr("fonderie.google.artifacts.exists", lambda _, artefact: asked.append(artefact))
+
+    refuse_absent(load_environment(name))
+
+    assert asked == []
+
+
+def test_the_command_asks_before_it_plans_and_a_look_alone_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(env: Environment) -> None:
+        raise RefusedError(f"not there: {env.name}")
+
+    def planned(applier: Applier, *_: object) -> None:
+        raise AssertionError("it planned")
+
+    monkeypatch.setattr("ci.apply.apply.refuse_absent", absent)
+    monkeypatch.setattr(Applier, "apply", planned)
+    with pytest.raises(RefusedError, match="not there: dev"):
+        command("dev", plan="p-0123456789abcdef0123")
+
+    monkeypatch.setattr(Applier, "preview", planned)
+    with pytest.raises(AssertionError, match="it planned"):
+        command("dev")
