@@ -47,7 +47,10 @@ ROLES = {
 
 
 class BootstrapStack(EnvironmentStack):
-    """State, keys, federation; the identities `plan` (reads), `apply` (writes) and `builder` (pushes images)."""
+    """State, keys, federation; the identities `plan` (reads) and `apply` (writes).
+
+    Where the images are kept, also `builder`, which pushes them.
+    """
 
     name = StackName.BOOTSTRAP
 
@@ -88,17 +91,18 @@ class BootstrapStack(EnvironmentStack):
             federated=[git.anywhere],
             after=[*trusted, apply],
         ).account
-        Identity(
-            self,
-            "builder",
-            env=env,
-            who=IdentityName.BUILDER,
-            purpose="Builds the images and pushes them; writes nothing else",
-            roles=[LOG_WRITER],
-            users=self._triggering,
-            federated=[git.protected],
-            after=[*trusted, apply],
-        )
+        if not env.images.registry:
+            Identity(
+                self,
+                "builder",
+                env=env,
+                who=IdentityName.BUILDER,
+                purpose="Builds the images and pushes them; writes nothing else",
+                roles=[LOG_WRITER],
+                users=self._triggering,
+                federated=[git.protected],
+                after=[*trusted, apply],
+            )
         roles = self._custom_roles(after=after)
         self._grant("plan-reads", roles[IdentityName.PLAN], plan.member)
         self._grant("apply-writes", roles[IdentityName.APPLY], apply.member)

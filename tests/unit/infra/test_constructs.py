@@ -108,7 +108,7 @@ def test_one_registry_holds_the_images_of_all_and_lets_in_who_pulls_in_each(stac
     dev, staging, prod = (load_environment(name) for name in ("dev", "staging", "prod"))
     registry = names.images_url(dev)
     readers = members(stacks["dev-data"], "artifact_registry_repository_iam_member", "roles/artifactregistry.reader")
-    pulling = ("nodes", "sync")  # no workload pulls: Vertex AI does as its agent, GKE as its nodes
+    pulling = ("apply", "nodes", "sync")  # no workload pulls: Vertex AI does as its agent, GKE as its nodes
 
     for env in (dev, staging, prod):
         assert names.images_url(env) == registry
@@ -282,8 +282,19 @@ def test_only_the_protected_branch_becomes_the_apply_identity(stacks: Synthesise
     assert federated == {
         "plan": f"{pool}/attribute.repository/acme/fonderie",
         "apply": protected,
-        "builder": protected,
     }
+
+
+def test_who_pushes_images_is_there_only_where_the_registry_is(stacks: Synthesised) -> None:
+    owners = {name for name in environment_names() if not load_environment(name).images.registry}
+    assert owners == {"local", "dev"}
+    for name in environment_names():
+        stack = stacks[f"{name}-bootstrap"]
+        accounts = [each["account_id"] for kind, _, each in resources(stack) if kind == "google_service_account"]
+        assert sorted(accounts) == [
+            f"{name}-{who}" for who in ("apply", "builder", "plan") if who != "builder" or name in owners
+        ]
+        assert any(id.startswith("builder") for _, id, _ in resources(stack)) is (name in owners)
 
 
 def test_the_apply_identity_grants_only_what_the_stacks_grant(stacks: Synthesised) -> None:
@@ -388,7 +399,7 @@ def test_only_who_applies_makes_triggers_and_so_attaches_identities_to_them(
         for kind, id, each in resources(stacks["prod-bootstrap"])
         if kind == "google_service_account_iam_member" and each["role"] == "roles/iam.serviceAccountUser"
     }
-    assert users == dict.fromkeys(["plan", "apply", "builder"], names.member(prod, IdentityName.APPLY))
+    assert users == dict.fromkeys(["plan", "apply"], names.member(prod, IdentityName.APPLY))
     assert "roles/iam.serviceAccountUser" not in json.dumps(stacks["local-bootstrap"]), "no triggers there"
 
 

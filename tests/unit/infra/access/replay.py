@@ -141,6 +141,8 @@ class Policies:
             for who in (names.member(self.env, IdentityName.PLAN), *self.env.people.engineers):
                 yield Need(who, "serviceusage.services.use", PROJECT, "the provider of the budget names the project")
         for row in _own_calls():
+            if self.env.images.registry and row["identity"] == "builder":
+                continue  # builds in the environment that owns the registry
             if not self.env.git.connected and ("secret:" in row["resource"] or "git.connected" in row.get("when", "")):
                 continue
             if not self.env.features.continuous_training and row["identity"] == "retrain":

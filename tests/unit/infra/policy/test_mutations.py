@@ -362,10 +362,9 @@ def test_any_branch_that_becomes_the_apply_identity_turns_the_policy_red(
     bootstrap = read("prod-bootstrap")
     members = {one.path: one for one in of_type(bootstrap, "service_account_iam_member")}
     anywhere = members["prod-bootstrap/plan/federated-0"].values["member"]
-    for who in ("apply", "builder"):
-        grant = members[f"prod-bootstrap/{who}/federated-0"]
-        broken = with_values(bootstrap, grant, changed(grant.values, ("member",), anywhere))
-        assert red(broken, environment(bootstrap)) == {"FND_FEDERATION"}
+    grant = members["prod-bootstrap/apply/federated-0"]
+    broken = with_values(bootstrap, grant, changed(grant.values, ("member",), anywhere))
+    assert red(broken, environment(bootstrap)) == {"FND_FEDERATION"}
 
 
 @pytest.mark.parametrize(
