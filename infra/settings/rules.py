@@ -7,6 +7,8 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from croniter import croniter
+
 from fonderie.core.toml import Problem
 
 if TYPE_CHECKING:
@@ -14,12 +16,17 @@ if TYPE_CHECKING:
 
 ADDRESSES_A_NODE = 256  # GKE gives each node a /24 of the pods' range when it may hold 110 pods
 RESERVED_ADDRESSES = 4  # of each subnet, by Google
+LATEST_MINUTE = 44  # four calls of up to three minutes, and the pauses between, end within the hour
 SURGE_NODES = 2  # one more in each pool while it is upgraded
 
 
 def problems_of(env: Environment) -> list[Problem]:
     """Everything about `env` that no single setting shows."""
-    return [*_ranges(env), *_pools(env), *_switches(env), *_images(env), *(_production(env) if env.production else ())]
+    rules = (_ranges, _pools, _switches, _schedules, _images)
+    return [
+        *(problem for rule in rules for problem in rule(env)),
+        *(_production(env) if env.production else ()),
+    ]
 
 
 def _ranges(env: Environment) -> Iterator[Problem]:
@@ -61,6 +68,18 @@ def _switches(env: Environment) -> Iterator[Problem]:
         yield Problem("protected", True, "an ephemeral environment must be destroyable: set protected = false")
     if not env.ephemeral and env.backend == "local":
         yield Problem("backend", "local", "only an ephemeral environment may keep its state locally: use gcs")
+
+
+def _schedules(env: Environment) -> Iterator[Problem]:
+    """A run is named by its hour (infra/workflows/retrain.yaml), and Cloud Scheduler repeats a call that timed out."""
+    for key in ("monitoring", "training"):
+        cron = getattr(env.schedules, key)
+        minutes = croniter.expand(cron)[0][0]
+        if len(minutes) > 1 or minutes == ["*"]:
+            yield Problem(f"schedules.{key}", cron, "starts more than once an hour, and each hour has a single run")
+        elif int(minutes[0]) > LATEST_MINUTE:
+            why = f"its repeated calls reach the next hour and start a second run: minute {LATEST_MINUTE} at the latest"
+            yield Problem(f"schedules.{key}", cron, why)
 
 
 def _images(env: Environment) -> Iterator[Problem]:

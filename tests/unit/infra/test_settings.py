@@ -53,6 +53,10 @@ def test_every_environment_of_the_repository_is_accepted(name: str) -> None:
         ((r"^raw_days", "raw_day"), "retention.raw_day", "did you mean raw_days"),
         ((r"^\[network\]", '[schedules]\nmonitoring = "61 * * * *"\n[network]'), "schedules.monitoring", "schedule"),
         ((r"^\[network\]", '[schedules]\nmonitoring = "@daily"\n[network]'), "schedules.monitoring", "five fields"),
+        ((r"^\[network\]", '[schedules]\nmonitoring = "45 5 * * *"\n[network]'), "schedules.monitoring", "second run"),
+        ((r"^\[network\]", '[schedules]\ntraining = "59 4 2 * *"\n[network]'), "schedules.training", "minute 44"),
+        ((r"^\[network\]", '[schedules]\ntraining = "*/30 4 2 * *"\n[network]'), "schedules.training", "once an hour"),
+        ((r"^\[network\]", '[schedules]\nmonitoring = "* 5 * * *"\n[network]'), "schedules.monitoring", "once an hour"),
         ((r"^\[network\]", '[schedules]\ntime_zone = "Mars"\n[network]'), "schedules.time_zone", "time zone"),
         ((r"^cost_center", "environment"), "labels.environment", "taken"),
         ((r"^region = .*\n", ""), "region", "missing"),
@@ -99,6 +103,11 @@ def test_the_editors_schema_is_that_of_the_code() -> None:
 @pytest.mark.parametrize("name", environment_names())
 def test_the_editors_schema_accepts_what_the_code_accepts(name: str) -> None:
     jsonschema.validate(tomllib.loads((ENVIRONMENTS / f"{name}.toml").read_text()), json.loads(schema_text()))
+
+
+def test_a_schedule_starts_until_minute_44_and_what_is_no_run_at_any(tmp_path: Path) -> None:
+    wanted = '[schedules]\nmonitoring = "44 */2 * * *"\ntraining = "0 4 2 * *"\ninfrastructure_drift = "50 3 * * *"\n[network]'
+    assert load_environment("local", written(tmp_path, "local", (r"^\[network\]", wanted))).schedules.monitoring
 
 
 @pytest.mark.parametrize(
