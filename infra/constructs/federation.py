@@ -14,13 +14,14 @@ from infra import names
 from infra.bindings import Construct
 from infra.constructs.protection import never_destroyed
 from infra.settings import Environment, GitSettings
+from infra.settings.sections import CiSystem
 
 ISSUER = "https://token.actions.githubusercontent.com"
 
 
 class GitFederation(Construct):
     """A pool that trusts one repository on GitHub. `anywhere` is any of its workflows, `protected` those of its
-    protected branch.
+    protected branch; both are nobody while its workflows do not serve the environment (`git.ci`).
 
     It is known by its name and, where the settings say them, by GitHub's numbers of it and of its owner: a name can be
     given up and taken by somebody else.
@@ -56,8 +57,10 @@ class GitFederation(Construct):
             lifecycle=never_destroyed(),
         )
         members = f"principalSet://iam.googleapis.com/{names.identity_pool_path(env)}"
-        self.anywhere = f"{members}/attribute.repository/{env.git.repository}"
-        self.protected = f"{members}/attribute.repository_ref/{env.git.repository}@refs/heads/{env.git.branch}"
+        served = env.git.ci is CiSystem.GITHUB_ACTIONS
+        branch = f"{env.git.repository}@refs/heads/{env.git.branch}"
+        self.anywhere = [f"{members}/attribute.repository/{env.git.repository}"] if served else []
+        self.protected = [f"{members}/attribute.repository_ref/{branch}"] if served else []
 
 
 def _condition(git: GitSettings) -> str:

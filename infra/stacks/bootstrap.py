@@ -78,7 +78,7 @@ class BootstrapStack(EnvironmentStack):
             roles=[PROJECT_IAM_ADMIN],
             conditions={PROJECT_IAM_ADMIN: _may_grant(grantable_roles(env))},
             users=self._triggering,
-            federated=[git.protected],
+            federated=git.protected,
             after=trusted,
         ).account
         plan = Identity(
@@ -88,7 +88,7 @@ class BootstrapStack(EnvironmentStack):
             who=IdentityName.PLAN,
             purpose="Plans what a pull request would change; reads only",
             users=self._triggering,
-            federated=[git.anywhere],
+            federated=git.anywhere,
             after=[*trusted, apply],
         ).account
         if not env.images.registry:
@@ -100,7 +100,7 @@ class BootstrapStack(EnvironmentStack):
                 purpose="Builds the images and pushes them; writes nothing else",
                 roles=[LOG_WRITER],
                 users=self._triggering,
-                federated=[git.protected],
+                federated=git.protected,
                 after=[*trusted, apply],
             )
         roles = self._custom_roles(after=after)

@@ -121,18 +121,7 @@ class GoogleRefusedError(Exception):
 
 def deploy(project: Project, folder: Path, token: str) -> None:
     """What a person does first: bootstrap, then every stack; the secrets hold `token`. State is in the bucket then."""
-    environment = {
-        **{name: value for name, value in project.up.environment.items() if name != "FONDERIE_BACKEND"},
-        **project.environment_for(PERSON),
-        "FONDERIE_SANDBOX_AS": "person",
-        "CDKTF_OUTDIR": str(folder / "cdktf.out"),
-        "FONDERIE_HOME": str(folder / "home"),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "fonderie.cli.main", "bootstrap", "--env", project.env.name],
-        env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    environment = bootstrap(project, folder)
 
     def store(stack: Stack) -> None:
         if stack.name.endswith("-data"):
@@ -143,6 +132,26 @@ def deploy(project: Project, folder: Path, token: str) -> None:
 
     stacks = synthesise([project.env.name], folder / "stacks", variables=environment)
     Deployer(environment).deploy(stacks, done=store)
+
+
+def bootstrap(project: Project, folder: Path, source: Path = ROOT) -> dict[str, str]:
+    """What a person does first, and again when the settings of a working copy, `source`, change the bootstrap.
+
+    What a person's further commands need in their environment.
+    """
+    environment = {
+        **{name: value for name, value in project.up.environment.items() if name != "FONDERIE_BACKEND"},
+        **project.environment_for(PERSON),
+        "FONDERIE_SANDBOX_AS": "person",
+        "CDKTF_OUTDIR": str(folder / "cdktf.out"),
+        "FONDERIE_HOME": str(folder / "home"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "fonderie.cli.main", "bootstrap", "--env", project.env.name],
+        env=environment, cwd=source, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return environment
 
 
 @contextmanager

@@ -9,9 +9,10 @@ import pytest
 
 from infra import names
 from tests.road.cloud_build import CloudBuild
-from tests.road.git_host import GitHost
+from tests.road.git_host import GitHost, git
 from tests.road.github_actions import GitHubActions, Job
-from tests.road.project import Project
+from tests.road.machine import ROOT
+from tests.road.project import GoogleRefusedError, Project, bootstrap
 from tests.road.test_cloud_build import MORE_NODES, SETTINGS, edited, succeeded
 
 pytestmark = pytest.mark.e2e
@@ -33,6 +34,14 @@ def set_variables(host: GitHost, dev: Project) -> None:
             "BUILDER_SERVICE_ACCOUNT": names.email(dev.env, names.IdentityName.BUILDER),
             "REGISTRY": names.images_url(dev.env),
         }
+
+
+def checked_out(host: GitHost, branch: str, folder: Path) -> Path:
+    """A person's working copy, set up."""
+    git(folder.parent, "clone", "--quiet", "--branch", branch, str(host.path(host.repository)), str(folder))
+    for name in ("node_modules", "imports"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
 
 
 def test_no_workflow_serves_what_cloud_build_serves(host: GitHost, tmp_path: Path) -> None:
@@ -65,11 +74,14 @@ def test_a_pull_request_from_a_fork_is_previewed_without_token_and_credentials(h
 def test_the_setting_moves_an_environment_from_cloud_build_to_github(
     host: GitHost, dev: Project, tmp_path: Path
 ) -> None:
-    """One pull request sets it: from its merge on Cloud Build does nothing, and GitHub everything."""
+    """One pull request sets it, and a person bootstraps with it: from then on Cloud Build does nothing, GitHub all."""
     set_variables(host, dev)
     builds, actions = CloudBuild(dev, host, tmp_path / "builds"), GitHubActions(host, {"dev": dev}, tmp_path / "jobs")
     host.commit(BY_GITHUB, "by-github")
     pull = host.open_pull_request("by-github")
+    with pytest.raises(GoogleRefusedError, match=r"iam\.serviceAccounts\.getAccessToken"):
+        actions.pull_request(pull)
+    bootstrap(dev, tmp_path, checked_out(host, "by-github", tmp_path / "copy"))
     environments, preview = actions.pull_request(pull)
     assert (environments.outputs, preview.result) == ({"names": '["dev"]'}, "success"), preview.said[-3000:]
     assert preview.identity == f"serviceAccount:dev-plan@{dev.id}.iam.gserviceaccount.com"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fonderie.core.resource_types import resource_type
 from infra import names
 from infra.policy.checks.subject import CheckSubject, at, walk
+from infra.settings.sections import CiSystem
 
 PRIMITIVE_ROLE = re.compile(r"roles/(owner|editor|viewer)(?![\w.])")
 EVERYBODY = re.compile(r"\ball(Authenticated)?Users\b|\bpublicRead(Write)?\b|\bauthenticatedRead\b")
@@ -166,6 +167,9 @@ def federation(subject: CheckSubject) -> Iterator[str]:
     plan = names.email(subject.env, names.IdentityName.PLAN)
     for member in subject.members:
         if not member.startswith("principal"):
+            continue
+        if git.ci is not CiSystem.GITHUB_ACTIONS:
+            yield f"{subject.text('role')} to {member}, and git.ci is {git.ci}"
             continue
         account = subject.text("service_account_id")
         of_plan = account.endswith(plan) or account == names.account_id(subject.env, names.IdentityName.PLAN)

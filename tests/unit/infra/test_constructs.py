@@ -18,6 +18,7 @@ from infra import names
 from infra.constructs.grants import label_of
 from infra.names import AgentName, IdentityName, KeyName, SecretName
 from infra.settings import ENVIRONMENTS, Environment, environment_names, load_environment, notes
+from infra.settings.sections import CiSystem
 from infra.stacks.foundation import USERS
 from ml.datasets.schema import SCHEMAS, Dataset
 from tests.unit.conftest import Synthesised, stacks_of
@@ -263,7 +264,7 @@ def test_a_dataset_names_all_who_may_use_it_so_its_creator_owns_none(stacks: Syn
             assert owners == [{"role": "OWNER", "special_group": "projectOwners"}]
 
 
-def test_only_the_protected_branch_becomes_the_apply_identity(stacks: Synthesised, prod: Environment) -> None:
+def test_the_federation_trusts_the_repository_by_its_numbers(stacks: Synthesised) -> None:
     stack = stacks["prod-bootstrap"]
     provider = one(stack, "iam_workload_identity_pool_provider")
     assert provider["attribute_condition"] == (
@@ -272,16 +273,32 @@ def test_only_the_protected_branch_becomes_the_apply_identity(stacks: Synthesise
     )
     by_name = one(stacks["local-bootstrap"], "iam_workload_identity_pool_provider")
     assert by_name["attribute_condition"] == "assertion.repository == 'acme/fonderie'"
-    pool = f"principalSet://iam.googleapis.com/{names.identity_pool_path(prod)}"
-    federated = {
-        id.partition("_")[0]: each["member"]
-        for kind, id, each in resources(stack)
-        if kind == "google_service_account_iam_member" and each["role"] == "roles/iam.workloadIdentityUser"
-    }
-    protected = f"{pool}/attribute.repository_ref/acme/fonderie@refs/heads/main"
-    assert federated == {
-        "plan": f"{pool}/attribute.repository/acme/fonderie",
-        "apply": protected,
+
+
+@pytest.mark.parametrize("ci", CiSystem)
+def test_only_the_system_that_the_settings_choose_becomes_an_identity(tmp_path: Path, ci: CiSystem) -> None:
+    folder = tmp_path / "environments"
+    folder.mkdir()
+    text = (ENVIRONMENTS / "dev.toml").read_text()
+    text = re.sub(r'^ci = ".*"', f'ci = "{ci}"', re.sub(r"^readers = .*\n", "", text, flags=re.M), flags=re.M)
+    (folder / "dev.toml").write_text(text)
+    env = load_environment("dev", folder)
+    synthesise([env], tmp_path / "out")
+    pool = f"principalSet://iam.googleapis.com/{names.identity_pool_path(env)}"
+    anywhere, protected = (
+        f"{pool}/attribute.repository/acme/fonderie",
+        f"{pool}/attribute.repository_ref/acme/fonderie@refs/heads/main",
+    )
+    granted: dict[str, dict[str, str]] = {"workloadIdentityUser": {}, "serviceAccountUser": {}}
+    for kind, id, each in resources(stacks_of(tmp_path / "out")["dev-bootstrap"]):
+        if kind == "google_service_account_iam_member":
+            granted[each["role"].partition("/iam.")[2]][id.partition("_")[0]] = each["member"]
+
+    by_token = {"plan": anywhere, "apply": protected, "builder": protected}
+    by_trigger = dict.fromkeys(["plan", "apply", "builder"], names.member(env, IdentityName.APPLY))
+    assert granted == {
+        "workloadIdentityUser": by_token if ci is CiSystem.GITHUB_ACTIONS else {},
+        "serviceAccountUser": by_trigger if ci is CiSystem.CLOUD_BUILD else {},
     }
 
 

@@ -106,7 +106,7 @@ def test_the_editors_schema_accepts_what_the_code_accepts(name: str) -> None:
 
 
 def test_a_schedule_starts_until_minute_44_and_what_is_no_run_at_any(tmp_path: Path) -> None:
-    wanted = '[schedules]\nmonitoring = "44 */2 * * *"\ntraining = "0 4 2 * *"\ninfrastructure_drift = "50 3 * * *"\n[network]'
+    wanted = '[schedules]\nmonitoring = "44 */2 * * *"\ninfrastructure_drift = "50 3 * * *"\n[network]'
     assert load_environment("local", written(tmp_path, "local", (r"^\[network\]", wanted))).schedules.monitoring
 
 

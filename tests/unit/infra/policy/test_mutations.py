@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from infra import names
 from infra.policy.checks import scan
 from infra.policy.findings import covers, read_waivers
 from infra.settings import Environment, load_environment
+from infra.settings.sections import CiSystem
 from infra.synthesised import Resource, SynthesisedStack, read_stack
 
 Values = dict[str, Any]
@@ -356,15 +358,30 @@ def test_a_custom_role_that_grows_turns_the_policy_red(
     assert check in red(broken, environment(bootstrap))
 
 
-def test_any_branch_that_becomes_the_apply_identity_turns_the_policy_red(
-    read: Callable[[str], SynthesisedStack],
+@pytest.mark.parametrize(
+    ("who", "ref", "ci", "checks"),
+    [
+        ("apply", "repository_ref/acme/fonderie@refs/heads/main", "github_actions", set()),
+        ("apply", "repository_ref/acme/fonderie@refs/heads/main", "cloud_build", {"FND_FEDERATION"}),
+        ("apply", "repository_ref/acme/fonderie@refs/heads/main", "none", {"FND_FEDERATION"}),
+        ("apply", "repository/acme/fonderie", "github_actions", {"FND_FEDERATION"}),
+        ("apply", "repository_ref/acme/fonderie@refs/heads/other", "github_actions", {"FND_FEDERATION"}),
+        ("plan", "repository/acme/fonderie", "github_actions", set()),
+        ("plan", "repository/acme/fonderie", "cloud_build", {"FND_FEDERATION"}),
+        ("plan", "repository/acme/other", "github_actions", {"FND_FEDERATION"}),
+    ],
+)
+def test_who_comes_from_outside_is_the_repository_and_only_while_its_workflows_run(
+    read: Callable[[str], SynthesisedStack], who: str, ref: str, ci: str, checks: set[str]
 ) -> None:
     bootstrap = read("prod-bootstrap")
+    env = environment(bootstrap)
+    env = env.model_copy(update={"git": env.git.model_copy(update={"ci": CiSystem(ci)})})
     members = {one.path: one for one in of_type(bootstrap, "service_account_iam_member")}
-    anywhere = members["prod-bootstrap/plan/federated-0"].values["member"]
-    grant = members["prod-bootstrap/apply/federated-0"]
-    broken = with_values(bootstrap, grant, changed(grant.values, ("member",), anywhere))
-    assert red(broken, environment(bootstrap)) == {"FND_FEDERATION"}
+    (grant,) = (each for path, each in members.items() if path.startswith(f"prod-bootstrap/{who}/"))
+    member = f"principalSet://iam.googleapis.com/{names.identity_pool_path(env)}/attribute.{ref}"
+    values = {**grant.values, "role": "roles/iam.workloadIdentityUser", "member": member}
+    assert red(with_values(bootstrap, grant, values), env) == checks
 
 
 @pytest.mark.parametrize(
