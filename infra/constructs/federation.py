@@ -21,7 +21,7 @@ ISSUER = "https://token.actions.githubusercontent.com"
 
 class GitFederation(Construct):
     """A pool that trusts one repository on GitHub. `anywhere` is any of its workflows, `protected` those of its
-    protected branch; both are nobody while its workflows do not serve the environment (`git.ci`).
+    protected branch; both are empty unless its workflows serve the environment (`git.ci`).
 
     It is known by its name and, where the settings say them, by GitHub's numbers of it and of its owner: a name can be
     given up and taken by somebody else.

@@ -49,11 +49,12 @@ OWNER = Caller(PERSON.member, {"quota_project": "set"})
 
 @dataclass(frozen=True)
 class KnownEnvironment:
-    """One of our environments: its name, and its project's id and number."""
+    """One of our environments: its name, its project's id and number, and who its `[people]` are by short name."""
 
     name: str
     project: str
     number: int | None
+    people: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @cache
@@ -66,8 +67,13 @@ def environments(folder: Path = ENVIRONMENTS) -> tuple[KnownEnvironment, ...]:
         except tomllib.TOMLDecodeError:
             continue
         number = settings.get("project_number")
+        team = settings.get("people", {})
+        lists = {"engineer": team.get("engineers"), "oncall": team.get("oncall")}
+        people = {alias: str(members[0]) for alias, members in lists.items() if members}
         known.append(
-            KnownEnvironment(file.stem, str(settings.get("project_id")), number if isinstance(number, int) else None)
+            KnownEnvironment(
+                file.stem, str(settings.get("project_id")), number if isinstance(number, int) else None, people
+            )
         )
     return tuple(known)
 
@@ -102,8 +108,7 @@ def identity(alias: str, project: str) -> Caller:
     if _MEMBER.fullmatch(alias):
         return Caller(alias)
     if alias in PEOPLE:
-        email = f"{alias}@example.com"
-        return Caller(f"user:{email}", {} if alias == "person" else {"groups": f"{alias}s@example.com"})
+        return _person(alias, project)
     names = [environment.name for environment in environments() if environment.project == project]
     if len(names) != 1:
         why = "belongs to none of our environments" if not names else f"belongs to {' and '.join(names)}"
@@ -113,3 +118,16 @@ def identity(alias: str, project: str) -> Caller:
             hint="name the account in full: serviceAccount:EMAIL",
         )
     return Caller(f"serviceAccount:{names[0]}-{alias}@{project}.iam.gserviceaccount.com")
+
+
+def _person(alias: str, project: str) -> Caller:
+    """The first of an environment's `[people]`, or a user in that group; without any, in a group that holds nothing."""
+    if alias == "person":
+        return PERSON
+    named = [
+        environment.people[alias]
+        for environment in environments()
+        if environment.project == project and alias in environment.people
+    ]
+    kind, _, email = (named[0] if named else f"group:{alias}s@example.com").partition(":")
+    return Caller(named[0]) if kind == "user" else Caller(f"user:{alias}@example.com", {"groups": email})

@@ -12,7 +12,8 @@ from fonderie.core.errors import BadInputError
 from fonderie.sandbox.cloud.clock import Clock
 from fonderie.sandbox.cloud.cloud import Cloud, ObjectStatus
 from fonderie.sandbox.iam.access import AccessControl, DeniedError
-from fonderie.sandbox.iam.caller import ANONYMOUS, ANYONE, PERSON, Caller, identity
+from fonderie.sandbox.iam.caller import ANONYMOUS, ANYONE, PERSON, Caller, environments, identity
+from infra.settings import load_environment
 
 PROJECT = "projects/acme-ml-dev"
 SECRET = f"{PROJECT}/secrets/dev-git-token"
@@ -246,3 +247,20 @@ def test_names_of_identities() -> None:
         identity("planner", "acme-ml-dev")
     with pytest.raises(BadInputError, match="'plan' is not known in project 'elsewhere'"):
         identity("plan", "elsewhere")
+
+
+@pytest.mark.parametrize(("alias", "section"), [("engineer", "engineers"), ("oncall", "oncall")])
+def test_the_people_of_an_environment_are_those_of_its_settings(alias: str, section: str) -> None:
+    env = load_environment("dev")
+    (group,) = getattr(env.people, section)
+    caller = identity(alias, env.project_id)
+    assert f"group:{caller.attributes['groups']}" == group
+    assert caller.member == f"user:{alias}@example.com"
+    assert identity(alias, "elsewhere").attributes["groups"] not in group, "nobody's group is nobody's"
+
+
+def test_a_person_whom_the_settings_name_is_that_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dev.toml").write_text('project_id = "p"\n[people]\noncall = ["user:ada@acme.example", "group:x@y"]\n')
+    known = environments.__wrapped__(tmp_path)
+    monkeypatch.setattr("fonderie.sandbox.iam.caller.environments", lambda: known)
+    assert identity("oncall", "p") == Caller("user:ada@acme.example")
