@@ -1,21 +1,19 @@
 """Cloud Logging and Monitoring: entries and points that were written can be listed.
 
-Source: the REST references of Logging (entries) and Monitoring (time series); "Logging query language", of which
-comparisons of one field that are joined by AND are evaluated, and anything else is refused.
+Source: the REST references of Logging (entries) and Monitoring (time series).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from fonderie.core.errors import BadInputError
 from fonderie.sandbox.cloud.documents import Document, Documents
 from fonderie.sandbox.lifecycle.world import World
+from fonderie.sandbox.logging_filter import Test, logging_filter, monitoring_filter
 from fonderie.sandbox.rest.discovery import Call, RejectedError
 
-_TERM = re.compile(r'([\w."/-]+)\s*(=|!=|:|>=|<=|>|<)\s*("(?:[^"\\]|\\.)*"|[\w./:-]+)')
-_SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 _PAGE = 50
 
 
@@ -41,8 +39,9 @@ class Logs:
                 return {}
             case "monitoring.projects.timeSeries.list":
                 under = self._series.under(f"{self._project(call.path['name'])}/")
-                found = [series for _, series in under if matches(call.query.get("filter", ""), series)]
-                return {"timeSeries": found} if found else {}
+                matches = _filter(monitoring_filter, call.query.get("filter", ""))
+                matching = [series for _, series in under if matches(series)]
+                return {"timeSeries": matching} if matching else {}
         raise RejectedError(501, "UNIMPLEMENTED", f"the sandbox has no {call.method}")
 
     def _project(self, name: str) -> str:
@@ -61,11 +60,12 @@ class Logs:
         return {}
 
     def _list(self, body: Mapping[str, Any]) -> Document:
+        matches = _filter(logging_filter, body.get("filter", ""))
         entries = [
             entry
             for name in body.get("resourceNames", [])
             for _, entry in self._entries.under(f"{self._project(name)}/")
-            if matches(body.get("filter", ""), entry)
+            if matches(entry)
         ]
         if body.get("orderBy", "").endswith("desc"):
             entries.reverse()
@@ -75,41 +75,9 @@ class Logs:
         return ({"entries": page} if page else {}) | more
 
 
-def matches(text: str, entry: Mapping[str, Any]) -> bool:
-    """Whether a filter takes an entry. Raises RejectedError for one that cannot be evaluated here."""
-    rest = text.strip()
-    while rest:
-        term = _TERM.match(rest)
-        if term is None:
-            raise RejectedError(501, "UNIMPLEMENTED", f"the sandbox cannot evaluate the filter at {rest[:40]!r}")
-        path, operator, wanted = term[1], term[2], term[3].strip('"').replace('\\"', '"')
-        if not _compare(_field(entry, path), operator, wanted):
-            return False
-        rest = re.sub(r"^(AND\b|\s)+", "", rest[term.end() :])
-    return True
-
-
-def _field(entry: Any, path: str) -> Any:
-    for word in re.findall(r'"[^"]*"|[^.]+', path):
-        entry = entry.get(word.strip('"')) if isinstance(entry, Mapping) else None
-    return entry
-
-
-def _compare(value: Any, operator: str, wanted: str) -> bool:
-    shown = str(value).lower() if isinstance(value, bool) else str(value)
-    match operator:
-        case "=":
-            return value is not None and shown == wanted
-        case "!=":
-            return value is None or shown != wanted
-        case ":":
-            return value is not None and wanted.lower() in shown.lower()
-    if value is None:
-        return False
-    left: Any = _SEVERITIES.index(shown) if shown in _SEVERITIES else shown
-    right: Any = _SEVERITIES.index(wanted) if wanted in _SEVERITIES else wanted
-    if isinstance(left, str) and re.fullmatch(r"-?[\d.]+", left) and re.fullmatch(r"-?[\d.]+", str(right)):
-        left, right = float(left), float(right)
-    if type(left) is not type(right):
-        return False
-    return bool({">": left > right, "<": left < right, ">=": left >= right, "<=": left <= right}[operator])
+def _filter(evaluator: Callable[[str], Test], text: str) -> Test:
+    """Raises RejectedError for what is no filter, or none of those that the sandbox evaluates."""
+    try:
+        return evaluator(text)
+    except BadInputError as error:
+        raise RejectedError(400, "INVALID_ARGUMENT", f"Unparseable filter: {error.what}") from error

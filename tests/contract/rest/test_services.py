@@ -18,6 +18,8 @@ from fonderie.sandbox.lifecycle import object_requests
 from fonderie.sandbox.lifecycle.interface import ProviderConfig
 from fonderie.sandbox.lifecycle.lifecycle import GoogleLifecycle
 from fonderie.sandbox.rest.builds import add_image
+from fonderie.sandbox.rest.discovery import Call, RejectedError
+from fonderie.sandbox.rest.logs import Logs
 from tests.contract.rest.conftest import LOCATION, NUMBER, PROJECT, Sandbox, account, person
 
 P = f"projects/{PROJECT}"
@@ -292,6 +294,31 @@ def test_an_image_a_build_and_a_log_entry_are_kept(sandbox: Sandbox) -> None:
     entry = {"logName": f"{P}/logs/drift", "severity": "ERROR", "jsonPayload": {"changes": 2}}
     fine(sandbox.call("plan", "POST", "v2/entries:write", json={"entries": [entry]}))
     assert len(Documents(sandbox.cloud, "log entry")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "matching"),
+    [
+        ("severity>=WARNING AND (jsonPayload.changes=2 OR jsonPayload.changes=3)", ["a", "b"]),
+        ('log_id("drift") NOT severity=ERROR', ["b"]),
+        ('jsonPayload.message=~"^changed [0-9]$"', ["c"]),
+    ],
+)
+def test_entries_are_listed_by_the_whole_filter_language_that_alerts_use(
+    sandbox: Sandbox, text: str, matching: list[str]
+) -> None:
+    logs, listed = Logs(sandbox.world), {"resourceNames": [P], "filter": text}
+    entries = [
+        {"insertId": "a", "logName": f"{P}/logs/drift", "severity": "ERROR", "jsonPayload": {"changes": 2}},
+        {"insertId": "b", "logName": f"{P}/logs/drift", "severity": "WARNING", "jsonPayload": {"changes": 3}},
+        {"insertId": "c", "logName": f"{P}/logs/other", "severity": "INFO", "jsonPayload": {"message": "changed 4"}},
+    ]
+    logs.handle(Call("logging.entries.write", {}, {}, {"entries": entries}))
+    answer = logs.handle(Call("logging.entries.list", {}, {}, listed))
+    assert [entry["insertId"] for entry in answer["entries"]] == matching
+    with pytest.raises(RejectedError) as refusal:
+        logs.handle(Call("logging.entries.list", {}, {}, {**listed, "filter": "severity >"}))
+    assert refusal.value.status == 400
 
 
 def test_a_quota_project_needs_the_right_to_use_it(sandbox: Sandbox) -> None:
