@@ -76,7 +76,7 @@ class Logs:
 
 
 def _filter(evaluator: Callable[[str], Test], text: str) -> Test:
-    """Raises RejectedError for what is no filter, or none of those that the sandbox evaluates."""
+    """Raises RejectedError for an invalid filter, or one beyond the subset that the sandbox evaluates."""
     try:
         return evaluator(text)
     except BadInputError as error:
