@@ -191,13 +191,19 @@ class GoogleApis:
 
     def _judge(self, call: Call, known: Service, api: str) -> Call:
         """The call, with who makes it. Raises RejectedError, or DeniedError for who may not."""
-        demands = list(judgement.demands(call, self._world)) if self._judged(call) else []
+        demands, gap = list[judgement.Demand](), None
+        try:
+            demands = list(judgement.demands(call, self._world)) if self._judged(call) else []
+        except RejectedError as unknown:
+            gap = unknown
         where = judgement.resource(call, self._world) if call.path or api == "logging" else ""
         project = judgement.project_of(where, self._world)
         self._api_is_on(known, api, project)
         if self._access is None or call.caller is None:
             return call
         call = replace(call, caller=self._in_project(call.caller, project))
+        if gap and not (project and self._access.holds_role(call.caller, "roles/owner", f"projects/{project}")):
+            raise gap  # an owner may do whatever it takes
         if quota := call.headers.get("x-goog-user-project"):
             path = self._world.names.canonical(f"projects/{quota}")
             self._access.demand(call.caller, ("serviceusage.services.use",), path)

@@ -328,7 +328,12 @@ def test_a_quota_project_needs_the_right_to_use_it(sandbox: Sandbox) -> None:
     assert "serviceusage.services.use" in refused(sandbox.call("plan", "GET", f"v1/{P}", headers=headers))
 
 
-def test_a_method_of_which_no_permission_is_known_is_called_by_nobody(sandbox: Sandbox) -> None:
-    answer = sandbox.call(person, "GET", f"v1/{P}/topics/x/subscriptions")
+def test_a_method_of_which_no_permission_is_known_is_for_owners_only(sandbox: Sandbox) -> None:
+    sandbox.grant(P, "roles/editor", "plan")
+    method = f"v1/{P}/topics/x/subscriptions"
+    answer = sandbox.call("plan", "GET", method)
+    owners = sandbox.call(person, "GET", method)
+    assert "does not know which permissions" not in owners.text
+    assert owners.status_code != 403
     assert "does not know which permissions pubsub.projects.topics.subscriptions.list needs" in refused(answer, 501)
     assert "no API" in refused(sandbox.call(person, "POST", "v7/nothing"), 501)
