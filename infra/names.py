@@ -56,6 +56,13 @@ class TeamName(StrEnum):
     ONCALL = "oncall"
 
 
+class AccountKind(StrEnum):
+    """Accounts of a project: its own, and Google's agents in it."""
+
+    OWN = "ServiceAccount"
+    AGENT = "ServiceAgent"
+
+
 class AgentName(StrEnum):
     """Google's own service agents that we grant something to; the value is the API they act for.
 
@@ -177,6 +184,14 @@ def custom_role(env: Environment, who: IdentityName | TeamName) -> str:
 def custom_role_path(env: Environment, who: IdentityName | TeamName) -> str:
     """Resource path of a custom role, as a policy names it."""
     return f"projects/{env.project_id}/roles/{custom_role(env, who)}"
+
+
+def accounts_of(project: Environment | Neighbour, kind: AccountKind) -> str:
+    """All accounts of a kind in a project: a member that no account has to exist for.
+
+    Source: IAM, "Principal identifiers".
+    """
+    return f"principalSet://cloudresourcemanager.googleapis.com/projects/{project.project_number}/type/{kind}"
 
 
 def agent_email(env: Environment | Neighbour, who: AgentName) -> str:

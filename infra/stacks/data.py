@@ -49,16 +49,14 @@ class DataStack(EnvironmentStack):
         )
 
     def _image_readers(self) -> list[str]:
-        """Who pulls, here and in environments without a registry of their own: the cluster's nodes and Config Sync.
+        """Who pulls: the cluster's nodes and Config Sync, and the projects of environments without a registry.
 
-        Vertex AI pulls as its service agent, which a project's own registry lets in by itself; no workload pulls.
+        Of another project every account may, since a grant to one that does not exist yet is refused. Vertex AI pulls
+        as its service agent, which a project's own registry lets in by itself; no workload pulls.
         Source: Vertex AI, "Use a custom container image: Artifact Registry permissions".
         """
-        readers = self._members(*IMAGE_READERS)
-        for other in self.env.image_readers:
-            readers += [names.member(other, who) for who in IMAGE_READERS]
-            readers.append(names.agent(other, AgentName.AIPLATFORM))
-        return readers
+        others = [names.accounts_of(other, kind) for other in self.env.image_readers for kind in names.AccountKind]
+        return [*self._members(*IMAGE_READERS), *others]
 
     def _members(self, *identities: IdentityName) -> list[str]:
         return [names.member(self.env, who) for who in identities]

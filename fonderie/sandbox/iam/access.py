@@ -42,6 +42,9 @@ _DATASET_ROLES = {
 }
 _GROUPS = {"projectOwners": "projectOwner", "projectWriters": "projectEditor", "projectReaders": "projectViewer"}
 _BASIC = {"projectOwner": "roles/owner", "projectEditor": "roles/editor", "projectViewer": "roles/viewer"}
+_ACCOUNTS = re.compile(
+    r"principalSet://cloudresourcemanager\.googleapis\.com/projects/(\d+)/type/(ServiceAccount|ServiceAgent)"
+)
 _POOL = re.compile(r"principal(?:Set)?://iam\.googleapis\.com/projects/([^/]+)/locations/global/(.*)")
 
 
@@ -247,9 +250,18 @@ class AccessControl:
                 return caller.member.startswith("user:") and caller.email.endswith(f"@{name}")
             case "group":
                 return name in caller.attributes.get("groups", "").split()
+            case "principalSet" if accounts := _ACCOUNTS.fullmatch(member):
+                return self._is_of_project(caller, int(accounts[1]), agent=accounts[2] == "ServiceAgent")
             case "principal" | "principalSet":
                 return caller.member.startswith("principal:") and self._is_federated(caller, member)
         return False
+
+    def _is_of_project(self, caller: Caller, number: int, *, agent: bool) -> bool:
+        """Whether the caller is a service account of the project, or one of Google's own agents in it."""
+        account, _, domain = caller.email.partition("@")
+        if agent:
+            return domain.endswith(".gserviceaccount.com") and account.removeprefix("service-") == str(number)
+        return domain == f"{self._cloud.project_of(number)}.iam.gserviceaccount.com"
 
     def _is_federated(self, caller: Caller, member: str) -> bool:
         """`principalSet://.../workloadIdentityPools/P/attribute.A/VALUE`, `.../*` for the pool, `.../subject/S`."""

@@ -56,6 +56,25 @@ def test_a_grant_holds_on_its_resource_and_on_what_lies_within(
     assert not access.allows(ROBOT, GET, "projects/other/secrets/dev-git-token/versions/1")
 
 
+@pytest.mark.parametrize(
+    ("email", "kind"),
+    [
+        ("robot@acme-ml-dev.iam.gserviceaccount.com", "ServiceAccount"),
+        ("service-412345678901@gcp-sa-aiplatform.iam.gserviceaccount.com", "ServiceAgent"),
+        ("robot@other.iam.gserviceaccount.com", ""),
+        ("service-412345678902@gcp-sa-aiplatform.iam.gserviceaccount.com", ""),
+    ],
+)
+def test_a_grant_to_the_accounts_of_a_project_holds_for_its_own_or_for_its_agents(
+    cloud: Cloud, access: AccessControl, email: str, kind: str
+) -> None:
+    for each in ("ServiceAccount", "ServiceAgent"):
+        path = f"{PROJECT}/secrets/{each}"
+        accounts = f"principalSet://cloudresourcemanager.googleapis.com/projects/412345678901/type/{each}"
+        grant(cloud, path, ACCESSOR, accounts)
+        assert access.allows(Caller(f"serviceAccount:{email}"), GET, path) == (each == kind)
+
+
 def test_a_grant_on_one_resource_holds_on_no_other(cloud: Cloud, access: AccessControl) -> None:
     grant(cloud, SECRET, ACCESSOR, ROBOT.member)
     assert not access.allows(ROBOT, GET, f"{PROJECT}/secrets/dev-git-token-2/versions/1")
