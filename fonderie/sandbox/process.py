@@ -20,6 +20,7 @@ from fonderie.core.errors import BadInputError, FonderieError
 from fonderie.sandbox.cloud.clock import Clock
 from fonderie.sandbox.cloud.cloud import Cloud
 from fonderie.sandbox.iam import caller
+from fonderie.sandbox.iam.access import CallLog
 from fonderie.sandbox.lifecycle import permissions
 from fonderie.sandbox.lifecycle.faults import FaultSettings
 from fonderie.sandbox.lifecycle.interface import ProviderConfig
@@ -110,6 +111,7 @@ def open_world(options: argparse.Namespace) -> World:
         clock=Clock(settings.time_scale),
         established=options.established,
         propagation_s=options.propagation,
+        calls=CallLog(options.calls) if options.calls else None,
     )
 
 
@@ -142,6 +144,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--quota", action="append", default=[])
     parser.add_argument("--as", dest="identity")
     parser.add_argument("--propagation", type=float, default=0.0)
+    parser.add_argument("--calls", type=Path)
     parser.add_argument("--tools", type=Path, help="a folder that goes when the stand-in does")
     return parser
 

@@ -62,6 +62,7 @@ class Options:
     quotas: Sequence[str] = ()
     identity: str | None = None  # who makes every call; None: `plan` plans and `apply` does the rest
     propagation_s: float = 0.0
+    calls: Path | None = None  # a file that is told what each call needs of whom
     remote_state: bool = False  # the state is where the settings say, in a bucket of the sandbox
 
     @property
@@ -73,7 +74,12 @@ class Options:
 
     def arguments(self) -> list[str]:
         """For the stand-in's own command line."""
-        named = [("--cloud", str(self.cloud)), ("--schema", self.schema), ("--facts", self.facts)]
+        named = [
+            ("--cloud", str(self.cloud)),
+            ("--schema", self.schema),
+            ("--facts", self.facts),
+            ("--calls", self.calls),
+        ]
         found = [part for name, value in named if value is not None for part in (name, str(value))]
         found += [part for one in self.projects for part in ("--project", one)]
         found += [part for one in self.quotas for part in ("--quota", one)]

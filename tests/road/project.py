@@ -16,6 +16,7 @@ import httpx
 
 from ci.lifecycle.deploy import Deployer, Stack, synthesise
 from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.iam.access import CallLog
 from fonderie.sandbox.iam.caller import Caller
 from fonderie.sandbox.iam.tokens import SCOPE, identity_token
 from fonderie.sandbox.lifecycle.world import World
@@ -120,7 +121,7 @@ class GoogleRefusedError(Exception):
 
 
 def deploy(project: Project, folder: Path, token: str) -> None:
-    """What a person does first: bootstrap, then every stack; the secrets hold `token`. State is in the bucket then."""
+    """A person's bootstrap, then every other stack as who applies; the secrets hold `token`, the bucket the states."""
     environment = bootstrap(project, folder)
 
     def store(stack: Stack) -> None:
@@ -131,7 +132,9 @@ def deploy(project: Project, folder: Path, token: str) -> None:
                 project.call(PERSON, "POST", f"v1/{secret}:addVersion", payload)
 
     stacks = synthesise([project.env.name], folder / "stacks", variables=environment)
-    Deployer(environment).deploy(stacks, done=store)
+    by_apply = {**environment, **project.environment_for(names.member(project.env, names.IdentityName.APPLY))}
+    del by_apply["FONDERIE_SANDBOX_AS"]
+    Deployer(by_apply).deploy([stack for stack in stacks if not stack.name.endswith("-bootstrap")], done=store)
 
 
 def bootstrap(project: Project, folder: Path, source: Path = ROOT) -> dict[str, str]:
@@ -155,12 +158,13 @@ def bootstrap(project: Project, folder: Path, source: Path = ROOT) -> dict[str, 
 
 
 @contextmanager
-def opened(name: str, folder: Path) -> Iterator[Project]:
-    """The project of an environment: new in an empty folder, else as it was left there."""
+def opened(name: str, folder: Path, *, calls: Path | None = None) -> Iterator[Project]:
+    """The project of an environment: new in an empty folder, else as it was left there. `calls` as in `Options`."""
     file = folder / "google.sqlite"
     env = load_environment(name)
-    with stand_in(Options(cloud=file)) as up, Cloud(file) as cloud:
+    with stand_in(Options(cloud=file, calls=calls)) as up, Cloud(file) as cloud:
         world = World(cloud, ProviderSchema.load(default_schema()), load_facts(FACTS_FILE))
+        world.calls = CallLog(calls) if calls else None
         with serve_rest(world, world.access) as rest:
             yield Project(env, world, up, rest)
 

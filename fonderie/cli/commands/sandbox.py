@@ -50,6 +50,13 @@ Propagation = Annotated[
     ),
 ]
 
+Calls = Annotated[
+    Path | None,
+    typer.Option(
+        help="A file, to which every call is written once as a line of JSON: who made it, which permissions it needs "
+        "on which resource, and whether they are held.",
+    ),
+]
 RemoteState = Annotated[
     bool,
     typer.Option(
@@ -70,14 +77,14 @@ def _options(
     identity: str | None = None,
     propagation_s: float = 0.0,
     remote_state: bool = False,
+    calls: Path | None = None,
 ) -> Options:
     from fonderie.sandbox.runner import Options, default_cloud
 
     file = (cloud or default_cloud()).absolute()
     counted, allowed = tuple(projects or ()), tuple(quotas or ())
-    return Options(
-        file, schema, facts, established, counted, allowed, identity, propagation_s, remote_state=remote_state
-    )
+    calls = calls and calls.absolute()
+    return Options(file, schema, facts, established, counted, allowed, identity, propagation_s, calls, remote_state)
 
 
 def _open(cloud: Path | None) -> Cloud:
@@ -99,6 +106,7 @@ def run(
     identity: Identity = None,
     propagation: Propagation = 0.0,
     remote_state: RemoteState = False,
+    calls: Calls = None,
 ) -> None:
     """Run a command with the stand-in, then stop it; exits with the command's code.
 
@@ -112,7 +120,7 @@ def run(
     """
     from fonderie.sandbox.runner import run as run_command
 
-    chosen = _options(cloud, schema, facts, established, project, quota, identity, propagation, remote_state)
+    chosen = _options(cloud, schema, facts, established, project, quota, identity, propagation, remote_state, calls)
     raise SystemExit(run_command(command, chosen))
 
 
@@ -127,6 +135,7 @@ def shell(
     identity: Identity = None,
     propagation: Propagation = 0.0,
     remote_state: RemoteState = False,
+    calls: Calls = None,
 ) -> None:
     """Open a shell in which Terraform talks to the stand-in; leaving it stops the stand-in.
 
@@ -137,7 +146,7 @@ def shell(
     from fonderie.sandbox.runner import run as run_command
 
     program = os.environ.get("SHELL", "/bin/sh")
-    chosen = _options(cloud, schema, facts, established, project, quota, identity, propagation, remote_state)
+    chosen = _options(cloud, schema, facts, established, project, quota, identity, propagation, remote_state, calls)
     raise SystemExit(run_command([program], chosen))
 
 

@@ -10,9 +10,11 @@ BigQuery's "Dataset access", IAM's "Service agents".
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from fonderie.core.errors import RefusedError
@@ -72,12 +74,60 @@ class Binding:
     condition: str = ""
 
 
+@dataclass(frozen=True)
+class Demand:
+    """That somebody needs permissions on a resource, as it was judged."""
+
+    caller: Caller
+    permissions: tuple[str, ...]
+    path: str
+    attributes: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
+
+    def line(self, *, allowed: bool) -> str:
+        """One line of JSON, for `--calls`."""
+        written = {
+            "caller": self.caller.member,
+            "of_caller": dict(self.caller.attributes),
+            "permissions": self.permissions,
+            "resource": self.path,
+            "asked": {name: list(values) for name, values in self.attributes.items()},
+            "allowed": allowed,
+        }
+        return json.dumps({name: value for name, value in written.items() if value not in ({}, [])})
+
+    @classmethod
+    def read(cls, line: str) -> Demand:
+        """From such a line."""
+        written = json.loads(line)
+        caller = Caller(written["caller"], written.get("of_caller", {}))
+        return cls(caller, tuple(written["permissions"]), written["resource"], written.get("asked", {}))
+
+
+class CallLog:
+    """A file with every demand that was judged, each once: who called, what that needs, on which resource."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._written = set[str]()
+
+    def add(self, demand: Demand, *, allowed: bool) -> None:
+        """Write a demand, unless it was written."""
+        line = demand.line(allowed=allowed)
+        if line not in self._written:
+            self._written.add(line)
+            with self._file.open("a", encoding="utf-8") as file:  # appended at once: several processes write
+                file.write(f"{line}\n")
+
+
 class AccessControl:
     """Judges calls by the policies of a cloud."""
 
-    def __init__(self, cloud: Cloud, clock: Clock | None = None, propagation_s: float = 0.0) -> None:
-        """A change of a policy takes effect after `propagation_s`."""
+    def __init__(
+        self, cloud: Cloud, clock: Clock | None = None, propagation_s: float = 0.0, calls: CallLog | None = None
+    ) -> None:
+        """A change of a policy takes effect after `propagation_s`; `calls` is told each demand."""
         self._cloud = cloud
+        self._calls = calls
         self._clock = clock or Clock()
         self._propagation_s = propagation_s
 
@@ -85,6 +135,15 @@ class AccessControl:
         self, caller: Caller, permission: str, path: str, *, attributes: Mapping[str, Sequence[str]] | None = None
     ) -> bool:
         """Whether `caller` may do what `permission` names on `path`, the canonical path of a resource or a parent."""
+        allowed = self.holds(caller, permission, path, attributes=attributes)
+        if self._calls is not None:
+            self._calls.add(Demand(caller, (permission,), path, attributes or {}), allowed=allowed)
+        return allowed
+
+    def holds(
+        self, caller: Caller, permission: str, path: str, *, attributes: Mapping[str, Sequence[str]] | None = None
+    ) -> bool:
+        """The same, where nobody wants to do it: it is asked only, as by `testIamPermissions`."""
         return permission not in self._lacking(caller, (permission,), path, attributes)[0]
 
     def demand(
@@ -101,6 +160,8 @@ class AccessControl:
         """
         wanted = tuple(permissions)
         lacking, unjudged = self._lacking(caller, wanted, path, attributes)
+        if self._calls is not None and wanted:
+            self._calls.add(Demand(caller, wanted, path, attributes or {}), allowed=not lacking)
         for permission in wanted:
             if permission in lacking:
                 raise DeniedError(caller, permission, path, unjudged)

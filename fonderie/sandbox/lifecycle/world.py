@@ -10,7 +10,7 @@ from typing import Any
 from fonderie.sandbox.cloud.buckets import Buckets
 from fonderie.sandbox.cloud.clock import Clock
 from fonderie.sandbox.cloud.cloud import Cloud, CloudObject, ObjectStatus
-from fonderie.sandbox.iam.access import AccessControl, agent_role_note
+from fonderie.sandbox.iam.access import AccessControl, CallLog, agent_role_note
 from fonderie.sandbox.lifecycle.faults import Faults
 from fonderie.sandbox.lifecycle.interface import ApiError, ProviderConfig, State
 from fonderie.sandbox.lifecycle.resource_paths import Names, prefix_and_noun
@@ -30,6 +30,7 @@ class World:
     established: bool = False  # every API is on, and what was named but never made here exists elsewhere
     settling: Settling = field(default_factory=Settling)
     propagation_s: float = 0.0  # after which a grant, an enabled API and a log metric take effect
+    calls: CallLog | None = None  # is told what every call needed
 
     @cached_property
     def names(self) -> Names:
@@ -44,7 +45,7 @@ class World:
     @cached_property
     def access(self) -> AccessControl:
         """Who may do what."""
-        return AccessControl(self.cloud, self.clock, self.propagation_s)
+        return AccessControl(self.cloud, self.clock, self.propagation_s, self.calls)
 
     @cached_property
     def faults(self) -> Faults:

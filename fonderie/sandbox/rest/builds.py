@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from fonderie.sandbox.cloud.cloud import Cloud
 from fonderie.sandbox.cloud.documents import Document, Documents
 from fonderie.sandbox.lifecycle.world import World
+from fonderie.sandbox.rest import judgement
 from fonderie.sandbox.rest.discovery import Call, RejectedError
 
 _IMAGES = "docker image"
@@ -50,14 +51,7 @@ class Builds:
     def _run(self, call: Call) -> Document:
         name = call.path.get("name") or f"projects/{call.path['projectId']}/triggers/{call.path['triggerId']}"
         path = self._world.names.canonical(name)
-        trigger = self._world.cloud.live("google_cloudbuild_trigger", path) or next(
-            (
-                each
-                for each in self._world.cloud.things("google_cloudbuild_trigger")
-                if (each.path.rpartition("/")[0], each.attributes.get("name")) == tuple(path.rsplit("/", 1))
-            ),
-            None,
-        )
+        trigger = judgement.trigger(self._world, path)
         if trigger is None:
             raise RejectedError(404, "NOT_FOUND", "Requested entity was not found.")
         source = call.body.get("source", call.body)

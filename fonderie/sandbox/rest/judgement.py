@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fonderie.core.google_iam import methods
+from fonderie.sandbox.cloud.cloud import CloudObject
 from fonderie.sandbox.cloud.documents import Documents
 from fonderie.sandbox.iam.conditions import MODIFIED_GRANTS
 from fonderie.sandbox.lifecycle.world import World
@@ -225,11 +226,24 @@ def _insert_all(call: Call, world: World) -> Iterator[Demand]:
     yield ("bigquery.tables.updateData",), resource(call, world)
 
 
+def trigger(world: World, path: str) -> CloudObject | None:
+    """A trigger of Cloud Build, by its id or by its name in the location."""
+    parent, _, name = path.rpartition("/")
+    return world.cloud.live("google_cloudbuild_trigger", path) or next(
+        (
+            each
+            for each in world.cloud.things("google_cloudbuild_trigger")
+            if each.path.rpartition("/")[0] == parent and each.attributes.get("name") == name
+        ),
+        None,
+    )
+
+
 def _run_trigger(call: Call, world: World) -> Iterator[Demand]:
     """Running a trigger is creating a build that runs as the trigger's account."""
     path = resource(call, world)
     yield ("cloudbuild.builds.create",), "/".join(path.split("/")[:2])
-    thing = world.cloud.live("google_cloudbuild_trigger", path)
+    thing = trigger(world, path)
     if thing and thing.attributes.get("service_account"):
         yield (ACT_AS,), account(thing.attributes["service_account"], world)
 

@@ -39,7 +39,7 @@ class Policies:
         return {**kind, "permissions": held} if held else {**kind}
 
     def _allows(self, call: Call, permission: str, path: str) -> bool:
-        return self._access is None or bool(self._access.allows(call.caller, permission, path))
+        return self._access is None or bool(self._access.holds(call.caller, permission, path))
 
     def _there(self, path: str) -> None:
         parts = path.split("/")

@@ -60,4 +60,4 @@ def _check(request: ObjectRequest, key: object_requests.Reference) -> None:
 
 def _allowed(request: ObjectRequest, key: str, agent: Caller) -> bool:
     access = request.world.access
-    return bool(access.roles_of(agent, key) & _ROLES) or access.allows(agent, _USE, key)
+    return access.allows(agent, _USE, key) or bool(access.roles_of(agent, key) & _ROLES)

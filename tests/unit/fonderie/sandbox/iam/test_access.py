@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from fonderie.core.errors import BadInputError
 from fonderie.sandbox.cloud.clock import Clock
 from fonderie.sandbox.cloud.cloud import Cloud, ObjectStatus
-from fonderie.sandbox.iam.access import AccessControl, DeniedError
+from fonderie.sandbox.iam.access import AccessControl, CallLog, Demand, DeniedError
 from fonderie.sandbox.iam.caller import ANONYMOUS, ANYONE, PERSON, Caller, environments, identity
 from infra.settings import load_environment
 
@@ -283,3 +284,17 @@ def test_a_person_whom_the_settings_name_is_that_person(tmp_path: Path, monkeypa
     known = environments.__wrapped__(tmp_path)
     monkeypatch.setattr("fonderie.sandbox.iam.caller.environments", lambda: known)
     assert identity("oncall", "p") == Caller("user:ada@acme.example")
+
+
+def test_what_was_judged_is_listed_once_and_a_question_is_not(cloud: Cloud, tmp_path: Path) -> None:
+    file = tmp_path / "calls.jsonl"
+    access = AccessControl(cloud, calls=CallLog(file))
+    with pytest.raises(DeniedError):
+        access.demand(ROBOT, [GET], SECRET)
+    assert access.allows(PERSON, GET, SECRET)
+    assert access.allows(PERSON, GET, SECRET)
+    access.holds(ROBOT, "secretmanager.secrets.delete", SECRET)
+
+    lines = file.read_text().splitlines()
+    assert [json.loads(line)["allowed"] for line in lines] == [False, True]
+    assert [Demand.read(line) for line in lines] == [Demand(ROBOT, (GET,), SECRET), Demand(PERSON, (GET,), SECRET)]
