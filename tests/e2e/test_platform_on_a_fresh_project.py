@@ -68,6 +68,10 @@ def test_an_environment_comes_up_at_the_first_apply_and_the_plan_after_it_is_emp
     name: str, sandbox: StandIn, tmp_path: Path
 ) -> None:
     env = load_environment(name)
+    for other in env.image_readers:  # the registry lets in their accounts, which must be there
+        bootstrap(sandbox, other.name)
+        terraform(sandbox, f"{other.name}-foundation", "init")
+        terraform(sandbox, f"{other.name}-foundation", "apply", "-auto-approve")
 
     state = json.loads(bootstrap(sandbox, name))["state"]
     assert state == str(tmp_path / ".fonderie" / "state" / f"{name}-bootstrap.tfstate")
@@ -92,7 +96,7 @@ def refusals(env: Environment, folder: Path) -> list[str]:
     provider = replace(provider, values={**provider.values, "billing_project": env.project_id})
     with Cloud(folder / "google.sqlite") as cloud:
         world = World(cloud, ProviderSchema.load(default_schema()), load_facts(FACTS_FILE))
-        for file in sorted((folder / ".fonderie" / "state").glob("*.tfstate")):
+        for file in sorted((folder / ".fonderie" / "state").glob(f"{env.name}-*.tfstate")):
             writer = "person" if file.stem.endswith("-bootstrap") else "apply"
             for type, state in managed(file):
                 for action in provider_calls().get(type, {}):
