@@ -29,5 +29,5 @@ def test_every_call_is_allowed_and_none_is_without_any_one_permission_or_grant(
         mutant, changes = Mutant(project.world.cloud), sample(mutations(project), 7)
         noticed = {str(change): mutant.notices(calls.needed, change) for change in changes}
         unneeded = [change for change, needed in noticed.items() if needed is None]
-        assert unneeded == [], "no call of any flow needs these"
+        assert unneeded == [], "no call of any flow needs " + "; ".join(unneeded)
         assert {type(change) for change in changes} == {Grant, HeldPermission}
