@@ -103,12 +103,20 @@ class _Registry:
     def send(self, verb: str, path: str, *, missing_ok: bool = False, **content: Any) -> Any:
         """`path` is within the repository, or an address that the registry gave."""
         with google_errors(self._where):
-            from google.api_core.exceptions import from_http_response
+            from google.api_core.exceptions import from_http_status
 
             answer = self._session.request(verb, urljoin(self._base, path), timeout=TIMEOUT_S, **content)
             if not answer.ok and not (missing_ok and answer.status_code == 404):
-                raise from_http_response(answer)
+                raise from_http_status(answer.status_code, _reason(answer), response=answer)
             return answer
+
+
+def _reason(answer: Any) -> str:
+    """Why a registry refuses: its errors are not written as those of Google's other APIs."""
+    try:
+        return "; ".join(str(error["message"]) for error in answer.json()["errors"])
+    except (ValueError, KeyError, TypeError):
+        return str(answer.text)[:500] or str(answer.reason)  # a HEAD has no words
 
 
 def _json(document: dict[str, Any]) -> bytes:

@@ -43,6 +43,14 @@ for word in "$@"; do
 done
 exec {binary} "$@"
 """
+# In a shell, or a script: what `_completed` does for a command that is run by itself.
+_CDKTF = """#!/bin/sh
+case "$1 $*" in
+*--skip-provider-lock*) ;;
+{verbs}) set -- "$@" --skip-provider-lock ;;
+esac
+exec {binary} "$@"
+"""
 
 
 def default_cloud() -> Path:
@@ -197,6 +205,13 @@ def _write_guards(
         check = f"PYTHONPATH={shlex.quote(str(ROOT))} {shlex.join(words)}"
         script = folder / Path(name).name
         script.write_text(_SCRIPT.format(check=check, plan=plan, binary=shlex.quote(binary)), encoding="utf-8")
+        script.chmod(0o755)
+    if binary := shutil.which("cdktf", path=environment.get("PATH", "")):
+        verbs = "|".join(f"{verb}\\ *" for verb in sorted(_WITHOUT_LOCK))
+        script = folder / "cdktf"
+        script.write_text(
+            _CDKTF.format(verbs=verbs, binary=shlex.quote(str(Path(binary).absolute()))), encoding="utf-8"
+        )
         script.chmod(0o755)
     path = os.pathsep.join([str(folder), environment.get("PATH", "")])
     return {"PATH": path} | ({"TERRAFORM_BINARY_NAME": Path(chosen).name} if Path(chosen).is_absolute() else {})

@@ -1,6 +1,7 @@
 """Every command in the documentation, in strings and in CI's files: the real command line parses it.
 
-A block that needs an account or minutes is marked `sh`; one that can run here and now is marked `sh run` and executed.
+A block that needs an account or minutes is marked `sh`; one that can run here and now is marked `sh run` and executed,
+one of a page that is typed into the sandbox from its first line to its last is `sh run as=IDENTITY` (`tests/road`).
 """
 
 import ast
@@ -24,17 +25,18 @@ from fonderie.cli.main import COMMANDS, build
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OTHER_TOOLS = {
-    "bash", "cat", "cd", "cdktf", "cp", "curl", "docker", "export", "gcloud", "gh", "git", "kubectl", "open", "python",
-    "sed", "terraform", "tofu",
+    "bash", "cat", "cd", "cdktf", "cp", "curl", "docker", "export", "gcloud", "gh", "git", "grep", "kubectl", "open",
+    "printf", "python", "sed", "sh", "tee", "terraform", "tofu",
 }  # fmt: skip
 
 
 def blocks(kind: str) -> list[tuple[str, str]]:
-    """(page:line, text) of every fenced block whose info string is `kind`."""
+    """(page:line, text) of every fenced block whose info string is `kind`; of `sh`, whatever else it says."""
     found = []
     for page in PAGES:
         for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
-            if token.type == "fence" and token.info.strip() == kind:
+            words = token.info.split() if token.type == "fence" else []
+            if " ".join(words) == kind or words[:1] == [kind]:
                 line = token.map[0] + 1 if token.map else 0
                 found.append((f"{page.relative_to(ROOT)}:{line}", token.content))
     return found
@@ -42,7 +44,7 @@ def blocks(kind: str) -> list[tuple[str, str]]:
 
 def commands() -> Iterator[tuple[str, list[str]]]:
     """(place, words) of every simple command of every shell block; continued lines are joined, comments dropped."""
-    for place, text in blocks("sh") + blocks("sh run"):
+    for place, text in blocks("sh"):
         for line in text.replace("\\\n", " ").splitlines():
             for part in re.split(r"\s(?:&&|\|\||\||;)\s", line):
                 words = shlex.split(part, comments=True)

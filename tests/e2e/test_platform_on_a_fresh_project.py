@@ -68,10 +68,6 @@ def test_an_environment_comes_up_at_the_first_apply_and_the_plan_after_it_is_emp
     name: str, sandbox: StandIn, tmp_path: Path
 ) -> None:
     env = load_environment(name)
-    for other in env.image_readers:  # the registry lets in their accounts, which must be there
-        bootstrap(sandbox, other.name)
-        terraform(sandbox, f"{other.name}-foundation", "init")
-        terraform(sandbox, f"{other.name}-foundation", "apply", "-auto-approve")
 
     state = json.loads(bootstrap(sandbox, name))["state"]
     assert state == str(tmp_path / ".fonderie" / "state" / f"{name}-bootstrap.tfstate")

@@ -23,7 +23,7 @@ from tests.road.git_host import GitHost, PullRequest
 from tests.road.machine import SYSTEM, Machine, UnknownError, known
 from tests.road.project import Project
 
-_BUILD = {"steps", "options", "timeout", "availableSecrets", "images"}
+_BUILD = {"steps", "options", "timeout", "availableSecrets"}
 _STEP = {"id", "name", "script", "args", "entrypoint", "env", "secretEnv", "waitFor", "timeout"}
 _OPTIONS = {"logging", "automapSubstitutions", "substitutionOption", "requestedVerifyOption"}
 _SUBSTITUTION = re.compile(r"\$\$|\$(?:\{(?P<braced>[^}]*)\}|(?P<plain>_?[A-Z][A-Z0-9_]*))")
@@ -239,10 +239,7 @@ def execute(
         if done.returncode:
             build.status = "FAILURE"
             return
-    build.pushed = [substituted(image, given, where, loose) for image in definition.get("images", [])]
-    build.pushed += machine.log("pushed")
-    for image in build.pushed:
-        project.push(build.identity, image)
+    build.pushed = machine.log("pushed")
     build.status = "SUCCESS"
 
 

@@ -208,8 +208,6 @@ class GitHubActions:
         else:
             outputs = interpolate(job.get("outputs", {}), contexts)
             ran.outputs = {key: as_text(value) for key, value in outputs.items()}
-        for image in machine.log("pushed"):
-            self._project_of(ran.identity).push(ran.identity, image)
         summary = machine.folder / "summary"
         ran.summary = summary.read_text() if summary.is_file() else ""
         return ran

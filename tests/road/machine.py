@@ -29,7 +29,7 @@ _PROJECT = (*_BASE, "git", "make", *_PYTHON, "curl", "sha256sum")
 TOOLS: Mapping[str, Sequence[str]] = {
     "python:3.11-bookworm": _PROJECT,
     "gcr.io/cloud-builders/docker": (*_BASE, "docker"),
-    "ubuntu-24.04": (*_PROJECT, "docker"),
+    "ubuntu-24.04": (*_PROJECT, "docker", "kustomize"),
 }
 """Image or runner -> the commands on it. Of a hosted runner without what our workflows bring: its Node,
 Terraform and gcloud are of versions we do not choose. Sources: Docker's "buildpack-deps"; actions/runner-images."""
@@ -75,30 +75,10 @@ while read -r wanted name; do
     [ "$digest" = "$wanted" ] || { echo "$name: FAILED" >&2; exit 1; }
 done
 """
-_DOCKER = """#!/bin/sh
-# Nothing is built: a build notes the image's name, a push wants that note, an image that was pushed has a digest.
-echo "docker $*" >> "{downloads}/docker"
-case $1 in
-build)
-    while [ $# -gt 0 ]; do
-        case $1 in
-        --file) [ -f "$2" ] || { echo "docker: no file $2" >&2; exit 1; }; shift 2 ;;
-        --tag) echo "$2" >> "{downloads}/built"; shift 2 ;;
-        *) shift ;;
-        esac
-    done ;;
-push)
-    grep -qxF "$2" "{downloads}/built" || { echo "docker: no image $2" >&2; exit 1; }
-    echo "$2" >> "{downloads}/pushed" ;;
-manifest)
-    grep -qxF "$4" "{downloads}/pushed" 2>/dev/null || { echo "no such manifest: $4" >&2; exit 1; }
-    printf '"digest": "sha256:%s",\n' "$(printf %s "$4" | {real} | cut -d ' ' -f 1)" ;;
-*) echo "docker: the fixture knows no $1" >&2; exit 2 ;;
-esac
+_FOREIGN = """#!/bin/sh
+PYTHONPATH={root} exec {python} {root}/tests/road/foreign_tools.py {downloads} {tool} "$@"
 """
-_GCLOUD = """#!/bin/sh
-echo "gcloud $*" >> "{downloads}/gcloud"
-"""
+FOREIGN = ("docker", "gcloud", "kustomize")
 _LOCKS = ("requirements/all.txt", "requirements/bootstrap.txt", "package-lock.json", "cdktf.json")
 
 
@@ -142,7 +122,11 @@ class Machine:
         if tool in _PYTHON:
             (folder / tool).symlink_to(sys._base_executable)  # type: ignore[attr-defined]  # not the environment's
             return
-        fixtures = {"curl": _CURL, "sha256sum": _SHA256SUM, "docker": _DOCKER, "gcloud": _GCLOUD}
+        fixtures = {"curl": _CURL, "sha256sum": _SHA256SUM}
+        if tool in FOREIGN:
+            (folder / tool).write_text(foreign(tool, self._downloads()))
+            (folder / tool).chmod(0o755)
+            return
         if tool in fixtures:
             text = fixtures[tool].replace("{downloads}", str(self._downloads()))
             (folder / tool).write_text(text.replace("{real}", str(shutil.which("sha256sum", path=SYSTEM))))
@@ -164,7 +148,10 @@ class Machine:
             return folder
         folder.mkdir(parents=True)
         node, npm, terraform = (Path(str(shutil.which(name))).absolute() for name in ("node", "npm", "terraform"))
-        kustomize = Path(shutil.which("kustomize") or "/nowhere/kustomize")  # what renders says that it is not there
+        kustomize = folder / "bin" / "kustomize"
+        kustomize.parent.mkdir()
+        kustomize.write_text(foreign("kustomize", folder))
+        kustomize.chmod(0o755)
         for file, names in (
             ("node.tar.xz", {"node/bin/node": node, "node/bin/npm": npm}),
             ("kustomize.tar.gz", {"kustomize": kustomize}),
@@ -241,6 +228,12 @@ class Machine:
                     (here / name / entry.name).symlink_to(entry)
         for name in (".venv", "node_modules", "imports"):
             (here / name / ".done").touch()
+
+
+def foreign(tool: str, notes: Path) -> str:
+    """The script that stands for a tool of `foreign_tools`; it keeps its notes in a folder."""
+    text = _FOREIGN.replace("{root}", str(ROOT)).replace("{python}", sys.executable)
+    return text.replace("{downloads}", str(notes)).replace("{tool}", tool)
 
 
 def listed_files() -> list[str]:

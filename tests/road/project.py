@@ -82,13 +82,6 @@ class Project:
         entry = {"textPayload": text, "resource": {"type": "build"}, "logName": f"projects/{self.id}/logs/cloudbuild"}
         self.call(identity, "POST", "v2/entries:write", {"entries": [entry]})
 
-    def push(self, identity: str, image: str) -> None:
-        """Who pushes an image writes into its repository: REGION-docker.pkg.dev/PROJECT/REPOSITORY/IMAGE:TAG."""
-        host, project, repository, _ = image.split("/", 3)
-        location = host.removesuffix("-docker.pkg.dev")
-        path = f"projects/{project}/locations/{location}/repositories/{repository}"
-        self.world.access.demand(Caller(identity), ("artifactregistry.repositories.uploadArtifacts",), path)
-
     def secret(self, identity: str, version: str) -> str:
         """The value of `projects/P/secrets/S/versions/V`, read by `identity`."""
         answer = self.call(identity, "GET", f"v1/{version}:access")

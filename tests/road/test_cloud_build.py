@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fonderie.sandbox.cloud.documents import Documents
 from tests.road.cloud_build import Build, CloudBuild
 from tests.road.git_host import GitHost
 from tests.road.project import GoogleRefusedError, Project
@@ -79,16 +80,27 @@ def test_a_fork_waits_for_a_comment_of_somebody_who_may_write(builds: CloudBuild
 
 
 @pytest.mark.prove
-def test_the_images_are_built_and_pushed_as_the_builder(builds: CloudBuild, dev: Project, host: GitHost) -> None:
+def test_the_images_and_manifests_are_built_and_pushed_as_the_builder(
+    builds: CloudBuild, dev: Project, host: GitHost
+) -> None:
     host.commit({"ml/__init__.py": lambda text: f"{text}# a change\n"}, "model")
     pull = host.open_pull_request("model")
-    build = next(each for each in builds.push(host.merge(pull), only="images"))
+    started = builds.push(host.merge(pull), only="images")
+    succeeded(started)
+    (build,) = started
     assert build.identity == f"serviceAccount:dev-builder@{dev.id}.iam.gserviceaccount.com"
-    assert [step.code for step in build.steps][:1] == [0], build.said
-    assert {image.rpartition("/")[2] for image in build.pushed} == {
-        f"pipelines:{pull.merge}",
-        f"serving:{pull.merge}",
-    }
+    assert [step.id for step in build.steps] == ["images", "tools", "setup", "manifests"]
+    named_as_the_registry_has_them(build.said, dev, pull.merge)
+
+
+def named_as_the_registry_has_them(said: str, dev: Project, tag: str) -> None:
+    """What a build says that the settings are to name is in the registry, and nothing else."""
+    images = f"{dev.env.region}-docker.pkg.dev/{dev.id}/dev-images"
+    named = re.findall(rf'(pipelines|serving|manifests) = "({images}/\S+@sha256:[0-9a-f]{{64}})"', said)
+    assert [key for key, _ in named] == ["pipelines", "serving", "manifests", "manifests", "manifests"]
+    kept = {image["uri"]: image["tags"] for image in Documents(dev.world.cloud, "docker image").values()}
+    assert set(kept) == {image for _, image in named}
+    assert [kept[image] for _, image in named[:2]] == [[tag], [tag]]
 
 
 @pytest.mark.prove

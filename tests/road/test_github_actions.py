@@ -13,7 +13,7 @@ from tests.road.git_host import GitHost, git
 from tests.road.github_actions import GitHubActions, Job
 from tests.road.machine import ROOT
 from tests.road.project import GoogleRefusedError, Project, bootstrap
-from tests.road.test_cloud_build import MORE_NODES, SETTINGS, edited, succeeded
+from tests.road.test_cloud_build import MORE_NODES, SETTINGS, edited, named_as_the_registry_has_them, succeeded
 
 pytestmark = pytest.mark.e2e
 BY_GITHUB = {SETTINGS: edited('ci = "cloud_build"', 'ci = "github_actions"')}
@@ -105,3 +105,15 @@ def test_the_setting_moves_an_environment_from_cloud_build_to_github(
     assert drift.result == "success", drift.said[-3000:]
     assert "dev-delivery: unchanged" in drift.said
     assert not host.refused
+
+
+@pytest.mark.prove
+def test_the_images_job_builds_and_pushes_as_the_builder(host: GitHost, dev: Project, tmp_path: Path) -> None:
+    set_variables(host, dev)
+    actions = GitHubActions(host, {"dev": dev}, tmp_path / "jobs")
+    host.commit({**BY_GITHUB, "ml/__init__.py": lambda text: f"{text}# a change\n"}, "model")
+    pull = host.open_pull_request("model")
+    jobs = [job for job in actions.push(host.merge(pull)) if job.workflow.endswith("images.yml")]
+    assert results(jobs) == [("environments", "success"), ("images", "success")], jobs[-1].said[-3000:]
+    assert jobs[-1].identity == f"serviceAccount:dev-builder@{dev.id}.iam.gserviceaccount.com"
+    named_as_the_registry_has_them(jobs[-1].said, dev, pull.merge)

@@ -37,7 +37,8 @@ def command(as_json: options.AsJson = False) -> None:
     else:
         console = Console(highlight=False)
         for what, problem in found:
-            console.print(f"[bold red]✗[/] {what}: " if problem else f"[green]✓[/] {what}", end="")
+            console.print("[bold red]✗[/] " if problem else "[green]✓[/] ", end="")
+            console.print(f"{what}: " if problem else what, end="", markup=False)  # it may name [images]
             console.print(problem, markup=False)
     raise typer.Exit(int(ExitCode.BAD_INPUT if problems else ExitCode.OK))
 

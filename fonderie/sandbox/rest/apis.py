@@ -29,6 +29,7 @@ from fonderie.sandbox.rest.models import Models
 from fonderie.sandbox.rest.policies import Policies
 from fonderie.sandbox.rest.projects import Projects
 from fonderie.sandbox.rest.pubsub import Messages
+from fonderie.sandbox.rest.registry import Registry
 from fonderie.sandbox.rest.resources import Resources
 from fonderie.sandbox.rest.routes import api_of_request
 from fonderie.sandbox.rest.scheduler import Scheduler
@@ -55,6 +56,7 @@ class GoogleApis:
         self._world, self._access = world, access
         self.tokens = Tokens(world.cloud, lambda: world.clock.now().timestamp())
         self.storage = Storage(world)
+        self._registry = Registry(world)
         self._resources = Resources(world)
         self._handlers = self._of_the_cloud()
 
@@ -118,6 +120,10 @@ class GoogleApis:
     def _respond(self, request: HttpRequest) -> Reply:
         if (continued := self.storage.continue_upload(request)) is not None:
             return continued
+        if (pull := self._registry.named(request)) is not None:
+            caller = self._in_project(self._caller(request, "") or ANYONE, pull.project)
+            self._api_is_on(service("artifactregistry", "v1"), "artifactregistry", pull.project)
+            return self._registry.answer(request, pull, caller, self._access)
         api = api_of_request(request.headers.get("host", ""), request.path)
         if api is None:
             return self._read_object(request)

@@ -62,7 +62,7 @@ class Policies:
         if bindings:
             shown["bindings"] = bindings
         if policy.get("auditConfigs") and not call.method.startswith("storage."):
-            shown["auditConfigs"] = policy["auditConfigs"]
+            shown["auditConfigs"] = [_audit(each) for each in policy["auditConfigs"]]
         if call.method.startswith("storage."):
             shown |= {"kind": "storage#policy", "resourceId": f"projects/_/buckets/{path.removeprefix('b/')}"}
         return shown
@@ -80,7 +80,9 @@ class Policies:
             version, before = self._world.cloud.policy(path)
             if wanted.get("etag") and wanted["etag"] != _etag(version):
                 raise RejectedError(409, "ABORTED", _MODIFIED)
-            audit = wanted.get("auditConfigs", before.get("auditConfigs"))
+            audit = before.get("auditConfigs")
+            if "auditConfigs" in wanted:
+                audit = [_kept_audit(each) for each in wanted["auditConfigs"]]
             policy = {**before, "bindings": written} | ({"auditConfigs": audit} if audit else {})
             self._world.cloud.set_policy(path, policy, version=version)
         return self._shown(call, path)
@@ -93,3 +95,16 @@ def _etag(version: int) -> str:
 def _condition(binding: Document) -> Document | None:
     condition = binding.get("condition")
     return {name: condition.get(name, "") for name in ("title", "description", "expression")} if condition else None
+
+
+def _audit(kept: Document) -> Document:
+    """An audit configuration in the API's words; kept are the provider's."""
+    logs = [{"logType": log["log_type"], "exemptedMembers": log.get("exempted_members") or []} for log in kept["logs"]]
+    shown = [{name: value for name, value in log.items() if value} for log in logs]
+    return {"service": kept["service"], "auditLogConfigs": shown}
+
+
+def _kept_audit(shown: Document) -> Document:
+    logs = shown.get("auditLogConfigs", [])
+    kept = [{"log_type": log["logType"], "exempted_members": log.get("exemptedMembers", [])} for log in logs]
+    return {"service": shown["service"], "logs": kept}

@@ -347,12 +347,14 @@ class Storage:
         return Reply(200, content, told)
 
     def _list(self, bucket: str, query: Mapping[str, str]) -> Document:
-        for unknown in ("matchGlob", "softDeleted", "filter"):
+        for unknown in ("softDeleted", "filter"):
             if query.get(unknown):
                 raise RejectedError(501, "notImplemented", f"the sandbox lists no objects by {unknown}")
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         after, before = query.get("startOffset", ""), query.get("endOffset", "")
         names = [name for name in self._world.buckets.objects(bucket) if name.startswith(prefix)]
+        if glob := query.get("matchGlob"):
+            names = [name for name in names if _globbed(glob, name)]
         found = [(name, "") for name in names]
         older = {}
         if query.get("versions", "").lower() == "true":
@@ -386,6 +388,15 @@ class Storage:
         email = agents.email("storage.googleapis.com", self._world.cloud.number_of(project))
         self._world.cloud.add_agent(email)
         return {"kind": "storage#serviceAccount", "email_address": email}
+
+
+def _globbed(glob: str, name: str) -> bool:
+    """Whether a glob fits a name. Raises RejectedError for sets. Source: Cloud Storage, "Filter results by glob"."""
+    if set(glob) & set("[]{}"):
+        raise RejectedError(501, "notImplemented", f"the sandbox lists no objects by matchGlob {glob}")
+    words = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    pattern = "".join(words.get(part, re.escape(part)) for part in re.split(r"(\*\*|\*|\?)", glob))
+    return re.fullmatch(pattern, name) is not None
 
 
 def _shown(about: Document) -> Document:

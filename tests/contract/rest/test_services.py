@@ -11,6 +11,10 @@ import pytest
 from google.api_core.exceptions import Forbidden
 from google.cloud import aiplatform_v1
 
+from fonderie.core.errors import RefusedError
+from fonderie.google import Access
+from fonderie.google.answers import NotFoundError
+from fonderie.google.artifacts import OciImage, digest, exists, push
 from fonderie.sandbox.cloud.documents import Documents
 from fonderie.sandbox.iam.caller import Caller
 from fonderie.sandbox.iam.tokens import identity_token
@@ -339,3 +343,56 @@ def test_a_method_of_which_no_permission_is_known_is_for_owners_only(sandbox: Sa
     assert owners.status_code != 403
     assert "does not know which permissions pubsub.projects.topics.subscriptions.list needs" in refused(answer, 501)
     assert "no API" in refused(sandbox.call(person, "POST", "v7/nothing"), 501)
+
+
+def test_a_registry_takes_images_from_who_may_write_and_never_moves_a_tag(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The protocol that Config Sync, Docker and our own command speak."""
+    path = f"{LOCATION}/repositories/dev-images"
+    immutable = [{"immutable_tags": True}]
+    sandbox.make("google_artifact_registry_repository", path, repository_id="dev-images", docker_config=immutable)
+    sandbox.grant(path, "roles/artifactregistry.writer", "apply")
+    place, access = (
+        f"europe-west1-docker.pkg.dev/{PROJECT}/dev-images/x",
+        Access(PROJECT, endpoint=sandbox.server.address),
+    )
+    image = OciImage.of({"a": "b"})
+
+    monkeypatch.setenv("GOOGLE_OAUTH_ACCESS_TOKEN", sandbox.token("plan"))
+    with pytest.raises(RefusedError, match="403 Forbidden"):
+        push(access, place, image)
+    monkeypatch.setenv("GOOGLE_OAUTH_ACCESS_TOKEN", sandbox.token("apply"))
+    access = Access(PROJECT, endpoint=sandbox.server.address)
+    reference = push(access, place, image)
+    assert exists(access, reference)
+    assert not exists(access, f"{reference[:-4]}0000")
+    with pytest.raises(NotFoundError, match="not found"):
+        push(access, place.replace("dev-images", "none"), image)
+
+    base = f"v2/{PROJECT}/dev-images/x"
+    tag = digest(image.manifest).removeprefix("sha256:")[:16]
+    pulled = sandbox.call("apply", "GET", f"{base}/manifests/{tag}")
+    assert (pulled.content, pulled.headers["docker-content-digest"]) == (image.manifest, reference.partition("@")[2])
+    other = OciImage.of({"a": "c"})
+    unknown = sandbox.call("apply", "PUT", f"{base}/manifests/v2", content=other.manifest)
+    assert (unknown.status_code, unknown.json()["errors"][0]["code"]) == (400, "MANIFEST_BLOB_UNKNOWN")
+    push(access, place, other)
+    moved = sandbox.call("apply", "PUT", f"{base}/manifests/{tag}", content=other.manifest)
+    assert (moved.status_code, moved.json()["errors"][0]["code"]) == (400, "MANIFEST_INVALID")
+    wrong = sandbox.call("apply", "PUT", f"{base}/blobs/uploads/1?digest=sha256:0", content=b"x")
+    assert (wrong.status_code, wrong.json()["errors"][0]["code"]) == (400, "DIGEST_INVALID")
+
+
+def test_a_policy_goes_out_and_comes_back_with_its_audit_logs(sandbox: Sandbox) -> None:
+    """Kept are the provider's words, shown the API's: what a person writes back stays readable for Terraform."""
+    version, policy = sandbox.cloud.policy(P)
+    logs = [{"log_type": "DATA_READ", "exempted_members": []}]
+    audited = {**policy, "auditConfigs": [{"service": "storage.googleapis.com", "logs": logs}]}
+    sandbox.cloud.set_policy(P, audited, version=version)
+    shown = fine(sandbox.call(person, "POST", f"v1/{P}:getIamPolicy", json={}))
+    assert shown["auditConfigs"] == [
+        {"service": "storage.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ"}]}
+    ]
+    fine(sandbox.call(person, "POST", f"v1/{P}:setIamPolicy", json={"policy": shown}))
+    assert sandbox.cloud.policy(P)[1]["auditConfigs"] == audited["auditConfigs"]
