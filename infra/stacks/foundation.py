@@ -59,8 +59,9 @@ USERS = {
 ENCRYPTERS: dict[tuple[KeyName, tuple[AgentName, ...]], Callable[[Environment], bool]] = {
     (
         KeyName.DATA,
-        (AgentName.STORAGE, AgentName.ARTIFACT_REGISTRY, AgentName.BIGQUERY, AgentName.PUBSUB, AgentName.AIPLATFORM),
+        (AgentName.STORAGE, AgentName.BIGQUERY, AgentName.PUBSUB, AgentName.AIPLATFORM),
     ): (lambda env: env.customer_keys),
+    (KeyName.DATA, (AgentName.ARTIFACT_REGISTRY,)): lambda env: env.customer_keys and not env.images.registry,
     (KeyName.SECRETS, (AgentName.SECRET_MANAGER,)): lambda env: env.customer_keys,
     (KeyName.CLUSTER, (AgentName.CONTAINER,)): lambda env: env.features.cluster,
     (KeyName.CLUSTER, (AgentName.COMPUTE,)): lambda env: env.features.cluster and env.customer_keys,
