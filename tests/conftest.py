@@ -27,7 +27,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         marker = item.get_closest_marker("prove")
         test = item.nodeid.partition("[")[0]
-        in_sample = marker is None or cases[test] % marker.kwargs.get("every", 1) == 0
+        every = 1 if marker is None else marker.kwargs.get("every", 1)
+        in_sample = every > 0 and cases[test] % every == 0
         cases[test] += 1
         wanted = marker is not None if config.getoption("--prove") else in_sample
         (kept if wanted else left_out).append(item)

@@ -33,7 +33,7 @@ def builds(dev: Project, host: GitHost, tmp_path: Path) -> CloudBuild:
     return CloudBuild(dev, host, tmp_path / "builds")
 
 
-@pytest.mark.prove
+@pytest.mark.prove(every=0)
 @pytest.mark.parametrize("host", ["public", "private"], indirect=True)
 def test_a_pull_request_goes_from_push_to_comment_to_apply_to_no_drift(
     builds: CloudBuild, dev: Project, host: GitHost
@@ -60,7 +60,7 @@ def test_a_pull_request_goes_from_push_to_comment_to_apply_to_no_drift(
     assert not host.refused
 
 
-@pytest.mark.prove
+@pytest.mark.prove(every=0)
 def test_the_nightly_check_starts_at_the_schedulers_call_and_sees_no_drift(builds: CloudBuild, dev: Project) -> None:
     (nightly,) = [job for job in dev.objects("google_cloud_scheduler_job") if job["name"] == "dev-nightly-drift"]
     target = nightly["http_target"][0]
@@ -72,14 +72,14 @@ def test_the_nightly_check_starts_at_the_schedulers_call_and_sees_no_drift(build
     ]
 
 
-@pytest.mark.prove
+@pytest.mark.prove(every=0)
 def test_a_fork_waits_for_a_comment_of_somebody_who_may_write(builds: CloudBuild, host: GitHost) -> None:
     host.fork("stranger/fonderie")
     host.commit(MORE_NODES, "more-nodes")
     assert builds.pull_request(host.open_pull_request("more-nodes", "stranger/fonderie")) == []
 
 
-@pytest.mark.prove
+@pytest.mark.prove(every=0)
 def test_the_images_and_manifests_are_built_and_pushed_as_the_builder(
     builds: CloudBuild, dev: Project, host: GitHost
 ) -> None:
@@ -103,7 +103,7 @@ def named_as_the_registry_has_them(said: str, dev: Project, tag: str) -> None:
     assert [kept[image] for _, image in named[:2]] == [[tag], [tag]]
 
 
-@pytest.mark.prove
+@pytest.mark.prove(every=0)
 def test_a_build_of_another_identity_is_refused_what_is_not_its_own(builds: CloudBuild, dev: Project) -> None:
     """The positive control: identities are told apart."""
     secret = f"projects/{dev.id}/secrets/dev-git-token/versions/latest"

@@ -69,7 +69,7 @@ def test_a_pull_request_from_a_fork_is_previewed_without_token_and_credentials(h
     assert not [asked for asked in host.seen if asked.startswith(("POST", "PATCH")) and "git-upload-pack" not in asked]
 
 
-@pytest.mark.prove
+@pytest.mark.prove(every=0)
 @pytest.mark.parametrize("host", ["public", "private"], indirect=True)
 def test_the_setting_moves_an_environment_from_cloud_build_to_github(
     host: GitHost, dev: Project, tmp_path: Path
@@ -107,7 +107,7 @@ def test_the_setting_moves_an_environment_from_cloud_build_to_github(
     assert not host.refused
 
 
-@pytest.mark.prove
+@pytest.mark.prove(every=0)
 def test_the_images_job_builds_and_pushes_as_the_builder(host: GitHost, dev: Project, tmp_path: Path) -> None:
     set_variables(host, dev)
     actions = GitHubActions(host, {"dev": dev}, tmp_path / "jobs")

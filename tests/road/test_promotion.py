@@ -20,7 +20,7 @@ from tests.road.project import Project
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.prove
+@pytest.mark.prove(every=0)
 def test_a_promotion_moves_what_dev_runs_and_staging_pulls_it(
     dev: Project, host: GitHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
