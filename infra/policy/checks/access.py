@@ -146,6 +146,9 @@ def plan_reads(subject: CheckSubject) -> Iterator[str]:
             yield f"{role} to {names.IdentityName.PLAN}"
 
 
+PULLS = "roles/artifactregistry.reader"
+
+
 def federation(subject: CheckSubject) -> Iterator[str]:
     """From outside only the repository comes in, and only its protected branch changes anything."""
     git = subject.env.git
@@ -165,8 +168,9 @@ def federation(subject: CheckSubject) -> Iterator[str]:
     protected = f"{pool}/attribute.repository_ref/{git.repository}@refs/heads/{git.branch}"
     anywhere = f"{pool}/attribute.repository/{git.repository}"
     plan = names.email(subject.env, names.IdentityName.PLAN)
+    pulling = {names.accounts_of(other, kind) for other in subject.env.image_readers for kind in names.AccountKind}
     for member in subject.members:
-        if not member.startswith("principal"):
+        if not member.startswith("principal") or (member in pulling and subject.text("role") == PULLS):
             continue
         if git.ci is not CiSystem.GITHUB_ACTIONS:
             yield f"{subject.text('role')} to {member}, and git.ci is {git.ci}"

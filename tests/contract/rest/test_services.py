@@ -16,7 +16,7 @@ from fonderie.google import Access
 from fonderie.google.answers import NotFoundError
 from fonderie.google.artifacts import OciImage, digest, exists, push
 from fonderie.sandbox.cloud.documents import Documents
-from fonderie.sandbox.iam.caller import Caller, identity
+from fonderie.sandbox.iam.caller import Caller
 from fonderie.sandbox.iam.tokens import identity_token
 from fonderie.sandbox.lifecycle import object_requests
 from fonderie.sandbox.lifecycle.interface import ProviderConfig
@@ -409,10 +409,3 @@ def test_objects_are_listed_by_a_glob(sandbox: Sandbox) -> None:
         listed = fine(sandbox.call(person, "GET", "storage/v1/b/acme-state/o", params={"matchGlob": glob}))
         assert [each["name"] for each in listed["items"]] == names
     assert refused(sandbox.call(person, "GET", "storage/v1/b/acme-state/o?matchGlob={a,b}"), 501)
-
-
-def test_an_engineer_is_in_the_groups_that_the_settings_name() -> None:
-    groups = {name: identity(name, PROJECT).attributes["groups"].split() for name in ("engineer", "oncall")}
-    assert groups["engineer"] == ["engineers@example.com", "ml-engineers@acme.example"]
-    assert "ml-oncall@acme.example" in groups["oncall"]
-    assert identity("engineer", "another").attributes["groups"] == "engineers@example.com"

@@ -336,7 +336,9 @@ def test_service_agents_may_encrypt_where_the_environment_asks(stacks: Synthesis
         }
 
     assert ("data", names.agent(prod, AgentName.BIGQUERY)) in encrypters("prod")
-    assert len(encrypters("prod")) == 8
+    assert len(encrypters("prod")) == 7
+    registry = ("data", names.agent(prod, AgentName.ARTIFACT_REGISTRY))
+    assert registry not in encrypters("prod"), "its images are in the registry of dev"
     assert {key for key, _ in encrypters("dev")} == {"cluster"}, "the cluster's secrets, everywhere"
 
 

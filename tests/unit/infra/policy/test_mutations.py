@@ -359,6 +359,23 @@ def test_a_custom_role_that_grows_turns_the_policy_red(
 
 
 @pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("member", "principalSet://cloudresourcemanager.googleapis.com/projects/1/type/ServiceAccount"),
+        ("role", "roles/artifactregistry.writer"),
+    ],
+)
+def test_accounts_of_other_projects_pull_from_the_registry_and_do_nothing_else(
+    read: Callable[[str], SynthesisedStack], argument: str, value: str
+) -> None:
+    data = read("dev-data")
+    grants = of_type(data, "artifact_registry_repository_iam_member")
+    grant = next(each for each in grants if str(each.values["member"]).startswith("principalSet:"))
+    broken = with_values(data, grant, changed(grant.values, (argument,), value))
+    assert "FND_FEDERATION" in red(broken, environment(data))
+
+
+@pytest.mark.parametrize(
     ("who", "ref", "ci", "checks"),
     [
         ("apply", "repository_ref/acme/fonderie@refs/heads/main", "github_actions", set()),
