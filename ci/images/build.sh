@@ -18,5 +18,6 @@ for name in pipelines serving; do
 done
 echo "== [images] of infra/environments/ENVIRONMENT.toml:"
 for name in pipelines serving; do
-    echo "$name = \"$REGISTRY/$name@$(digest "$REGISTRY/$name:$TAG")\""
+    found=$(digest "$REGISTRY/$name:$TAG") || { echo "error: the registry does not tell the digest of $REGISTRY/$name:$TAG" >&2; exit 5; }
+    echo "$name = \"$REGISTRY/$name@$found\""
 done

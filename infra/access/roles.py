@@ -88,7 +88,9 @@ OWN_CALLS: dict[IdentityName | TeamName, tuple[str, ...]] = {
     ),
 }
 EMPTIES_BUCKETS = ("storage.objects.list", "storage.objects.delete")  # `force_destroy`, in an ephemeral environment
-BILLED_TO_THE_PROJECT = "x-goog-user-project"  # what the provider sends with calls on a budget (`MonthlyBudget`)
+BILLED_TO_THE_PROJECT = (
+    "x-goog-user-project"  # sent with calls on a budget (`MonthlyBudget`), and with every call of a person
+)
 
 # Permissions of recorded calls that no project-wide role holds, because they are held where they are needed.
 HELD_ELSEWHERE = {
@@ -143,7 +145,9 @@ def _permissions(env: Environment, who: IdentityName | TeamName) -> list[str]:
     match who:
         case IdentityName.PLAN | TeamName.ENGINEER:
             calls |= _provider_methods(READS, written_by={"", "bootstrap"})
-            calls |= {BILLED_TO_THE_PROJECT} if env.budget else set()
+            calls |= {BILLED_TO_THE_PROJECT} if env.budget or who is TeamName.ENGINEER else set()
+        case TeamName.ONCALL:
+            calls |= {BILLED_TO_THE_PROJECT}
         case IdentityName.APPLY:
             calls |= _provider_methods(WRITES, written_by={""})
             held = predefined_roles()[PROJECT_IAM_ADMIN]  # its condition limits what it grants, not what it reads

@@ -66,7 +66,8 @@ def _client(env: Environment) -> tuple[RestClient | None, str]:
     """(a way to look, who we are), or (None, why not)."""
     from fonderie.google import Access, NoCredentialsError, RestClient
 
-    access = Access.from_environment(env.project_id, env.region, scope="cloud-platform.read-only")
+    # Not the read-only scope: queryTestablePermissions, generateAccessToken and others do not take it.
+    access = Access.from_environment(env.project_id, env.region)
     try:
         account = access.account or "your own"
     except NoCredentialsError as error:

@@ -143,7 +143,7 @@ class AccessControl:
     def holds(
         self, caller: Caller, permission: str, path: str, *, attributes: Mapping[str, Sequence[str]] | None = None
     ) -> bool:
-        """The same, where nobody wants to do it: it is asked only, as by `testIamPermissions`."""
+        """The same as a question, as `testIamPermissions` asks it: it is not listed as a call."""
         return permission not in self._lacking(caller, (permission,), path, attributes)[0]
 
     def demand(

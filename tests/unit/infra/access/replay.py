@@ -138,8 +138,10 @@ class Policies:
     def _own(self) -> Iterator[Need]:
         people = {"engineer": self.env.people.engineers, "oncall": self.env.people.oncall}
         if self.env.budget:
-            for who in (names.member(self.env, IdentityName.PLAN), *self.env.people.engineers):
-                yield Need(who, "serviceusage.services.use", PROJECT, "the provider of the budget names the project")
+            plan = names.member(self.env, IdentityName.PLAN)
+            yield Need(plan, "serviceusage.services.use", PROJECT, "the provider of the budget names the project")
+        for who in (*self.env.people.engineers, *self.env.people.oncall):
+            yield Need(who, "serviceusage.services.use", PROJECT, "a person's calls are counted against our project")
         for row in _own_calls():
             if self.env.images.registry and row["identity"] == "builder":
                 continue  # builds in the environment that owns the registry
