@@ -88,9 +88,7 @@ OWN_CALLS: dict[IdentityName | TeamName, tuple[str, ...]] = {
     ),
 }
 EMPTIES_BUCKETS = ("storage.objects.list", "storage.objects.delete")  # `force_destroy`, in an ephemeral environment
-BILLED_TO_THE_PROJECT = (
-    "x-goog-user-project"  # sent with calls on a budget (`MonthlyBudget`), and with every call of a person
-)
+BILLED_TO_THE_PROJECT = "x-goog-user-project"  # sent with calls on a budget, and with every call of a person
 
 # Permissions of recorded calls that no project-wide role holds, because they are held where they are needed.
 HELD_ELSEWHERE = {

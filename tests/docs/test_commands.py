@@ -1,16 +1,12 @@
 """Every command in the documentation, in strings and in CI's files: the real command line parses it.
 
-A block that needs an account or minutes is marked `sh`; one that can run here and now is marked `sh run` and executed,
-one of a page that is typed into the sandbox from its first line to its last is `sh run as=IDENTITY` (`tests/road`).
+A block of a page that is typed into the sandbox from its first line to its last is `sh run as=IDENTITY` (`tests/road`).
 """
 
 import ast
 import itertools
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -204,26 +200,6 @@ def test_every_command_of_the_documentation_exists_with_its_options() -> None:
 )
 def test_a_command_that_does_not_exist_is_found(line: str, whole: bool) -> None:
     assert mistake(shlex.split(line), whole=whole)
-
-
-@pytest.mark.e2e
-@pytest.mark.parametrize(("place", "text"), blocks("sh run"), ids=[place for place, _ in blocks("sh run")])
-def test_a_block_marked_run_runs_as_it_stands(place: str, text: str, tmp_path: Path) -> None:
-    environment = os.environ | {
-        "FONDERIE_HOME": str(tmp_path),
-        "PATH": f"{Path(sys.executable).parent}:{ROOT / 'node_modules' / '.bin'}:{os.environ['PATH']}",
-        "OMP_NUM_THREADS": "1",
-    }
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", text],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, f"{place}:\n{text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
 def leaves(command: Any, path: list[str]) -> Iterator[tuple[list[str], Any]]:

@@ -61,7 +61,7 @@ def access_changes(plan: StackPlan, reader: Reader) -> list[Grant]:
 
 
 def _left_to_google(change: ResourceChange) -> bool:
-    """Whether the access list of a dataset that is made anew is Google's usual one, which names its maker: no access is lost."""
+    """Whether a dataset that is made anew gets the access list that Google makes, with its maker: no access is lost."""
     unknown = change.unknown.get("access") if isinstance(change.unknown, dict) else change.unknown
     return change.action is not Action.DESTROY and unknown is True
 
