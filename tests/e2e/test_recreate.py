@@ -82,9 +82,8 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def recreate(up: StandIn, stacks: list[Stack], cloud_file: Path, work: Path, said: list[str] | None = None) -> Recreate:
     told = said if said is not None else []
     operator = SandboxOperator(cloud_file)
-    return Recreate(
-        "t", "demo-proj", stacks, Deployer(up.environment), operator, work, told.append, wait=lambda _: None
-    )
+    deployer = Deployer(up.environment, wait=lambda _: None)
+    return Recreate("t", "demo-proj", stacks, deployer, operator, work, told.append, wait=lambda _: None)
 
 
 def test_a_protected_environment_is_lost_and_made_again(

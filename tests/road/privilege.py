@@ -33,6 +33,7 @@ from fonderie.sandbox.lifecycle.world import World
 from fonderie.sandbox.rest.discovery import service
 from infra import names
 from infra.names import AgentName, IdentityName
+from infra.settings.sections import CiSystem
 from tests.contract.rest.test_what_we_call import CALLED
 from tests.road.project import Project
 
@@ -341,6 +342,8 @@ def _request(client: httpx.Client, project: Project, caller: Caller, method: str
         body = {"entries": [{"logName": f"projects/{env.project_id}/logs/x"}]}
     address = f"{project.rest.address}/{api.prefix}" + re.sub(r"\{\+?(\w+)\}", fill, known["path"])
     headers = {"Authorization": f"Bearer {project.rest.tokens.issue(caller)}"}
+    if caller.is_person:  # as `fonderie.google.client` does with a person's log-in
+        headers["X-Goog-User-Project"] = project.id
     if method == "storage.objects.insert":
         upload = address.replace("/storage/v1/", "/upload/storage/v1/")
         for _ in range(2):  # written, and written over
@@ -373,6 +376,8 @@ def federation_flow(project: Project, calls: CallsFile) -> None:
     """A job of the Git host becomes the account that its branch may: only the protected one's applies and builds."""
     provider = f"{names.identity_pool_path(project.env)}/providers/{names.identity_provider(project.env)}"
     git, now = project.env.git, int(time.time())
+    if git.ci is not CiSystem.GITHUB_ACTIONS:
+        return  # nobody from outside becomes anybody
     for who, ref in (
         (IdentityName.PLAN, "refs/pull/7/merge"),
         *((each, f"refs/heads/{git.branch}") for each in PROTECTED),
