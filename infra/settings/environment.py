@@ -66,7 +66,7 @@ class Environment(EnvironmentSection):
 
     @property
     def unknown_neighbours(self) -> tuple[str, ...]:
-        """Environments that `images` names and there is no file for."""
+        """Environments that `images` names, without a file of their own."""
         named = (*filter(None, (self.images.registry,)), *self.images.readers)
         return tuple(name for name in named if name not in self._neighbours)
 

@@ -269,7 +269,7 @@ def substituted(text: str, given: Mapping[str, str], place: str, loose: bool) ->
         if name is None:
             return "$"
         if not re.fullmatch(r"_?[A-Z][A-Z0-9_]*", name):
-            raise UnknownError(f"{place}: ${{{name}}} is no plain substitution")
+            raise UnknownError(f"{place}: ${{{name}}} is not a plain substitution")
         if name not in given and not loose:
             raise UnknownError(f"{place}: ${name} is not given")
         return given.get(name, "")
@@ -281,5 +281,5 @@ def seconds(text: str) -> float:
     """A duration, such as 1800s."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)s", text)
     if match is None:
-        raise UnknownError(f"{text!r} is no duration")
+        raise UnknownError(f"{text!r} is not a duration")
     return float(match[1])

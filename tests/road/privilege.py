@@ -267,7 +267,7 @@ def _own_calls(project: Project, calls: CallsFile, client: httpx.Client) -> None
             continue  # its owner's policies let it in: `readers_flow` of that project
         caller = _caller(project, row["identity"])
         path = _path(project, row["resource"])
-        if row["method"] in ("docker.pull", "docker.push", "eventarc.receive"):  # no API of Google's that is served
+        if row["method"] in ("docker.pull", "docker.push", "eventarc.receive"):  # no method of a discovery document
             for permission in row["permissions"]:
                 world.access.allows(caller, permission, path)
         else:

@@ -78,7 +78,7 @@ def test_substitutions_are_those_of_cloud_build() -> None:
     assert substituted("$PROJECT_ID/${_X}/$$HOME/a$_Y", given, "f", loose=True) == "p/x/$HOME/a"
     with pytest.raises(UnknownError, match=r"f: \$_Y is not given"):
         substituted("$_Y", given, "f", loose=False)
-    with pytest.raises(UnknownError, match="no plain substitution"):
+    with pytest.raises(UnknownError, match="is not a plain substitution"):
         substituted("${_X:-y}", given, "f", loose=True)
 
 
