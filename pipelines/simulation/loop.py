@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import json
 import resource
 import sys
 import time
@@ -26,6 +27,7 @@ from fonderie.core.home import home
 from ml.datasets.months import Month
 from ml.datasets.sources import source, spans
 from ml.evaluation.decision import Outcome
+from ml.features.tables import with_history
 from ml.models import ModelConfig
 from ml.monitoring.champion import champion_version, load_champion
 from ml.monitoring.history import History, read_record
@@ -57,12 +59,18 @@ class SimulationPlan:
 
     @property
     def folder(self) -> Path:
-        """Named by the model's file, the data and the code: another of any is another simulation."""
-        data = source().data_hash([*self.first, *self.watched])
-        beside = "monthly" if self.monthly else "alone"
-        months = map(str, (*self.first, *self.watched))
-        parts = [self.config.model_dump_json(), data, code_version(), beside, *months]
-        key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+        """Named by all that its numbers depend on: another model's file (its seed too), code, data or plan of months is
+        another simulation."""
+        read = with_history([*self.first, *self.watched], source())
+        depends_on = {
+            "config": self.config.model_dump_json(),
+            "code": code_version(),
+            "data": source().data_hash(read),
+            "first": [str(month) for month in self.first],
+            "watched": [str(month) for month in self.watched],
+            "monthly": self.monthly,
+        }
+        key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:12]
         span = f"{self.first[0]}-{self.watched[-1]}"
         return home() / "simulations" / self.config.name / f"{span}-{key}"
 
@@ -102,7 +110,7 @@ class _Loop:
         """All months, and the sums."""
         start = self.first[-1]
         self.progress(str(start), "training the first model")
-        base = train_once(self.config, start)
+        base = train_once(self.config, start, self.first)
         first = judge_and_promote(
             self.config, base, self.registry, self.folder / "runs" / str(start), run_id=str(start)
         )
@@ -198,9 +206,13 @@ class _Loop:
         return {"trained": trained.key, "gate": str(said.outcome), "gate_reasons": said.reasons}
 
     def _train(self, month: Month) -> tuple[TrainedChallenger | None, str]:
-        """The month's challenger, or why there can be none: the loop goes on without it."""
+        """The month's challenger, or why there can be none: the loop goes on without it.
+
+        Its window reaches no further back than the plan: what the replay says of its months holds for the rows as well.
+        """
+        window = [known for known in (*self.first, *self.watched) if known <= month]
         try:
-            return train_once(self.config, month), ""
+            return train_once(self.config, month, window[-self.config.training.window_months :]), ""
         except BadDataError as error:
             return None, str(error)
 

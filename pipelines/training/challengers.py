@@ -10,6 +10,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,11 @@ from ml.datasets.months import Month
 from ml.evaluation.decision import Decision, Outcome
 from ml.models import ModelConfig
 from ml.registry import Alias, open_registry
-from ml.registry.lineage import Lineage
+from ml.registry.lineage import Lineage, Partitions
 from ml.training.artefact import FIT, Fit
 from pipelines.compile import code_version
 from pipelines.training import steps
+from pipelines.training.run import commit
 
 
 @dataclass(frozen=True)
@@ -72,24 +74,27 @@ class TrainedChallenger:
         return Lineage.model_validate_json(self.lineage.read_text())
 
 
-def train_once(config: ModelConfig, month: Month) -> TrainedChallenger:
-    """The challenger of `month`, trained now unless the same one was before. Safe to kill: it is whole or absent."""
+def train_once(config: ModelConfig, month: Month, months: Sequence[Month] = ()) -> TrainedChallenger:
+    """The challenger of `month`, trained now unless the same one was before. Safe to kill: it is whole or absent.
+
+    Its rows are of `months`, which end with `month`; without any, of the model's window.
+    """
     from ml.datasets.sources import source
 
-    months = source().latest(month, config.training.window_months)
+    months = list(months) or source().latest(month, config.training.window_months)
     folder = home() / "cache" / "trainings" / config.name / f"{month}-{_key(config, months)}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".draft-"))
         try:
-            _train(config, month, draft)
+            _train(config, months, draft)
             draft.rename(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return TrainedChallenger(folder)
 
 
-def _key(config: ModelConfig, months: list[Month]) -> str:
+def _key(config: ModelConfig, months: Sequence[Month]) -> str:
     from ml.features.tables import build
 
     built = build(config, months)
@@ -99,11 +104,12 @@ def _key(config: ModelConfig, months: list[Month]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _train(config: ModelConfig, month: Month, folder: Path) -> None:
+def _train(config: ModelConfig, months: Sequence[Month], folder: Path) -> None:
     start = time.perf_counter()
     made, text = TrainedChallenger(folder), config.model_dump_json()
     partitions, training = folder / "partitions.json", folder / "training.parquet"
-    steps.extract(text, str(month), "", str(partitions))
+    read = Partitions(model=config.name, month=str(months[-1]), months=tuple(map(str, months)), data="")
+    write_text(partitions, read.model_dump_json(indent=1) + "\n")
     steps.features(text, str(partitions), str(training), str(made.holdout), str(made.lineage))
     steps.train(text, str(training), str(made.challenger))
     training.unlink()
@@ -127,7 +133,7 @@ def judge_and_promote(
         said = Decision.model_validate_json(decision.read_bytes())
     if said.outcome is Outcome.PROMOTE and not _was_promoted(config.name, registry, run_id):
         made = steps.promotion_files(str(trained.challenger), str(trained.lineage), str(folder), str(decision))
-        steps.promote(text, registry, steps.origin(run_id, "unknown", code_version()), made)
+        steps.promote(text, registry, steps.origin(run_id, commit(), code_version()), made)
     return said
 
 

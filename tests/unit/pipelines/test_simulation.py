@@ -16,9 +16,11 @@ from ml.datasets.months import Month
 from ml.models import ModelConfig
 from ml.monitoring.history import History
 from ml.monitoring.trigger import Action
+from ml.registry import open_registry
 from pipelines.simulation.loop import SimulationPlan, plan, simulate
 from pipelines.simulation.records import Simulation
 from pipelines.simulation.report import simulation_page, summary
+from pipelines.training.run import commit
 from tests.flights import change
 
 FIRST, LAST = Month(2013, 1), Month(2013, 6)
@@ -163,6 +165,41 @@ def test_a_broken_and_an_unlabelled_month_are_recorded_and_the_loop_goes_on(
     assert any(reason.startswith("labels") for reason in unlabelled.reasons)
     assert broken.action == Action.INVESTIGATE
     assert broken.metric.triggered is None
+
+
+def test_what_a_replay_depends_on_names_its_folder(made: SimulationPlan, quick: ModelConfig) -> None:
+    """The same months and one thing that differs: where the first model ends, a seed, a threshold, data."""
+    seed = quick.training.model_copy(update={"seed": 8})
+    damping = quick.drift.model_copy(update={"cooldown_days": 3})
+    others = [
+        plan(quick, FIRST, LAST, first_months=3),
+        replace(made, monthly=False),
+        replace(made, config=quick.model_copy(update={"training": seed})),
+        replace(made, config=quick.model_copy(update={"drift": damping})),
+    ]
+    folders = {made.folder, *(other.folder for other in others)}
+    assert len(folders) == 1 + len(others)
+
+
+def test_the_history_that_features_reach_back_into_names_the_folder_as_well(
+    quick: ModelConfig, invented: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(invented, tmp_path / "months"))
+    monkeypatch.setenv("FONDERIE_DATA", str(folder))
+    later = plan(quick, Month(2013, 3), LAST, first_months=2)
+    before = later.folder
+    change(folder / "flights" / "2013-02.parquet", lambda frame: frame.assign(air_time=frame["air_time"] + 1))
+    assert later.folder != before
+
+
+def test_models_are_trained_on_the_months_that_the_replay_says(quick: ModelConfig) -> None:
+    """There are months before the first one, within the model's window of twelve: they are not among its rows."""
+    made = plan(quick, Month(2013, 3), LAST, first_months=2, monthly=False)
+    done = simulate(made, silent)
+    records = open_registry("air_time", str(made.folder / "registry")).list()
+    assert records[0].training_months == done.first_months == ("2013-03", "2013-04")
+    assert all(record.training_months[0] == "2013-03" for record in records)
+    assert all(record.commit == commit() for record in records)
 
 
 def test_too_few_months_are_refused_with_those_there_are(quick: ModelConfig) -> None:
