@@ -11,6 +11,7 @@ from ci.cost.prices import Prices, load_prices
 from ci.lifecycle.deploy import by_a_person
 from ci.preview.infrastructure.access import access_changes
 from ci.preview.infrastructure.attributes import attribute_changes
+from ci.preview.infrastructure.data import data_alarms
 from ci.preview.infrastructure.dependents import Families
 from ci.preview.infrastructure.destroys import Attributes, losses, reason, shown_address
 from ci.preview.infrastructure.outside import changed_outside
@@ -82,6 +83,7 @@ def assemble(material: Material, *, prices: Prices | None = None, masker: Masker
     return Preview(
         stacks=tuple(_in_order(stacks)),
         losses=tuple(losses(plans, attributes, families, reader)),
+        data=tuple(alarm for plan in plans for alarm in data_alarms(plan, thorough)),
         access=tuple(sorted(_access(plans, thorough), key=lambda grant: not grant.alarm)),
         models=tuple(models),
         policy=material.policy,

@@ -81,6 +81,16 @@ class Grant(Frozen):
     alarm: str = ""
 
 
+class DataAlarm(Frozen):
+    """An update that deletes data, exposes it or takes its protection away: by which attribute, and what is lost."""
+
+    environment: str
+    stack: str
+    address: str
+    attribute: str
+    lost: str
+
+
 class ModelChange(Frozen):
     """One thing that changes about a model or its pipelines."""
 
@@ -171,6 +181,7 @@ class Preview(Frozen):
 
     stacks: tuple[StackPreview, ...]
     losses: tuple[Loss, ...] = ()
+    data: tuple[DataAlarm, ...] = ()
     access: tuple[Grant, ...] = ()
     models: tuple[ModelChange, ...] = ()
     policy: PolicyResult = PolicyResult(unavailable="no scan was given")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -38,14 +39,24 @@ class ResourceType:
     iam_target: str = ""  # the argument of its `..._iam_member` that names it
     usage: str = ""  # what it is billed for by use, which a plan does not know
     free: bool = False  # nothing to pay for by itself
+    known: bool = True  # it has a row; what has none may hold anything
 
     @property
     def lost(self) -> str:
-        """What its destroy loses, in words; empty when a new one is as good."""
-        return self.holds or self.identity
+        """What its destroy loses, in words; empty when a new one is as good.
+
+        A type that is not known may hold anything: only what a row or a pattern says is stateless counts as that.
+        """
+        return self.holds or self.identity or ("" if self.known else "whatever it holds: a type that is not known here")
 
 
-_KINDS = {column.name: str(column.type) for column in fields(ResourceType) if column.name not in ("name", "in_use")}
+_NOT_KEYS = ("name", "in_use", "known")
+_KINDS = {column.name: str(column.type) for column in fields(ResourceType) if column.name not in _NOT_KEYS}
+# Types that hold nothing by themselves, whoever makes them: grants, links between two others, and what only computes.
+_STATELESS = re.compile(
+    r"\w+_iam_(member|binding|policy|audit_config|custom_role)|\w+_(attachment|binding|membership|peering|rule|rules)"
+    r"|terraform_data|null_resource|time_\w+|output"
+)
 
 
 def _value(kind: str, value: Any) -> Any:
@@ -100,8 +111,10 @@ def resource_types() -> Mapping[str, ResourceType]:
 
 
 def resource_type(name: str) -> ResourceType:
-    """The row of a type; for one that has none, a row that says nothing but how it is called."""
-    return resource_types().get(name) or ResourceType(name, word=name.removeprefix(PREFIX).replace("_", " "))
+    """The row of a type; for one that has none, a row that says how it is called, and whether it may hold something."""
+    word = name.removeprefix(PREFIX).replace("_", " ")
+    known = _STATELESS.fullmatch(name) is not None
+    return resource_types().get(name) or ResourceType(name, word=word, known=known)
 
 
 def types_in_use() -> list[str]:

@@ -18,8 +18,7 @@ from fonderie.terraform.plan import Action, ResourceChange, StackPlan
 from fonderie.terraform.references import keys_of, without_keys
 
 SHORTEST_NAME = 6
-_NAMES = ("id", "name", "self_link", "email", "member", "dataset_id", "secret_id", "repository_id", "topic")
-
+_NAMES = ("id", "name", "self_link", "email", "dataset_id", "secret_id", "repository_id", "topic")
 
 Key = int
 
@@ -43,11 +42,14 @@ class Cause(NamedTuple):
     attributes: tuple[str, ...]
 
 
-def names(value: Any) -> Iterator[str]:
-    """What others may call a resource by."""
+def names(kind: str, value: Any) -> Iterator[str]:
+    """What others may call a resource of a type by, once each."""
     if isinstance(value, dict):
-        found = dict.fromkeys(text for kind in _NAMES if isinstance(text := value.get(kind), str))
-        yield from (text for text in found if len(text) >= SHORTEST_NAME)
+        keys = (*_NAMES, "member") if kind == "google_service_account" else _NAMES
+        found = [text for key in keys if isinstance(text := value.get(key), str)]
+        if kind == "google_storage_bucket":  # as its grants and objects keep it
+            found += [f"b/{text}" for text in found if "/" not in text]
+        yield from dict.fromkeys(text for text in found if len(text) >= SHORTEST_NAME)
 
 
 class Families:
@@ -61,7 +63,7 @@ class Families:
         for place in self._lost:
             address = without_keys(place.change.address)
             self._by_address[place.plan.environment, place.plan.stack, address].append(place)
-            for name in names(place.change.before):
+            for name in names(place.change.type, place.change.before):
                 self._by_name[place.plan.environment, name].append(place)
         self._inside: dict[Key, list[Place]] = defaultdict(list)
         self._containers: dict[Key, Place] = {}
@@ -110,7 +112,7 @@ class Families:
         """Lost things of the environment that the attribute names, and whose new name it takes."""
         if isinstance(before, str):
             for one in self._by_name.get((child.plan.environment, before), ()):
-                if unknown or after in set(names(one.change.after)):
+                if unknown or (isinstance(after, str) and after in names(one.change.type, one.change.after)):
                     yield one
 
     def _find_insides(self) -> None:

@@ -173,7 +173,7 @@ class _Index:
                 for name in referred(plan.expressions, address):
                     self._referrers[plan.stack, name].add(address)
         wanted = {(plan.environment, name) for plan in plans for change in plan.changes if change.action.loses
-                  for name in names(change.before)}  # fmt: skip
+                  for name in names(change.type, change.before)}  # fmt: skip
         if wanted:
             for plan in plans:
                 for change in plan.changes:
@@ -186,7 +186,7 @@ class _Index:
         base = without_keys(change.address)
         found = set(self._referrers.get((plan.stack, base), ()))
         words = set(change.type.split("_")[1:])
-        for name in names(change.before):
+        for name in names(change.type, change.before):
             for stack, address, key in self._holders.get((plan.environment, name), ()):
                 if address == change.address and stack == plan.stack:
                     continue

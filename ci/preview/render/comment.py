@@ -33,7 +33,7 @@ def render(preview: Preview, *, limit: int = LIMIT, marker: str = MARKER) -> str
     lost = destroys(preview.losses, room - 400 - min(alarms, _KEPT_FOR_ALARMS), _KEPT_FOR_MIDDLE)
     room -= len(lost) + 2
     middle = []
-    for section in (_access, _models, _outside, _policy, _cost):
+    for section in (_data, _access, _models, _outside, _policy, _cost):
         text = section(preview, room - 200)
         if text:
             middle.append(text)
@@ -112,6 +112,15 @@ def fitting(
             return text
         kept = min(kept - 1, int(kept * max(0.5, room / len(text))) if room > 0 else 0)
     return f"#### {title}\n{_CUT.format(left(len(lines)))}" if lines and room > 150 else ""
+
+
+def _data(preview: Preview, room: int) -> str:
+    lines = [
+        f"- **{words(alarm.environment)}** · {code(alarm.address)} "
+        f"{f'{code(alarm.attribute)}: ' if alarm.attribute else ''}⚠️ **{words(alarm.lost)}**"
+        for alarm in preview.data
+    ]
+    return fitting("⚠️ Data lost or unprotected by an update", lines, room)
 
 
 def _access(preview: Preview, room: int) -> str:

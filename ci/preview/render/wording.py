@@ -58,7 +58,7 @@ def verdict(preview: Preview) -> tuple[str, str]:
         return "❌", _line(preview, "could not plan everything")
     if preview.policy.new or preview.policy.expired:
         return "❌", _line(preview)
-    if preview.losses or any(grant.alarm for grant in preview.access):
+    if preview.losses or preview.data or any(grant.alarm for grant in preview.access):
         return "⚠️", _line(preview)
     if preview.empty:
         return "✅", _line(preview, "nothing changes", with_cost=False)
@@ -67,6 +67,8 @@ def verdict(preview: Preview) -> tuple[str, str]:
 
 def _line(preview: Preview, first: str = "", *, with_cost: bool = True) -> str:
     parts = [part for part in (first, counted(preview.counts())) if part]
+    if preview.data:
+        parts.append(f"{len(preview.data):,} data alarm{'s' * (len(preview.data) > 1)}")
     if alarms := sum(bool(grant.alarm) for grant in preview.access):
         parts.append(f"{alarms} access alarm{'s' * (alarms > 1)}")
     models = {change.model for change in preview.models}

@@ -143,3 +143,40 @@ def test_things_that_follow_each_other_in_a_circle_are_both_listed():
         for name, peer in (("a", "b"), ("b", "a"))
     )  # fmt: skip
     assert {loss.address for loss in made(one, other).losses} == {"google_thing.a", "google_thing.b"}
+
+
+def test_the_name_of_a_replaced_thing_may_become_a_list():
+    bucket = {"id": "acme-raw", "name": "acme-raw"}
+    found = made(
+        change("google_storage_bucket.raw", "replace", bucket, {"name": "acme-other"}, forces=[["name"]]),
+        change("terraform_data.t", "replace", {"triggers_replace": "acme-raw"}, {"triggers_replace": ["acme-raw"]},
+               forces=[["triggers_replace"]]),
+    )  # fmt: skip
+    assert len(found.losses) == 2
+
+
+def test_grants_of_one_account_do_not_need_each_other_but_its_destroy_names_them():
+    member = "serviceAccount:train@acme.iam.gserviceaccount.com"
+
+    def grant(name, role):
+        values = {"id": f"b/acme-{name}/{role}/{member}", "bucket": f"b/acme-{name}", "member": member, "role": role}
+        return change(f"google_storage_bucket_iam_member.{name}", "delete", values)
+
+    found = made(grant("one", "roles/x.user"), grant("two", "roles/x.user"))
+    assert [loss.dependents for loss in found.losses] == [(), ()]
+    account = change("google_service_account.train", "delete", {"id": "projects/p/train", "member": member})
+    keeps = {"bucket": "acme-one", "member": member, "role": "roles/x.user"}
+    found = made(account, quiet("google_storage_bucket_iam_member.one", **keeps))
+    assert found.losses[0].dependents == ("google_storage_bucket_iam_member.one",)
+
+
+def test_a_grant_that_names_its_bucket_as_google_does_is_replaced_only_because_of_it():
+    bucket = {"id": "acme-raw", "name": "acme-raw"}
+    grant = {"bucket": "b/acme-raw", "role": "roles/x.user", "member": "user:a@acme.com"}
+    found = made(
+        change("google_storage_bucket.raw", "replace", bucket, {"name": "acme-new", "id": "acme-new"},
+               forces=[["name"]]),
+        change("google_storage_bucket_iam_member.m", "replace", grant, grant | {"bucket": "b/acme-new"},
+               forces=[["bucket"]]),
+    )  # fmt: skip
+    assert [loss.parent for loss in found.losses] == ["", "google_storage_bucket.raw"]
