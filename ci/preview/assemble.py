@@ -78,16 +78,15 @@ def assemble(material: Material, *, prices: Prices | None = None, masker: Masker
         StackPreview(environment=one.environment, name=one.stack, failure=clean(one.message, masker))
         for one in material.failed
     ]
-    thorough = Reader(masker.thorough)
-    models, problems = model_changes(material.base_models, material.head_models, plans, masker.thorough)
+    models, problems = model_changes(material.base_models, material.head_models, plans, masker)
     return Preview(
         stacks=tuple(_in_order(stacks)),
         losses=tuple(losses(plans, attributes, families, reader)),
-        data=tuple(alarm for plan in plans for alarm in data_alarms(plan, thorough)),
-        access=tuple(sorted(_access(plans, thorough), key=lambda grant: not grant.alarm)),
+        data=tuple(alarm for plan in plans for alarm in data_alarms(plan, reader)),
+        access=tuple(sorted(_access(plans, reader), key=lambda grant: not grant.alarm)),
         models=tuple(models),
         policy=material.policy,
-        cost=_cost(plans, prices or load_prices(), thorough),
+        cost=_cost(plans, prices or load_prices(), reader),
         source=material.source,
         failures=tuple(clean(text, masker) for text in (*material.problems, *problems)),
     )
@@ -99,7 +98,7 @@ def _access(plans: list[StackPlan], reader: Reader) -> list[Grant]:
 
 def clean(text: str, masker: Masker) -> str:
     """A message of a tool without secrets, colours and tricks, at most a screen of it; lines stay lines."""
-    text = masker.message(_ANSI.sub("", text))
+    text = masker.text(_ANSI.sub("", text))
     lines = [printable(line.rstrip()) for line in text.replace("\r\n", "\n").split("\n")]
     return folded("\n".join(line for line in lines if line), _LONGEST_FAILURE)
 

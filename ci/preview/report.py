@@ -76,7 +76,8 @@ class Grant(Frozen):
     subject: str
     verb: str  # gains, loses, keeps
     role: str
-    resource: str
+    resource: str  # begins with `kind`
+    kind: str = ""
     note: str = ""
     alarm: str = ""
 

@@ -111,7 +111,7 @@ def _ended(verdict: ScanResult, today: datetime.date) -> Iterator[PolicyFinding]
 
 
 def _clean(text: str, masker: Masker) -> str:
-    return folded(printable(masker.message(text)), 300)
+    return folded(printable(masker.text(text)), 300)
 
 
 def _cleaned(finding: PolicyFinding, masker: Masker) -> PolicyFinding:

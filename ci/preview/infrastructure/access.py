@@ -1,20 +1,23 @@
 """Who may do what, before and after, in words: the IAM resources of every plan read together.
 
 A grant is (who, role, on what, under which condition). What a plan takes away and gives again is not a change; the same
-member with more on the same resource is a widening. Doors to everybody, primitive roles and keys are called out.
+member with more on the same resource is a widening. What a grant has for an effect is called out: everybody may, may
+do everything, may act as another.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ci.preview.infrastructure.exposure import doors
+from ci.preview.infrastructure.exposure import exposures
 from ci.preview.masking.values import UNKNOWN, Leaf, Reader, shown
 from ci.preview.report import Grant
 from fonderie.core.resource_types import PREFIX, resource_type
 from fonderie.terraform.plan import Action, ResourceChange, StackPlan
+from fonderie.terraform.references import without_keys
+from infra.access.access_table import display_identity
 
 _TYPE = re.compile(r"google_(?P<on>.+?)_iam_(?P<form>member|binding|policy)$")
 _DATASET = "google_bigquery_dataset"
@@ -26,9 +29,28 @@ _PRIMITIVE = ("roles/owner", "roles/editor", "roles/viewer")
 _STRENGTH = (("viewer", "reader", "accessor", "get", "list"), ("user", "subscriber", "publisher", "invoker", "puller"),
              ("creator", "writer", "editor", "encrypter", "decrypter", "developer", "tokencreator"),
              ("admin",), ("owner",))  # fmt: skip
+_ADMIN = 3  # the step of `_STRENGTH` from which a role administers
 _NOT_THE_RESOURCE = {"id", "role", "member", "members", "condition", "etag", "policy_data", "location", "region",
                      "deletion_policy"}  # fmt: skip
-_AGENT = re.compile(r"serviceAccount:(?P<name>[^@]+)@(?P<project>[^.]+)\.iam\.gserviceaccount\.com")
+_ACCOUNT_OF = re.compile(r"serviceAccount:(?P<name>[^@]+)@(?P<project>[^.]+)\.iam\.gserviceaccount\.com")
+_AGENT = re.compile(r"serviceAccount:service-\d+@[\w-]+\.iam\.gserviceaccount\.com")
+_EVERYWHERE = ("project ", "folder ", "organization ", "billing account ")  # what lies in it is meant too
+# Source: IAM, "Roles for service account authentication" and "Service account impersonation".
+_IMPERSONATES = frozenset(
+    f"roles/iam.{name}"
+    for name in ("serviceAccountUser", "serviceAccountTokenCreator", "serviceAccountOpenIdTokenCreator",
+                 "serviceAccountKeyAdmin", "serviceAccountAdmin", "workloadIdentityUser")
+)  # fmt: skip
+_RUNS_CODE = frozenset(
+    f"roles/{name}"
+    for name in ("compute.instanceAdmin", "compute.instanceAdmin.v1", "compute.osAdminLogin", "dataproc.editor",
+                 "cloudbuild.builds.editor", "deploymentmanager.editor", "composer.worker", "dataflow.admin")
+)  # fmt: skip
+_GRANTS_ROLES = frozenset(
+    f"roles/{name}"
+    for name in ("iam.securityAdmin", "iam.roleAdmin", "iam.organizationRoleAdmin", "orgpolicy.policyAdmin",
+                 "resourcemanager.projectIamAdmin", "resourcemanager.folderIamAdmin")
+)  # fmt: skip
 
 
 class Held(NamedTuple):
@@ -38,6 +60,7 @@ class Held(NamedTuple):
     role: str
     resource: str
     condition: str
+    kind: str = ""  # the first words of `resource`
 
 
 def access_changes(plan: StackPlan, reader: Reader) -> list[Grant]:
@@ -48,15 +71,16 @@ def access_changes(plan: StackPlan, reader: Reader) -> list[Grant]:
         if change.changes and (_TYPE.fullmatch(change.type) or change.type == _DATASET):
             if change.type == _DATASET and _left_to_google(change):
                 continue
-            before.update(dict.fromkeys(_held(change, reader, new=False), change.address))
+            before.update(dict.fromkeys(_held(change, plan, reader, new=False), change.address))
             if change.action is not Action.DESTROY:
-                after.update(dict.fromkeys(_held(change, reader, new=True), change.address))
+                after.update(dict.fromkeys(_held(change, plan, reader, new=True), change.address))
+    projects = _projects(plan)
     gained = sorted(after.keys() - before.keys())
     lost = sorted(before.keys() - after.keys())
-    grants = [_gain(held, reader.address(after[held]), lost, plan) for held in gained]
+    grants = [_gain(held, reader.address(after[held]), lost, plan, projects) for held in gained]
     moved = {_before(held, lost) for held in gained}
-    grants += [_loss(held, reader.address(before[held]), plan) for held in lost if held not in moved]
-    grants += [door for change in plan.changes if change.changes for door in doors(change, plan, reader)]
+    grants += [_loss(held, reader.address(before[held]), plan, projects) for held in lost if held not in moved]
+    grants += [door for change in plan.changes if change.changes for door in exposures(change, plan, reader)]
     return sorted(grants, key=lambda grant: (not grant.alarm, grant.verb == "loses", grant.subject, grant.role))
 
 
@@ -66,7 +90,7 @@ def _left_to_google(change: ResourceChange) -> bool:
     return change.action is not Action.DESTROY and unknown is True
 
 
-def _held(change: ResourceChange, reader: Reader, *, new: bool) -> Iterator[Held]:
+def _held(change: ResourceChange, plan: StackPlan, reader: Reader, *, new: bool) -> Iterator[Held]:
     value = change.after if new else change.before
     if not isinstance(value, dict):
         return
@@ -78,15 +102,26 @@ def _held(change: ResourceChange, reader: Reader, *, new: bool) -> Iterator[Held
     if match is None:
         yield from _listed(tree)
         return
-    resource = _resource(tree, match["on"])
+    refers = plan.expressions.get(without_keys(change.address), {})
+    kind, resource = _resource(tree, match["on"], refers)
     condition = _condition(tree.get("condition"))
     if match["form"] == "policy":
         for role, members, inner in _policy(value.get("policy_data"), reader):
-            yield from (Held(member, role, resource, inner) for member in members)
+            yield from (Held(member, role, resource, inner, kind) for member in members)
         return
-    named = tree.get("members" if match["form"] == "binding" else "member")
+    key = "members" if match["form"] == "binding" else "member"
+    named = tree.get(key)
     for member in named if isinstance(named, list) else [named]:
-        yield Held(_plain(member), _plain(tree.get("role")), resource, condition)
+        role = _or_reference(_plain(tree.get("role")), refers, "role")
+        yield Held(_or_reference(_plain(member), refers, key), role, resource, condition, kind)
+
+
+def _or_reference(text: str, refers: Mapping[str, Iterable[str]], key: str) -> str:
+    """A value, or the address it will come from when it is known only after the apply."""
+    if text != UNKNOWN.text:
+        return text
+    found = sorted(refers.get(key, ()), key=len)
+    return f"{found[0]} {UNKNOWN.text}" if found else text
 
 
 def _listed(tree: dict[str, Any]) -> Iterator[Held]:
@@ -94,12 +129,11 @@ def _listed(tree: dict[str, Any]) -> Iterator[Held]:
     entries = tree.get("access")
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict):
-            resource = _resource(
-                {key: tree[key] for key in ("dataset_id", "project") if key in tree}, "bigquery_dataset"
-            )
+            named_by: dict[str, Any] = {key: tree[key] for key in ("dataset_id", "project") if key in tree}
+            kind, resource = _resource(named_by, "bigquery_dataset", {})
             named = [_plain(entry[key]) for key in _DATASET_MEMBERS if entry.get(key) is not None]
             members = [f"serviceAccount:{each}" if each.endswith(_ACCOUNT) else each for each in named if each]
-            yield from (Held(member, _plain(entry.get("role")), resource, "") for member in members)
+            yield from (Held(member, _plain(entry.get("role")), resource, "", kind) for member in members)
 
 
 def _policy(text: object, reader: Reader) -> Iterator[tuple[str, list[str], str]]:
@@ -127,8 +161,8 @@ def _condition(tree: Any) -> str:
     return _plain(block.get("expression"))
 
 
-def _resource(tree: dict[str, Any], kind: str) -> str:
-    """The resource a grant is on: its kind and the last part of its name."""
+def _resource(tree: dict[str, Any], kind: str, refers: Mapping[str, Iterable[str]]) -> tuple[str, str]:
+    """The kind of the resource a grant is on, and the kind with the last part of its name."""
     named = {key: _plain(tree[key]) for key in sorted(tree) if key not in _NOT_THE_RESOURCE}
     words = kind.split("_")
     close = [key for key in named if key != "project" and any(word in words for word in key.split("_"))]
@@ -136,12 +170,24 @@ def _resource(tree: dict[str, Any], kind: str) -> str:
     target = resource_type(PREFIX + kind)
     key = target.iam_target or min(close, default="", key=lambda key: (len(key), key))
     name = named.get(key) or ", ".join(value for other, value in named.items() if other != "project")
-    return f"{target.word} {name.rsplit('/', 1)[-1] or project}"
+    name = _or_reference(name, refers, key)
+    short = name if UNKNOWN.text in name else name.rsplit("/", 1)[-1]
+    return target.word, f"{target.word} {short or project}"
 
 
-def _subject(member: str) -> str:
-    match = _AGENT.fullmatch(member)
-    return match["name"] if match else member
+def _subject(member: str, projects: frozenset[str]) -> str:
+    """A member as people call it. An account of another project, and who is not an account, keep their whole name."""
+    if _AGENT.fullmatch(member) or member.startswith("principal"):
+        return display_identity(member)
+    match = _ACCOUNT_OF.fullmatch(member)
+    return match["name"] if match and (match["project"] in projects or not projects) else member
+
+
+def _projects(plan: StackPlan) -> frozenset[str]:
+    """The projects in which the plan's resources are."""
+    sides = (side for change in plan.changes for side in (change.before, change.after))
+    named = (side.get("project") for side in sides if isinstance(side, dict))
+    return frozenset(name for name in named if isinstance(name, str) and name)
 
 
 def _rank(role: str) -> tuple[str, int]:
@@ -159,7 +205,7 @@ def _before(held: Held, lost: list[Held]) -> Held | None:
     return next(iter(exact or [other for other in same if _rank(other.role)[0] == _rank(held.role)[0]]), None)
 
 
-def _gain(held: Held, address: str, lost: list[Held], plan: StackPlan) -> Grant:
+def _gain(held: Held, address: str, lost: list[Held], plan: StackPlan, projects: frozenset[str]) -> Grant:
     had = _before(held, lost)
     notes, wider = [], False
     if had and had.role != held.role:
@@ -170,22 +216,26 @@ def _gain(held: Held, address: str, lost: list[Held], plan: StackPlan) -> Grant:
         notes.append(f"condition was {had.condition}" if had.condition else "had no condition")
     if held.condition:
         notes.append(f"only if {held.condition}")
-    alarm = _alarm(held) or ("wider than before" if wider else "")
-    return _grant(plan, address, held, "gains", "; ".join(notes), alarm)
+    other = had is not None and had.condition and held.condition and had.condition != held.condition
+    alarm = _alarm(held) or ("wider than before" if wider else "under another condition than before" if other else "")
+    return _grant(plan, address, held, "gains", "; ".join(notes), alarm, projects)
 
 
-def _loss(held: Held, address: str, plan: StackPlan) -> Grant:
-    return _grant(plan, address, held, "loses", f"was only if {held.condition}" if held.condition else "", "")
+def _loss(held: Held, address: str, plan: StackPlan, projects: frozenset[str]) -> Grant:
+    return _grant(plan, address, held, "loses", f"was only if {held.condition}" if held.condition else "", "", projects)
 
 
-def _grant(plan: StackPlan, address: str, held: Held, verb: str, note: str, alarm: str) -> Grant:
+def _grant(
+    plan: StackPlan, address: str, held: Held, verb: str, note: str, alarm: str, projects: frozenset[str]
+) -> Grant:
     return Grant(
         environment=plan.environment,
         stack=plan.stack,
         address=address,
-        subject=_subject(held.member),
+        subject=_subject(held.member, projects),
         verb=verb,
         role=held.role,
+        kind=held.kind,
         resource=held.resource,
         note=note,
         alarm=alarm,
@@ -193,14 +243,29 @@ def _grant(plan: StackPlan, address: str, held: Held, verb: str, note: str, alar
 
 
 def _alarm(held: Held) -> str:
-    reasons = []
-    if held.member in _PUBLIC:
-        who = "everybody on the internet" if held.member.endswith("allUsers") else "everybody with a Google account"
-        reasons.append(f"PUBLIC: {who}")
+    """What a grant has for an effect that deserves a second look."""
+    everywhere = held.resource.startswith(_EVERYWHERE)
+    what = held.kind or "resource"
+    reasons = [_everybody(held.member)] if _everybody(held.member) else []
     if held.role in _PRIMITIVE:
         reasons.append("PRIMITIVE ROLE over everything")
-    elif held.resource.startswith("project ") and _rank(held.role)[1] >= 3:
-        reasons.append("administers the whole project")
-    if held.role.endswith(("iam.serviceAccountTokenCreator", "iam.serviceAccountKeyAdmin")):
-        reasons.append("can act as others")
+    elif held.role in _GRANTS_ROLES:
+        reasons.append("can GRANT any role")
+    elif everywhere and _rank(held.role)[1] >= _ADMIN:
+        reasons.append(f"administers the whole {what}")
+    if held.role in _IMPERSONATES:
+        reasons.append(f"can act as every service account of the {what}" if everywhere else "can ACT AS it")
+    if held.role in _RUNS_CODE and everywhere:
+        reasons.append(f"can run code as the accounts of the {what}'s machines")
     return "; ".join(reasons)
+
+
+def _everybody(member: str) -> str:
+    """How many a member stands for, when that is everybody of something."""
+    if member in _PUBLIC:
+        return f"PUBLIC: everybody {'on the internet' if member.endswith('allUsers') else 'with a Google account'}"
+    kind, _, name = member.partition(":")
+    if kind == "domain":
+        anybody = name.lower() in ("gmail.com", "googlemail.com")
+        return "PUBLIC: everybody with a Gmail address" if anybody else f"everybody of {name}"
+    return "EVERY identity of the pool" if re.fullmatch(r"principalSet:.*/\*|.*\.svc\.id\.goog\[\*.*", member) else ""

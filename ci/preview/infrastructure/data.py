@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ci.preview.infrastructure.block import at, known_later, number, true
 from ci.preview.masking.printable import folded
 from ci.preview.masking.values import Reader
 from ci.preview.report import DataAlarm
@@ -20,7 +21,6 @@ from fonderie.terraform.plan import Action, ResourceChange, StackPlan
 
 _DAY_S = 86_400
 _MOST_NAMES = 8
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": _DAY_S}
 _TOO_DEEP = 16  # records inside records: BigQuery allows 15
 Worse = Callable[[Any, Any], bool]
 
@@ -37,28 +37,13 @@ class Row:
     default: Any = None  # what holds where it is not set
 
 
-def number(value: Any) -> float | None:
-    """A number, also as text or as a duration (`600s`, `1h30m`, `P30D` is not one of ours); None for anything else."""
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, int | float):
-        return float(value)
-    text = str(value).strip()
-    if re.fullmatch(r"-?\d+(\.\d+)?", text):
-        return float(text)
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
-    if parts and "".join(f"{amount}{unit}" for amount, unit in parts) == text:
-        return sum(float(amount) * _UNITS[unit] for amount, unit in parts)
-    return None
-
-
 def shorter(before: Any, after: Any) -> bool:
     """Fewer than before; not set is nothing."""
     return (number(after) or 0) < (number(before) or 0)
 
 
 def expires(before: Any, after: Any) -> bool:
-    """An end where there was none, or an earlier one; not set and 0 are no end."""
+    """An end where there was none, or an earlier one; not set and 0 mean never."""
     old, new = number(before) or 0, number(after) or 0
     return new > 0 and (old <= 0 or new < old)
 
@@ -75,12 +60,12 @@ def goes(before: Any, after: Any) -> bool:
 
 def on(before: Any, after: Any) -> bool:
     """True where it was not."""
-    return _true(after) and not _true(before)
+    return true(after) and not true(before)
 
 
 def off(before: Any, after: Any) -> bool:
     """Not true any more."""
-    return _true(before) and not _true(after)
+    return true(before) and not true(after)
 
 
 def becomes(*values: str) -> Worse:
@@ -91,10 +76,6 @@ def becomes(*values: str) -> Worse:
 def leaves(*values: str) -> Worse:
     """None of these values any more."""
     return lambda before, after: before in values and after not in values
-
-
-def _true(value: Any) -> bool:
-    return value is True or str(value).lower() in ("true", "enabled")
 
 
 def _lacks(before: Any, after: Any) -> bool:
@@ -121,7 +102,7 @@ ROWS = (
     Row("google_pubsub_topic", "message_retention_duration", shorter,
         "messages can be replayed for {after} only, was {before}", 1),
     Row("google_pubsub_subscription", "message_retention_duration", shorter,
-        "messages that nobody took are dropped after {after}, was {before}", 1, default="604800s"),
+        "messages not yet taken are dropped after {after}, was {before}", 1, default="604800s"),
     Row("google_pubsub_subscription", "retain_acked_messages", off,
         "acknowledged messages cannot be replayed any more"),
     Row("google_pubsub_subscription", "expiration_policy.ttl", expires,
@@ -229,8 +210,8 @@ def lost_by(change: ResourceChange) -> Iterator[tuple[str, str]]:
     if not (isinstance(change.before, dict) and isinstance(change.after, dict)):
         return
     for row in ROWS:
-        if re.fullmatch(row.type, change.type) and not _known_later(change.unknown, row.path.split(".")):
-            before, after = (_first(side, row.path.split("."), row.default) for side in (change.before, change.after))
+        if re.fullmatch(row.type, change.type) and not known_later(change.unknown, row.path):
+            before, after = (at(side, row.path, row.default) for side in (change.before, change.after))
             if row.worse(before, after):
                 yield row.path, row.lost.format(before=_told(before, row.unit_s), after=_told(after, row.unit_s))
     yield from _by_type(change, change.before, change.after)
@@ -246,8 +227,8 @@ def _by_type(change: ResourceChange, before: dict[str, Any], after: dict[str, An
         statements = [str(each) for each in after.get("ddl") or () if each not in (before.get("ddl") or ())]
         if dropping := [each for each in statements if re.search(r"\bdrop\b", each, re.IGNORECASE)]:
             yield "ddl", f"runs {folded(dropping[0], 80)}"
-    if (key := resource_type(change.type).key) and not _known_later(change.unknown, key.split(".")):
-        old, new = (_first(side, key.split("."), None) for side in (before, after))
+    if (key := resource_type(change.type).key) and not known_later(change.unknown, key):
+        old, new = (at(side, key) for side in (before, after))
         if goes(old, new):
             yield key, "new data is encrypted with another key" if new else "new data is encrypted without your key"
 
@@ -271,7 +252,7 @@ def _lifecycle(before: Any, after: Any) -> Iterator[tuple[str, str]]:
 
 def _deletes(rule: Any) -> tuple[float | None, dict[str, str]] | None:
     """The age from which a rule deletes, and its other conditions; None when it does not delete."""
-    if not isinstance(rule, dict) or _first(rule, ["action", "type"], None) != "Delete":
+    if not isinstance(rule, dict) or at(rule, "action.type") != "Delete":
         return None
     found = rule.get("condition")
     block = found[0] if isinstance(found, list) and found else found
@@ -322,25 +303,6 @@ def _fields(schema: Any) -> dict[str, bool] | None:
 
     walk(fields, "", 0)
     return found
-
-
-def _first(value: Any, path: list[str], default: Any) -> Any:
-    """The value at a path, through the first of a block that occurs often; `default` where there is none."""
-    for part in path:
-        if isinstance(value, list):
-            value = value[0] if value else None
-        value = value.get(part) if isinstance(value, dict) else None
-    return default if value in (None, "") else value
-
-
-def _known_later(unknown: Any, path: list[str]) -> bool:
-    for part in ["", *path]:
-        if unknown is True:
-            return True
-        if part:
-            unknown = unknown[0] if isinstance(unknown, list) and unknown else unknown
-            unknown = unknown.get(part) if isinstance(unknown, dict) else None
-    return unknown is True
 
 
 def _told(value: Any, unit_s: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ci.preview.fingerprint import VOLATILE
 from ci.preview.infrastructure.attributes import attribute_changes
-from ci.preview.infrastructure.exposure import doors
+from ci.preview.infrastructure.exposure import exposures
 from ci.preview.masking.values import Reader
 from ci.preview.report import AttributeChange, ChangePreview
 from fonderie.terraform.plan import Action, ResourceChange, StackPlan
@@ -41,7 +41,7 @@ def changed_outside(plan: StackPlan, reader: Reader) -> list[ChangePreview]:
         own = replace(change, before=_own(change, change.before, plan), after=_own(change, change.after, plan))
         attributes, more = attribute_changes(own, reader, arguments)
         told = [item for item in attributes if _top(item) not in VOLATILE]
-        alarm = next((door.alarm for door in doors(own, plan, reader) if door.alarm), "")
+        alarm = next((grant.alarm for grant in exposures(own, plan, reader) if grant.alarm), "")
         if told or change.action is Action.DESTROY:
             told.sort(key=lambda item: _top(item) not in _ACCESS)
             shown = ChangePreview(

@@ -7,58 +7,76 @@ value of the plans, so that it is hidden as well where it is not marked: in anot
 from __future__ import annotations
 
 import base64
-import copy
 import json
-import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from ci.preview.masking.patterns import HIDDEN, is_pipeline_spec, without_patterns
+from ci.preview.masking.patterns import HIDDEN, encoded_texts, is_pipeline_spec, without_patterns
 from fonderie.terraform.plan import StackPlan
 
 DEPTH = 64
 SHORTEST = 6  # a masked value shorter than this is hidden where it stands alone, not inside other words
 SHORTEST_ALONE = 4
+SHORTEST_CHANGED = 10  # shorter ones are not looked for in capitals or as hexadecimal digits
+_LONGEST_KEPT = 4_096
+
+
+class _Finder:
+    """Finds any of many texts in a text, in time that grows with the text alone.
+
+    Forms are kept by their first characters and their length: at each place of a text, one look a length.
+    """
+
+    def __init__(self, forms: Iterable[str]) -> None:
+        self._by_start: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for form in forms:
+            self._by_start[form[:SHORTEST]][len(form)].add(form)
+        self._lengths = {start: sorted(found, reverse=True) for start, found in self._by_start.items()}
+
+    def hide(self, text: str) -> str:
+        """`text` with each form in it hidden, the longest first where several begin."""
+        if not self._by_start or len(text) < SHORTEST:
+            return text
+        parts, kept, place = [], 0, 0
+        while place <= len(text) - SHORTEST:
+            start = text[place : place + SHORTEST]
+            length = self._length(start, text, place) if start in self._lengths else 0
+            if length:
+                parts += [text[kept:place], HIDDEN]
+                kept = place = place + length
+            else:
+                place += 1
+        return "".join([*parts, text[kept:]]) if parts else text
+
+    def _length(self, start: str, text: str, place: int) -> int:
+        found = self._by_start[start]
+        return next((length for length in self._lengths[start] if text[place : place + length] in found[length]), 0)
 
 
 class Masker:
     """Hides in any text the values that the plans mark as sensitive, and everything that looks like a secret."""
 
     def __init__(self, plans: Iterable[StackPlan] = (), *, known: Iterable[str] = ()) -> None:
-        plans = list(plans)
         values = {value for plan in plans for value in _sensitive_values(plan)} | set(known)
         self._alone = frozenset(value for value in values if len(value) >= SHORTEST_ALONE)
-        forms = {form for value in values if len(value) >= SHORTEST for form in _forms(value)}
-        seen = "\0".join(_open_texts(plans)) if plans and forms else None
-        self._inside = self._pattern(form for form in forms if seen is None or form in seen)
-        self._anywhere = self._pattern(forms)
-
-    @staticmethod
-    def _pattern(forms: Iterable[str]) -> re.Pattern[str] | None:
-        ordered = sorted(forms, key=lambda form: (-len(form), form))
-        return re.compile("|".join(map(re.escape, ordered))) if ordered else None
-
-    @property
-    def thorough(self) -> Masker:
-        """One for texts that are made of masked values too, as costs and models are: it looks for every secret."""
-        found = copy.copy(self)
-        found._inside = self._anywhere
-        return found
+        self._forms = _Finder(form for value in values if len(value) >= SHORTEST for form in _forms(value))
+        self._told: dict[str, str] = {}
 
     def text(self, text: str) -> str:
-        """A text that stands open in the plans, with every secret hidden."""
+        """A text, be it a value, an error or a log, with every secret hidden."""
         if text in self._alone:
             return HIDDEN
-        if self._inside:
-            text = self._inside.sub(HIDDEN, text)
-        return without_patterns(text)
-
-    def message(self, text: str) -> str:
-        """An error or a log, which may repeat any value, with every secret hidden."""
-        if self._anywhere:
-            text = self._anywhere.sub(HIDDEN, text)
-        return without_patterns(text)
+        if (known := self._told.get(text)) is not None:
+            return known
+        found = without_patterns(self._forms.hide(text))
+        for encoded, decoded in encoded_texts(found):
+            if self._forms.hide(decoded) != decoded:
+                found = found.replace(encoded, HIDDEN)
+        if len(text) <= _LONGEST_KEPT:
+            self._told[text] = found
+        return found
 
     def address(self, address: str) -> str:
         """An address with what is secret in its keys hidden; type and name are the configuration's own and stay."""
@@ -113,40 +131,16 @@ def _decoded_leaves(value: str, depth: int) -> Iterator[str]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """A value as it may turn up elsewhere: as it is, in JSON, in a URL, in base64, a line of it."""
+    """A value as it may turn up elsewhere: as it is, in JSON (also twice), in a URL, in base64, in capitals, a line."""
     yield value
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
-    if len(value) <= 4_096:
+    for ascii_only in (True, False):
+        once = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield from (once, json.dumps(once, ensure_ascii=ascii_only)[1:-1])
+    if len(value) <= _LONGEST_KEPT:
         raw = value.encode("utf-8", "surrogatepass")
         yield quote(raw, safe="")
         yield base64.b64encode(raw).decode().rstrip("=")
         yield base64.urlsafe_b64encode(raw).decode().rstrip("=")
+        if len(value) >= SHORTEST_CHANGED:
+            yield from (value.lower(), value.upper(), raw.hex())
     yield from (line for line in value.splitlines() if len(line) >= 16)
-
-
-def _open_texts(plans: Iterable[StackPlan]) -> Iterator[str]:
-    """Every text of the plans that no mask covers."""
-    for plan in plans:
-        for change in (*plan.changes, *plan.drifted, *plan.outputs):
-            yield from (change.imported_id, change.address, change.previous_address, change.reason, change.deposed)
-            yield from (change.type, change.deferred, *(str(part) for path in change.replace_paths for part in path))
-            for value, mask in ((change.before, change.before_sensitive), (change.after, change.after_sensitive)):
-                yield from _unmarked(value, mask, 0)
-
-
-def _unmarked(value: Any, mask: Any, depth: int) -> Iterator[str]:
-    if mask is True or value is None or depth > DEPTH:
-        return
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _unmarked(item, mask.get(key) if isinstance(mask, dict) else None, depth + 1)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            part = mask[index] if isinstance(mask, list) and index < len(mask) else None
-            yield from _unmarked(item, part, depth + 1)
-    elif not isinstance(value, bool):
-        yield str(value)

@@ -60,7 +60,7 @@ def model_changes(
             old = tomllib.loads(base[name]) if name in base else None
             new = tomllib.loads(head[name]) if name in head else None
         except (tomllib.TOMLDecodeError, RecursionError) as error:
-            problems.append(masker.message(printable(f"model file {name}.toml: {error}")))
+            problems.append(masker.text(printable(f"model file {name}.toml: {error}")))
             old = new = {}
         if (old is None) != (new is None):
             changes.append(_come_or_gone(name, old, new, reader))

@@ -133,8 +133,8 @@ def _access(preview: Preview, room: int) -> str:
 
 def _grant(grant: Grant) -> str:
     who = code(grant.subject) if grant.subject else code(grant.address)
-    kind, _, name = grant.resource.rpartition(" ")
-    on = f" on {words(kind)} {code(name)}" if grant.subject else ""
+    name = grant.resource.removeprefix(grant.kind).strip()
+    on = f" on {words(grant.kind)} {code(name)}" if grant.subject else ""
     note = f" ({code(grant.note)})" if grant.note else ""
     alarm = f" ⚠️ **{words(grant.alarm)}**" if grant.alarm else ""
     return f"- **{words(grant.environment)}** · {who} {grant.verb} {bold(grant.role)}{on}{note}{alarm}"

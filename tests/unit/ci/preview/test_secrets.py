@@ -63,6 +63,19 @@ def test_what_looks_like_a_secret_is_hidden_wherever_it_stands(secret, where):
         "europe-west1-docker.pkg.dev/acme/prod/pipelines@sha256:" + "9f" * 32,
         "google_project_service.secretmanager",
         "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOP",
+        "principalSet://iam.googleapis.com/projects/412345678909/locations/global/workloadIdentityPools/p/attribute.r/a/b",
+        "projects/p/locations/l/keyRings/R1/cryptoKeys/K2/cryptoKeyVersions/12",
+        "terraform plan: google_logging_metric.retraining_requests_8E697F4F: Error creating metric",
+        "https://www.googleapis.com/compute/v1/projects/acme/zones/europe-west1-b/instances/Gke9Main8F",
+        "projects/acme/roles/prodApplyOfEverything2",
+        "HistogramOfPredictionsByModelAndMonth2AndCarrierAndWeekday",
+        'attribute_mapping: token = google.subject and token == "x"',
+        "basic authentication is off, bearer authentication too",
+        "hf_transformers_for_everything_and_more",
+        "sk-learn-pipelines-for-everything",
+        base64.b64encode(
+            json.dumps({"displayName": "training of 2013-04", "labels": {"model": "air"}}).encode()
+        ).decode(),
     ],
 )
 def test_digests_paths_and_roles_are_not_taken_for_secrets(text):
@@ -75,7 +88,26 @@ def test_the_secret_part_of_a_connection_string_is_hidden_and_the_rest_stays(tex
     assert hidden == text.format(HIDDEN)
 
 
-@pytest.mark.parametrize("name", ["password", "DB_PASSWORD", "apiKey", "auth-token", "client_secret", "private_key"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password",
+        "DB_PASSWORD",
+        "apiKey",
+        "auth-token",
+        "client_secret",
+        "private_key",
+        "api-key",
+        "x-api-key",
+        "HMAC_SECRET",
+        "SHARED_SECRET",
+        "SSH_KEY",
+        "PSK",
+        "GITHUB_PAT",
+        "WEBHOOK",
+        "webhook-url",
+    ],
+)
 def test_names_that_hold_secrets(name):
     assert is_secret_name(name)
 
@@ -118,6 +150,9 @@ ELSEWHERE = {
     "in base64": lambda secret: base64.b64encode(secret.encode()).decode(),
     "in a URL": lambda secret: f"https://x/?q={secret}",
     "as a key": lambda secret: {secret: 1},
+    "in capitals": lambda secret: secret.upper(),
+    "in hexadecimal digits": lambda secret: secret.encode().hex(),
+    "in a text in base64": lambda secret: base64.b64encode(f"--- the password is {secret} today".encode()).decode(),
 }
 
 
@@ -126,8 +161,44 @@ def test_a_marked_value_is_hidden_where_it_is_not_marked(place):
     echoed = place(SECRET)
     marked = change("terraform_data.a", "create", None, {"p": SECRET}, sensitive={"p": True})
     written = everything(marked, change("terraform_data.b", "update", {"q": "v"}, {"q": echoed}))
-    assert SECRET not in written
+    assert SECRET.lower() not in written.lower()
+    assert SECRET.encode().hex() not in written
     assert base64.b64encode(SECRET.encode()).decode() not in written
+
+
+def test_a_marked_value_in_JSON_in_JSON_with_signs_is_hidden() -> None:
+    secret = 'pa"ss\\wörd-and-more'
+    marked = change("terraform_data.a", "create", None, {"p": secret}, sensitive={"p": True})
+    echoed = json.dumps({"inner": json.dumps({"deep": secret})})
+    written = everything(marked, change("terraform_data.b", "create", None, {"q": echoed}))
+    assert "and-more" not in written
+
+
+def test_an_identifier_is_shown_but_for_the_part_that_is_marked() -> None:
+    marked = change("terraform_data.a", "create", None, {"p": SECRET}, sensitive={"p": True})
+    member = {"bucket": "acme-raw", "role": "roles/storage.objectUser",
+              "member": "principalSet://iam.googleapis.com/projects/412345678909/locations/global/"
+              f"workloadIdentityPools/prod-git/attribute.repository/{SECRET}"}  # fmt: skip
+    made = preview(marked, change("google_storage_bucket_iam_member.m", "create", None, member))
+    assert made.access[0].subject == f"federated prod-git/attribute.repository/{HIDDEN}"
+
+
+def test_many_marked_values_are_looked_for_in_time_that_grows_with_the_text() -> None:
+    def seconds(number: int) -> float:
+        entries = [
+            change(f"terraform_data.d{index}", "update", {"p": f"secret-value-{index:06d}-x", "q": "a"},
+                   {"p": f"secret-value-{index:06d}-y", "q": f"see secret-value-{index:06d}-x"}, sensitive={"p": True})
+            for index in range(number)
+        ]  # fmt: skip
+        planned = plan(*entries)
+        start = time.process_time()
+        made = assemble(Material((planned,)))
+        spent = time.process_time() - start
+        assert "secret-value" not in made.model_dump_json()
+        return spent
+
+    seconds(50)
+    assert seconds(1_600) < 8 * 3 * max(seconds(200), 0.02)
 
 
 def test_a_destroyed_secret_is_not_in_its_reason():
