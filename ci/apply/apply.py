@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ci.apply import journal
@@ -97,7 +97,7 @@ class Applier:
                         first = self._reviewed(identity, now, plans.plans)
                         refuse_losses(previews[-1].losses, allow_destroy)
                         if first:
-                            journal.begin(now, plans.plans)
+                            journal.begin(now)
                         self._apply(stacks, plans, dict(plans.files))
 
             patiently(once, self.tell, wait=self.wait)
@@ -135,8 +135,8 @@ class Applier:
         begun = journal.unfinished(self.environment, identity)
         if begun is None:
             raise _conflict("what would be applied is not what was reviewed", _difference(identity, now), now)
-        rest = record(self.environment, [replace(plan, salt=begun.salts.get(plan.stack, "")) for plan in plans])
-        if against := goes_on(begun.record, rest):
+        rest = record(self.environment, plans, keyed=begun.keyed)
+        if against := goes_on(begun, rest):
             raise _conflict("what is left is not what was reviewed", against, now)
         return False
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
 from pydantic import ValidationError
 
-from ci.preview.fingerprint import PlanRecord, hash_of
-from ci.preview.report import Frozen
+from ci.preview.fingerprint import PlanRecord
 from fonderie.core.errors import ConflictError
 from fonderie.core.files import write_text
 from fonderie.core.home import home
-from fonderie.terraform.plan import StackPlan
 
 
 @contextmanager
@@ -42,18 +40,9 @@ def _path(environment: str) -> Path:
     return home() / "applying" / f"{environment}.json"
 
 
-class Begun(Frozen):
-    """A reviewed plan that is being applied, and the keys its values were hashed with (the states' lineages then)."""
-
-    record: PlanRecord
-    salts: dict[str, str]
-
-
-def begin(record: PlanRecord, plans: Iterable[StackPlan]) -> Begun:
+def begin(record: PlanRecord) -> None:
     """Remember the reviewed plan until `finish`: digests only."""
-    begun = Begun(record=record, salts={plan.stack: plan.salt for plan in plans})
-    write_text(_path(record.environment), begun.model_dump_json())
-    return begun
+    write_text(_path(record.environment), record.model_dump_json())
 
 
 def finish(environment: str) -> None:
@@ -61,12 +50,10 @@ def finish(environment: str) -> None:
     _path(environment).unlink(missing_ok=True)
 
 
-def unfinished(environment: str, identity: str) -> Begun | None:
+def unfinished(environment: str, identity: str) -> PlanRecord | None:
     """The reviewed plan that an apply began and did not finish, when it is the one named and unchanged."""
     try:
-        begun = Begun.model_validate_json(_path(environment).read_text(encoding="utf-8"))
+        found = PlanRecord.model_validate_json(_path(environment).read_text(encoding="utf-8"))
     except (OSError, ValidationError, UnicodeDecodeError):
         return None
-    found = begun.record
-    same = found.environment == environment and found.hash == identity == hash_of(environment, found.changes)
-    return begun if same else None
+    return found if found.environment == environment and found.hash == identity else None

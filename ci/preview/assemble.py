@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ci.cost.estimate import estimate
 from ci.cost.prices import Prices, load_prices
 from ci.lifecycle.deploy import by_a_person
+from ci.preview.configuration import configuration_changes
 from ci.preview.infrastructure.access import access_changes
 from ci.preview.infrastructure.attributes import attribute_changes
 from ci.preview.infrastructure.data import data_alarms
@@ -22,6 +24,7 @@ from ci.preview.models.models import model_changes
 from ci.preview.report import (
     AttributeChange,
     ChangePreview,
+    ConfigurationChange,
     CostLine,
     CostResult,
     Grant,
@@ -52,12 +55,13 @@ class Failed:
 
 @dataclass(frozen=True)
 class Material:
-    """Everything a preview is made of. Model files: name -> TOML."""
+    """Everything a preview is made of. Model files: name -> TOML; `configurations`: base's `cdk.tf.json` by stack."""
 
     plans: tuple[StackPlan, ...]
     failed: tuple[Failed, ...] = ()
     base_models: Mapping[str, str] = field(default_factory=dict)
     head_models: Mapping[str, str] = field(default_factory=dict)
+    configurations: Mapping[str, Mapping[str, Any]] | None = None
     policy: PolicyResult = _NO_SCAN
     source: Source = _NO_SOURCE
     problems: tuple[str, ...] = ()
@@ -84,12 +88,24 @@ def assemble(material: Material, *, prices: Prices | None = None, masker: Masker
         losses=tuple(losses(plans, attributes, families, reader)),
         data=tuple(alarm for plan in plans for alarm in data_alarms(plan, reader)),
         access=tuple(sorted(_access(plans, reader), key=lambda grant: not grant.alarm)),
+        configuration=_configuration(material, reader),
         models=tuple(models),
         policy=material.policy,
         cost=_cost(plans, prices or load_prices(), reader),
         source=material.source,
         failures=tuple(clean(text, masker) for text in (*material.problems, *problems)),
     )
+
+
+def _configuration(material: Material, reader: Reader) -> tuple[ConfigurationChange, ...]:
+    """What of base's stacks is changed and not in the plan, alarms first; of a new stack what it runs and as whom."""
+    before, rows = material.configurations, list[ConfigurationChange]()
+    for plan in material.plans:
+        if before is not None and plan.configuration:
+            found = configuration_changes(plan, before.get(plan.stack, {}), reader)
+            new = plan.stack not in before
+            rows += [row for row in found if not new or (row.alarm and not row.what.startswith("terraform."))]
+    return tuple(sorted(rows, key=lambda row: not row.alarm))
 
 
 def _access(plans: list[StackPlan], reader: Reader) -> list[Grant]:

@@ -92,6 +92,17 @@ class DataAlarm(Frozen):
     lost: str
 
 
+class ConfigurationChange(Frozen):
+    """Something of the synthesised configuration that changes and that no plan shows; None: not there."""
+
+    environment: str
+    stack: str
+    what: str
+    before: str | None
+    after: str | None
+    alarm: str = ""
+
+
 class ModelChange(Frozen):
     """One thing that changes about a model or its pipelines."""
 
@@ -184,6 +195,7 @@ class Preview(Frozen):
     losses: tuple[Loss, ...] = ()
     data: tuple[DataAlarm, ...] = ()
     access: tuple[Grant, ...] = ()
+    configuration: tuple[ConfigurationChange, ...] = ()
     models: tuple[ModelChange, ...] = ()
     policy: PolicyResult = PolicyResult(unavailable="no scan was given")
     cost: CostResult = CostResult()
@@ -203,7 +215,9 @@ class Preview(Frozen):
     @property
     def empty(self) -> bool:
         """Whether nothing changes, as far as it could be planned."""
-        return all(stack.unchanged for stack in self.stacks) and not self.models and not self.failures
+        return not (
+            self.models or self.configuration or self.failures or any(not stack.unchanged for stack in self.stacks)
+        )
 
     def counts(self, environment: str | None = None) -> dict[Action, int]:
         """How many of each action, over one environment or all, worst first."""

@@ -85,6 +85,7 @@ class StackPlan:
 
     `arguments`: what the configuration sets of each resource, as expressions. `elsewhere`: values with their masks that
     no change holds, of data sources and of the state before; `state`: the latter's resources, as (type, values).
+    `document`: all of Terraform's JSON; `configuration`: the `cdk.tf.json` that was planned; `tools`: what planned it.
     """
 
     environment: str
@@ -101,19 +102,30 @@ class StackPlan:
     incomplete: bool = False
     elsewhere: tuple[tuple[Any, Any], ...] = ()
     state: tuple[tuple[str, dict[str, Any]], ...] = ()
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    configuration: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    tools: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_plan(
-    source: str | bytes | Path, *, environment: str, stack: str, serial: int | None = None, salt: str = ""
+    source: str | bytes | Path,
+    *,
+    environment: str,
+    stack: str,
+    serial: int | None = None,
+    salt: str = "",
+    configuration: Mapping[str, Any] | None = None,
+    tools: Mapping[str, str] | None = None,
 ) -> StackPlan:
-    """The plan of a stack, from its JSON. `salt` (the state's lineage) keys the hashes of sensitive values.
+    """The plan of a stack, from its JSON. `salt` (the state's lineage) keys the digests of its values.
 
     Raises BadInputError when it is not a plan of format 1.x; the message never quotes the plan.
     """
     where = f"plan of {stack}"
     try:
         text = source.read_bytes() if isinstance(source, Path) else source
-        parsed = plan_file.PlanFile.model_validate(json.loads(text))
+        document = json.loads(text)
+        parsed = plan_file.PlanFile.model_validate(document)
     except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"not a plan: {_without_values(error)}", where=where) from None
     if parsed.format_version.split(".")[0] != "1":
@@ -133,6 +145,9 @@ def read_plan(
         incomplete=parsed.errored,
         elsewhere=tuple(_elsewhere(parsed)),
         state=tuple(resources_in(part(parsed.prior_state, "values"))),
+        document=document,
+        configuration=configuration or {},
+        tools=tools or {},
     )
 
 
@@ -200,6 +215,11 @@ def _imported(importing: dict[str, Any] | None) -> str:
     if isinstance(found, dict):
         return ", ".join(f"{key}={value}" for key, value in found.items())
     return str(found) if found else "an id known after apply"
+
+
+def action_of(entry: Mapping[str, Any]) -> Action:
+    """The action of an entry of a plan's JSON, as it is written there."""
+    return _action(plan_file.RawResourceChange.model_validate(entry))
 
 
 def _action(entry: plan_file.RawResourceChange) -> Action:

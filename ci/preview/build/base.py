@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -14,8 +15,10 @@ from pathlib import Path
 from ci.lifecycle.deploy import Deployer, Stack
 from ci.preview.build.revisions import take_place
 from ci.preview.build.synthesis import Synthesised
+from fonderie.core.files import write_text
 from fonderie.core.home import home
 from fonderie.sandbox.runner import Options, StandIn, stand_in
+from fonderie.terraform.configuration import read_configuration
 
 _SANDBOX = Path(__file__).parents[3] / "fonderie" / "sandbox"
 
@@ -53,12 +56,17 @@ def deployed(base: Synthesised, environment: str) -> Path:
 
 @contextmanager
 def in_sandbox(work: Path, stacks: tuple[Stack, ...]) -> Iterator[tuple[StandIn, list[Stack]]]:
-    """A stand-in over `work`'s cloud, and the stacks copied to where their states are `work`'s."""
+    """A stand-in over `work`'s cloud, and the stacks copied with their states in `work`."""
     copied = []
     for stack in stacks:
         folder = work / "out" / "stacks" / stack.name
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(stack.folder / "cdk.tf.json", folder)
+        configuration = read_configuration(stack.folder)
+        configuration["terraform"] = {
+            **configuration.get("terraform", {}),
+            "backend": {"local": {"path": str((work / "state" / f"{stack.name}.tfstate").absolute())}},
+        }
+        write_text(folder / "cdk.tf.json", json.dumps(configuration))
         copied.append(Stack(stack.name, folder, stack.after))
     with stand_in(Options(cloud=work / "cloud.sqlite", established=True)) as up:
         yield up, copied

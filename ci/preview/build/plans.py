@@ -13,6 +13,7 @@ from ci.lifecycle.deploy import Deployer, Stack
 from ci.preview.assemble import Failed
 from fonderie.core.errors import FonderieError, StepFailedError
 from fonderie.terraform import runner
+from fonderie.terraform.configuration import read_configuration, tools
 from fonderie.terraform.plan import StackPlan, read_plan
 from fonderie.terraform.runner import Terraform, side_by_side
 
@@ -45,8 +46,15 @@ def plan_environment(
         try:
             (planned,) = deployer.plan_all([stack], keep_in=keep_in, refresh=refresh)
             serial, lineage = state_of(stack, variables)
+            run = deployer.terraform(stack)
             return read_plan(
-                json.dumps(planned.plan), environment=environment, stack=stack.name, serial=serial, salt=lineage
+                json.dumps(planned.plan),
+                environment=environment,
+                stack=stack.name,
+                serial=serial,
+                salt=lineage,
+                configuration=read_configuration(stack.folder),
+                tools=tools(run.binary, run.folder),
             )
         except FonderieError as error:
             return Failed(environment, stack.name, str(error))

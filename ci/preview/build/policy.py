@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import tomllib
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ci.preview.build.synthesis import Synthesised
+from ci.preview.build.synthesis import Synthesised, harmless
 from ci.preview.masking.printable import folded, printable
 from ci.preview.masking.secrets import Masker
 from ci.preview.report import PolicyResult
@@ -50,7 +49,7 @@ def _run(source: Path, outdir: Path, environments: tuple[str, ...]) -> str:
     done = subprocess.run(
         [sys.executable, "-c", _CALL, _entry_point(source), "policy", "--out", str(outdir), "--json", *chosen],
         cwd=source,
-        env={**os.environ, "PYTHONPATH": str(source.absolute()), "FONDERIE_HOME": str(home())},
+        env={**harmless(), "PYTHONPATH": str(source.absolute()), "FONDERIE_HOME": str(home())},
         capture_output=True,
         text=True,
         check=False,

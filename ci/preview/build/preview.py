@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ci.lifecycle.deploy import by_a_person
+from ci.lifecycle.deploy import Stack, by_a_person
 from ci.preview.assemble import Failed, Material, assemble
 from ci.preview.build import revisions
 from ci.preview.build.base import deployed, in_sandbox
 from ci.preview.build.plans import Plans, plan_environment
 from ci.preview.build.policy import compare, scan
-from ci.preview.build.synthesis import Synthesised, synthesise, synthesised_once
+from ci.preview.build.synthesis import Synthesised, emptied, for_terraform, synthesise, synthesised_once
 from ci.preview.fingerprint import PlanRecord, record
 from ci.preview.masking.printable import printable
 from ci.preview.masking.secrets import Masker
@@ -26,7 +25,9 @@ from ci.preview.report import PolicyResult, Preview, Source, Truth
 from fonderie.core.errors import BadInputError, FonderieError
 from fonderie.core.files import write_text
 from fonderie.core.home import home
+from fonderie.terraform.configuration import read_configuration
 from fonderie.terraform.plan import StackPlan
+from fonderie.terraform.references import part
 
 _CREDENTIALS = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN", "GOOGLE_CREDENTIALS",
                 "CLOUDSDK_AUTH_ACCESS_TOKEN")  # fmt: skip
@@ -73,7 +74,7 @@ def make(request: Request) -> Preview:
         base_source = revisions.kept(base, request.root)
         names = _chosen(request.environments, base_source, head_source)
         request.progress("synthesising base and head")
-        sides = _sides(base_source, head_source, names, work, truth)
+        sides = _sides(base_source, head_source, names, work)
         with ThreadPoolExecutor(1) as beside:
             policy = beside.submit(_policy, sides, names, request)
             planned = [_planned(name, *sides, truth, work, request.progress) for name in names]
@@ -87,16 +88,15 @@ def _chosen(wanted: tuple[str, ...], base: Path, head: Path) -> tuple[str, ...]:
     return tuple(name for name in known if name in wanted or not wanted)
 
 
-def _sides(base: Path, head: Path, names: tuple[str, ...], work: Path, truth: Truth) -> tuple[Side, Side]:
+def _sides(base: Path, head: Path, names: tuple[str, ...], work: Path) -> tuple[Side, Side]:
     """Base and head synthesised side by side; the one that fails says so."""
-    variables = {"FONDERIE_BACKEND": "local"} if truth is Truth.SANDBOX else {}
 
     def side(source: Path, what: str) -> Side:
         there = [name for name in names if name in revisions.environments_in(source)]
         try:
             if what == "base":
-                return Side(source, synthesised_once(source, there, variables))
-            return Side(source, synthesise(source, there, work / "head-out" / "out", variables=variables))
+                return Side(source, synthesised_once(source, there))
+            return Side(source, synthesise(source, there, work / "head-out" / "out"))
         except FonderieError as error:
             return Side(source, None, f"{what} does not synthesise: {error}")
 
@@ -112,7 +112,7 @@ class EnvironmentPlans:
     plans: Plans
     record: PlanRecord | None
     truth: Truth
-    problem: str = ""
+    note: str = ""
 
 
 def _planned(name: str, base: Side, head: Side, truth: Truth, work: Path, progress: Progress) -> EnvironmentPlans:
@@ -120,27 +120,38 @@ def _planned(name: str, base: Side, head: Side, truth: Truth, work: Path, progre
     if head.made is None or (base.made is None and truth is Truth.SANDBOX):
         return EnvironmentPlans(Plans(()), None, truth)
     stacks = head.made.of(name)
-    gone = sorted({one.name for one in base.made.of(name)} - {one.name for one in stacks}) if base.made else []
-    problem = f"{', '.join(gone)}: in base and not in head. Nothing destroys what it holds." if gone else ""
-    if truth is Truth.SANDBOX or _kept_here(head.made, name):
-        plans, truth = _in_the_sandbox(name, base, head.made, work / f"plan-{name}"), Truth.SANDBOX
+    gone = emptied(base.made, head.made, name, work / "head-out") if base.made else ()
+    if truth is Truth.SANDBOX or _kept_here(stacks or gone):
+        plans, truth = _in_the_sandbox(name, base, head.made, gone, work / f"plan-{name}"), Truth.SANDBOX
     else:
-        plans = plan_environment(name, stacks, os.environ, reads_only=True)
+        plans = plan_environment(name, (*gone, *stacks), for_terraform(), reads_only=True)
+    note = _removed(name, stacks, plans)
+    if note:
+        return EnvironmentPlans(plans, None, truth, note)
     applied = [plan for plan in plans.plans if not by_a_person(plan.stack)]
-    found = record(name, applied, "") if all(by_a_person(failure.stack) for failure in plans.failed) else None
-    return EnvironmentPlans(plans, found, truth, problem)
+    complete = all(by_a_person(failure.stack) for failure in plans.failed)
+    before = {stack.name: read_configuration(stack.folder) for stack in base.made.of(name)} if base.made else None
+    return EnvironmentPlans(plans, record(name, applied, before=before) if complete else None, truth)
 
 
-def _kept_here(made: Synthesised, environment: str) -> bool:
+def _removed(name: str, stacks: tuple[Stack, ...], plans: Plans) -> str:
+    """What to know of an environment that head has no more: nothing applies it, so nothing destroys what it holds."""
+    if stacks:
+        return ""
+    left = sum(change.action.loses for plan in plans.plans for change in plan.changes)
+    if left:
+        return f"{name} is removed: no merge destroys its {left} resources; destroy them before, from the base"
+    return f"{name} is removed, and holds nothing any more"
+
+
+def _kept_here(stacks: tuple[Stack, ...]) -> bool:
     """Whether an environment's state is on this machine: it lives in the sandbox only."""
-    first = made.of(environment)[:1]
-    return any(
-        "local" in json.loads((one.folder / "cdk.tf.json").read_text())["terraform"].get("backend", {}) for one in first
-    )
+    return any("local" in part(read_configuration(one.folder), "terraform", "backend") for one in stacks[:1])
 
 
-def _in_the_sandbox(name: str, base: Side, head: Synthesised, work: Path) -> Plans:
+def _in_the_sandbox(name: str, base: Side, head: Synthesised, gone: tuple[Stack, ...], work: Path) -> Plans:
     """Plan head over a copy of base's deployment; what is the same in both needs no plan."""
+    stacks = (*gone, *head.of(name))
     before = base.made if base.made and base.made.of(name) else None
     if before and before.digest(name) == head.digest(name):
         return Plans(tuple(StackPlan(name, stack.name) for stack in head.of(name)))
@@ -148,12 +159,13 @@ def _in_the_sandbox(name: str, base: Side, head: Synthesised, work: Path) -> Pla
         if before:
             shutil.copytree(deployed(before, name), work)
         work.mkdir(parents=True, exist_ok=True)
-        with in_sandbox(work, head.of(name)) as (up, stacks):
-            plans = plan_environment(name, stacks, up.environment, refresh=False)
+        with in_sandbox(work, stacks) as (up, copies):
+            plans = plan_environment(name, copies, for_terraform(up.environment), refresh=False)
     except FonderieError as error:
         message = f"base could not be deployed in the sandbox: {error}"
         return Plans((), tuple(Failed(name, stack.name, message) for stack in head.of(name)))
-    return plans
+    own = {stack.name: read_configuration(stack.folder) for stack in stacks}  # the copies' states are elsewhere
+    return replace(plans, plans=tuple(replace(plan, configuration=own[plan.stack]) for plan in plans.plans))
 
 
 def _policy(sides: tuple[Side, Side], names: tuple[str, ...], request: Request) -> PolicyResult:
@@ -178,6 +190,8 @@ def _assembled(
     for one in records:
         keep(one.model_copy(update={"head": head}))
     plans = tuple(plan for one in planned for plan in one.plans.plans)
+    made = sides[0].made
+    configurations = {stack.name: read_configuration(stack.folder) for stack in made.stacks} if made else None
     terraform = next((printable(plan.terraform_version)[:40] for plan in plans if plan.terraform_version), "")
     return assemble(
         Material(
@@ -191,12 +205,14 @@ def _assembled(
                 identity=os.environ.get("FONDERIE_IDENTITY", ""),
                 head=head if request.head else f"{head} and the working copy",
                 base=revisions.short(base),
-                plans=tuple((one.environment, one.hash) for one in records if one.changes),
-                tools=tuple(part for part in (f"Terraform {terraform}" if terraform else "", _provider()) if part),
+                plans=tuple((one.environment, one.hash) for one in records if one.changes)
+                if truth is Truth.STATE
+                else (),
+                notes=tuple(one.note for one in planned if one.note),
+                tools=tuple(tool for tool in (f"Terraform {terraform}" if terraform else "", _provider()) if tool),
             ),
-            problems=tuple(
-                text for text in [*(side.problem for side in sides), *(one.problem for one in planned)] if text
-            ),
+            configurations=configurations,
+            problems=tuple(side.problem for side in sides if side.problem),
         )
     )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,7 +15,27 @@ from pathlib import Path
 from ci.lifecycle import deploy
 from ci.lifecycle.deploy import Stack, stacks_in
 from ci.preview.build.revisions import take_place
+from fonderie.core.files import write_text
 from fonderie.core.home import home
+from fonderie.terraform.configuration import read_configuration
+
+_HARMLESS = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TERM|TMPDIR|TEMP|TMP|CI|SSL_CERT_(?:FILE|DIR)|\w*_CA_BUNDLE|"
+    r"(?:HTTPS?|NO|ALL)_PROXY|OMP_\w+|PYTHON\w+|COV\w+|NODE_\w+|JSII_\w+|CDKTF_\w+|FONDERIE_(?!REVIEW_KEY)\w+|VIRTUAL_ENV",
+    re.IGNORECASE,
+)
+_HOSTS = re.compile(r"(?:GITHUB|GITLAB|ACTIONS|CI|GH|BUILD|RUNNER)_\w+|\w*(?:TOKEN|SECRET|PASSWORD|REVIEW_KEY)\w*")
+_GOOGLE = re.compile(r"(?:GOOGLE|CLOUDSDK|TF)_\w+")
+
+
+def harmless(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The surroundings of a program of the change itself: what it needs to run, and no token of anything."""
+    return {name: value for name, value in variables.items() if _HARMLESS.fullmatch(name) and name != "FONDERIE_MODELS"}
+
+
+def for_terraform(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The surroundings of a Terraform that plans a change: Google's credentials, and no token of the Git host."""
+    return {name: value for name, value in variables.items() if _GOOGLE.fullmatch(name) or not _HOSTS.fullmatch(name)}
 
 
 @dataclass(frozen=True)
@@ -35,20 +57,18 @@ class Synthesised:
         return found.hexdigest()
 
 
-def synthesise(
-    source: Path, environments: Sequence[str], outdir: Path, *, variables: Mapping[str, str] | None = None
-) -> Synthesised:
+def synthesise(source: Path, environments: Sequence[str], outdir: Path) -> Synthesised:
     """Run the app of the working copy `source`, with its own models. Raises StepFailedError with what it said."""
     if not environments:
         return Synthesised(outdir, ())
-    surroundings = {name: value for name, value in os.environ.items() if name != "FONDERIE_MODELS"}
-    stacks = deploy.synthesise(environments, outdir, source=source, variables={**surroundings, **(variables or {})})
+    stacks = deploy.synthesise(environments, outdir, source=source, variables=harmless())
     return Synthesised(outdir, tuple(stacks))
 
 
-def synthesised_once(source: Path, environments: Sequence[str], variables: Mapping[str, str]) -> Synthesised:
+def synthesised_once(source: Path, environments: Sequence[str]) -> Synthesised:
     """The same for a tree that does not change: `source` is named by its content, and its stacks are kept."""
-    chosen = hashlib.sha256(repr((source.name, sorted(environments), sorted(variables.items()))).encode()).hexdigest()
+    backend = os.environ.get("FONDERIE_BACKEND", "")
+    chosen = hashlib.sha256(repr((source.name, sorted(environments), backend)).encode()).hexdigest()
     folder = home() / "cache" / "preview" / "synthesised" / chosen[:32]
     if folder.is_dir():
         os.utime(folder)
@@ -56,8 +76,24 @@ def synthesised_once(source: Path, environments: Sequence[str], variables: Mappi
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".synthesising-", dir=folder.parent))
         try:
-            synthesise(source, environments, draft / "out", variables=variables)
+            synthesise(source, environments, draft / "out")
             take_place(draft, folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return Synthesised(folder / "out", tuple(stacks_in(folder / "out")) if environments else ())
+
+
+def emptied(base: Synthesised, head: Synthesised | None, environment: str, outdir: Path) -> tuple[Stack, ...]:
+    """Base's stacks that head has no more, the last first: their providers and state, and none of their resources.
+
+    Terraform destroys what is in a state and not in the configuration, so they are planned like any other stack.
+    """
+    left = {stack.name for stack in head.of(environment)} if head else set()
+    gone = []
+    for stack in reversed([stack for stack in base.of(environment) if stack.name not in left]):
+        configuration = read_configuration(stack.folder)
+        kept = {name: configuration[name] for name in ("terraform", "provider") if name in configuration}
+        folder = outdir / "emptied" / stack.name
+        write_text(folder / "cdk.tf.json", json.dumps(kept))
+        gone.append(Stack(stack.name, folder))
+    return tuple(gone)

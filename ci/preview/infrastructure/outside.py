@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ci.preview.fingerprint import VOLATILE
 from ci.preview.infrastructure.attributes import attribute_changes
 from ci.preview.infrastructure.exposure import exposures
 from ci.preview.masking.values import Reader
@@ -14,6 +13,11 @@ from ci.preview.report import AttributeChange, ChangePreview
 from fonderie.terraform.plan import Action, ResourceChange, StackPlan
 from fonderie.terraform.references import without_keys
 
+# What the provider counts up or stamps by itself.
+VOLATILE = frozenset(
+    {"etag", "update_time", "updated", "create_time", "creation_time", "creation_timestamp", "last_modified_time",
+     "generation", "metageneration", "fingerprint", "label_fingerprint", "metadata_fingerprint", "updated_at"}
+)  # fmt: skip
 # Who may do what, and who reaches it from where: told before everything else.
 _ACCESS = frozenset(
     {"access", "allow", "attribute_condition", "condition", "encryption", "encryption_configuration",

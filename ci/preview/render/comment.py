@@ -14,7 +14,7 @@ from ci.preview.render.destroys import destroys
 from ci.preview.render.details import details_of
 from ci.preview.render.markdown import bold, code, fence, table, words
 from ci.preview.render.wording import counted, dollars, outside_words, verdict
-from ci.preview.report import CostLine, Grant, ModelChange, Preview, StackPreview, Truth
+from ci.preview.report import ConfigurationChange, CostLine, Grant, ModelChange, Preview, StackPreview, Truth
 from infra.policy.findings import PolicyFinding
 
 LIMIT = 59_500
@@ -33,7 +33,7 @@ def render(preview: Preview, *, limit: int = LIMIT, marker: str = MARKER) -> str
     lost = destroys(preview.losses, room - 400 - min(alarms, _KEPT_FOR_ALARMS), _KEPT_FOR_MIDDLE)
     room -= len(lost) + 2
     middle = []
-    for section in (_data, _access, _models, _outside, _policy, _cost):
+    for section in (_data, _access, _configuration, _models, _outside, _policy, _cost):
         text = section(preview, room - 200)
         if text:
             middle.append(text)
@@ -138,6 +138,16 @@ def _grant(grant: Grant) -> str:
     note = f" ({code(grant.note)})" if grant.note else ""
     alarm = f" ⚠️ **{words(grant.alarm)}**" if grant.alarm else ""
     return f"- **{words(grant.environment)}** · {who} {grant.verb} {bold(grant.role)}{on}{note}{alarm}"
+
+
+def _configuration(preview: Preview, room: int) -> str:
+    return fitting("Not in the plan", [_setting(row) for row in preview.configuration], room)
+
+
+def _setting(row: ConfigurationChange) -> str:
+    sides = " → ".join("not set" if side is None else code(side) for side in (row.before, row.after))
+    alarm = f" ⚠️ **{words(row.alarm)}**" if row.alarm else ""
+    return f"- **{words(row.stack)}** · {code(row.what)} {sides}{alarm}"
 
 
 def _models(preview: Preview, room: int) -> str:

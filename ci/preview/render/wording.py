@@ -58,11 +58,17 @@ def verdict(preview: Preview) -> tuple[str, str]:
         return "❌", _line(preview, "could not plan everything")
     if preview.policy.new or preview.policy.expired:
         return "❌", _line(preview)
-    if preview.losses or preview.data or any(grant.alarm for grant in preview.access):
+    if preview.losses or preview.data or _alarms(preview):
         return "⚠️", _line(preview)
     if preview.empty:
         return "✅", _line(preview, "nothing changes", with_cost=False)
     return "✅", _line(preview)
+
+
+def _alarms(preview: Preview) -> list[str]:
+    return [grant.alarm for grant in preview.access if grant.alarm] + [
+        row.alarm for row in preview.configuration if row.alarm
+    ]
 
 
 def _line(preview: Preview, first: str = "", *, with_cost: bool = True) -> str:
@@ -71,6 +77,8 @@ def _line(preview: Preview, first: str = "", *, with_cost: bool = True) -> str:
         parts.append(f"{len(preview.data):,} data alarm{'s' * (len(preview.data) > 1)}")
     if alarms := sum(bool(grant.alarm) for grant in preview.access):
         parts.append(f"{alarms} access alarm{'s' * (alarms > 1)}")
+    if unseen := sum(bool(row.alarm) for row in preview.configuration):
+        parts.append(f"{unseen} alarm{'s' * (unseen > 1)} not in the plan")
     models = {change.model for change in preview.models}
     if models:
         parts.append(

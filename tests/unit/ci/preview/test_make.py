@@ -141,3 +141,49 @@ def test_a_revision_that_does_not_exist_is_refused(repository, wrong):
 def test_an_environment_that_does_not_exist_is_refused(repository):
     with pytest.raises(BadInputError, match="unknown environment 'nowhere'"):
         make(Request(("nowhere",), "main", truth=Truth.SANDBOX, policy=False, root=repository.root))
+
+
+LOOK = """
+import json, os, pathlib
+pathlib.Path(os.environ["FONDERIE_HOME"], "seen.json").write_text(json.dumps(dict(os.environ)))
+"""
+
+
+def test_the_code_of_a_change_is_given_no_token(repository, tmp_path, monkeypatch):
+    """A pull request wrote GITHUB_TOKEN to a file while the comment said that nothing changes."""
+    tokens = ("GITHUB_TOKEN", "GITLAB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "FONDERIE_REVIEW_KEY", "NPM_PASSWORD",
+              "GOOGLE_OAUTH_ACCESS_TOKEN", "AWS_SECRET_ACCESS_KEY")  # fmt: skip
+    for name in tokens:
+        monkeypatch.setenv(name, "swordfish")
+    (tmp_path / "home").mkdir(exist_ok=True)
+    repository.write("ci/synth.py", LOOK + APP)
+    repository.preview()
+    seen = json.loads((tmp_path / "home" / "seen.json").read_text())
+    assert "swordfish" not in seen.values()
+    assert seen["PATH"]
+
+
+def test_a_stack_that_is_removed_is_planned_as_destroyed(repository):
+    repository.stacks({"runtime": BASE["runtime"]})
+    made = repository.preview()
+    assert not made.failed
+    (loss,) = made.losses
+    assert (loss.stack, loss.address, loss.action) == ("dev-data", "terraform_data.bucket", "destroyed")
+
+
+def test_an_environment_that_is_removed_says_what_stays_and_fails_nothing(repository):
+    repository.write("infra/environments/prod.toml", "")
+    repository.commit()
+    (repository.root / "infra/environments/dev.toml").unlink()
+    made = repository.preview()
+    assert not made.failed
+    assert "dev is removed: no merge destroys its 2 resources; destroy them before, from the base" in render(made)
+
+
+def test_a_backend_that_moves_is_told_by_the_sandbox_too(repository):
+    repository.write("ci/synth.py", APP.replace(".fonderie/state/", ".fonderie/elsewhere/"))
+    (first, *_) = repository.preview().configuration
+    assert (first.what, first.alarm) == (
+        "terraform.backend.local.path",
+        "the state is kept elsewhere: Terraform would forget what it manages",
+    )
