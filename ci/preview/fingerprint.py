@@ -6,7 +6,7 @@ other. They are hashed with the state's lineage as key, a random id that only th
 there is a state: with a fixed key), so neither a hash nor a record of digests gives a secret away.
 
 A record says besides what the plan was made of: the head commit, the base and its configuration, the version of each
-state. Those are compared at apply, and are no part of the hash: three merges that do not touch each other keep theirs.
+state. Those are compared at apply, beside the hash: three merges that do not touch each other keep theirs.
 """
 
 from __future__ import annotations
