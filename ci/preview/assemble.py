@@ -61,10 +61,10 @@ class Material:
     failed: tuple[Failed, ...] = ()
     base_models: Mapping[str, str] = field(default_factory=dict)
     head_models: Mapping[str, str] = field(default_factory=dict)
-    configurations: Mapping[str, Mapping[str, Any]] | None = None
     policy: PolicyResult = _NO_SCAN
     source: Source = _NO_SOURCE
     problems: tuple[str, ...] = ()
+    configurations: Mapping[str, Mapping[str, Any]] | None = None
 
 
 def assemble(material: Material, *, prices: Prices | None = None, masker: Masker | None = None) -> Preview:
