@@ -25,6 +25,7 @@ _ACCESS = frozenset(
      "policy_data", "private_cluster_config", "public_access_prevention", "role", "service_account", "source_ranges",
      "uniform_bucket_level_access"}
 )  # fmt: skip
+_DEPLOYED = ("deployed_models", "traffic_split")  # on an endpoint, by `fonderie models deploy`
 # The names that a dataset's access list has for three of IAM's roles (BigQuery, "Datasets: Access").
 _ROLES_OF_DATASETS = {
     "roles/bigquery.dataViewer": "READER",
@@ -71,7 +72,7 @@ def _top(item: AttributeChange) -> str:
 
 
 def _own(change: ResourceChange, values: Any, plan: StackPlan) -> Any:
-    """The values without what other resources of the stack put there, where the configuration itself puts nothing."""
+    """The values without what other resources of the stack, or our own commands, put there and the configuration not."""
     arguments = plan.arguments.get(without_keys(change.address))
     if arguments is None or not isinstance(values, dict):
         return values
@@ -80,6 +81,8 @@ def _own(change: ResourceChange, values: Any, plan: StackPlan) -> Any:
             attribute, theirs = "access", [_entry(member) for member in _members_of(values, plan)]
         case "google_container_cluster":
             attribute, theirs = "node_pool", [{"name": pool.get("name")} for pool in _pools_of(values, plan)]
+        case "google_vertex_ai_endpoint":
+            return {name: value for name, value in values.items() if name not in _DEPLOYED or name in arguments}
         case _:
             return values
     if arguments.get(attribute) or not isinstance(values.get(attribute), list):

@@ -58,6 +58,19 @@ def test_a_reference_may_be_anything():
     assert told(entry, **configuration("google_pubsub_topic.x", labels={"references": ["var.labels"]}))
 
 
+def test_models_that_our_own_command_deploys_on_an_endpoint_are_no_drift():
+    bare = {"display_name": "a", "deployed_models": [], "traffic_split": ""}
+    served = {"display_name": "a", "deployed_models": [{"id": "105"}], "traffic_split": '{"105": 100}'}
+    kind = "google_vertex_ai_endpoint.x"
+    assert told(change(kind, "update", bare, served), **configuration(kind)) == []
+    renamed = change(kind, "update", bare, served | {"display_name": "b"})
+    assert [item.path for item in told(renamed, **configuration(kind))[0].attributes] == ["display_name"]
+    given = configuration(kind, traffic_split={"constant_value": "{}"})
+    assert [item.path for item in told(change(kind, "update", bare, served), **given)[0].attributes] == [
+        "traffic_split"
+    ]
+
+
 def test_another_value_is_told_whatever_the_configuration_says():
     for before, after in ((None, {"a": "b"}), (None, 1), (None, True), (0, 1), ([], ["x"]), (None, [{}])):
         assert told(
