@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 from fonderie.core.errors import BadInputError
 from fonderie.google import Access, PermissionDeniedError, RestClient
@@ -19,7 +20,8 @@ def publish(topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
     if topic.split("/")[::2] != ["projects", "topics"]:
         raise BadInputError(f"invalid topic {topic!r}", hint="write projects/PROJECT/topics/NAME")
     host = os.environ.get("PUBSUB_EMULATOR_HOST")
-    access = Access(topic.split("/")[1], endpoint=f"http://{host}" if host else None, scope="pubsub")
+    access = Access.from_environment(topic.split("/")[1], scope="pubsub")
+    access = replace(access, endpoint=f"http://{host}") if host else access
     message = {"data": base64.b64encode(data).decode(), "attributes": dict(attributes)}
     try:
         answer = RestClient(access).post("pubsub", f"v1/{topic}:publish", {"messages": [message]})
