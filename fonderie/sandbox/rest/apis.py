@@ -87,7 +87,8 @@ class GoogleApis:
             ("cloudscheduler.", Scheduler(world, self.tokens, self.respond).handle),
             ("workflowexecutions.", workflows.handle),
             ("cloudbuild.", builds.handle),
-            (".dockerImages.", Images(world).handle),
+            (".dockerImages.", images := Images(world).handle),
+            (".packages.", images),
             ("logging.entries.", logs.handle),
             (".timeSeries.", logs.handle),
         ]
@@ -202,7 +203,8 @@ class GoogleApis:
             demands = list(judgement.demands(call, self._world)) if self._judged(call) else []
         except RejectedError as unknown:
             gap = unknown
-        where = judgement.resource(call, self._world) if call.path or api == "logging" else ""
+        named = call.path or call.query.get("project") or api == "logging"
+        where = judgement.resource(call, self._world) if named else ""
         project = judgement.project_of(where, self._world)
         self._api_is_on(known, api, project)
         if self._access is None or call.caller is None:

@@ -91,6 +91,15 @@ class Images:
             case "dockerImages.list":
                 parent = self._world.names.canonical(call.path["parent"])
                 return {"dockerImages": [each for _, each in self._images.under(f"{parent}/dockerImages/")]}
+            case "packages.versions.list" | "packages.tags.list" as kind:
+                parent = self._world.names.canonical(call.path["parent"])
+                repository, _, package = parent.partition("/packages/")
+                kept = self._images.under(f"{repository}/dockerImages/{package}@")
+                versions = [(f"{parent}/versions/{name.partition('@')[2]}", image["tags"]) for name, image in kept]
+                if kind == "packages.versions.list":
+                    return {"versions": [{"name": version} for version, _ in versions]}
+                tags = [{"name": f"{parent}/tags/{tag}", "version": to} for to, tags in versions for tag in tags]
+                return {"tags": tags}
         raise RejectedError(501, "UNIMPLEMENTED", f"the sandbox has no {call.method}")
 
 

@@ -58,6 +58,8 @@ class Storage:
         """Answer one call."""
         if call.method == "storage.projects.serviceAccount.get":
             return self._agent(call.path["projectId"])
+        if call.method == "storage.buckets.list":
+            raise RejectedError(501, "notImplemented", f"the sandbox has no {call.method}")
         bucket = self._bucket(call.path.get("bucket") or call.path.get("destinationBucket") or "")
         with self._world.cloud.transaction():
             match call.method.removeprefix("storage."):

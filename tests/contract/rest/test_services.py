@@ -12,6 +12,7 @@ from google.api_core.exceptions import Forbidden
 from google.cloud import aiplatform_v1
 
 from fonderie.core.errors import RefusedError
+from fonderie.core.google_iam import methods, predefined_roles
 from fonderie.google import Access
 from fonderie.google.answers import NotFoundError
 from fonderie.google.artifacts import OciImage, digest, exists, push
@@ -21,6 +22,7 @@ from fonderie.sandbox.iam.tokens import identity_token
 from fonderie.sandbox.lifecycle import object_requests
 from fonderie.sandbox.lifecycle.interface import ProviderConfig
 from fonderie.sandbox.lifecycle.lifecycle import GoogleLifecycle
+from fonderie.sandbox.rest import judgement
 from fonderie.sandbox.rest.builds import add_image
 from fonderie.sandbox.rest.discovery import Call, RejectedError
 from fonderie.sandbox.rest.logs import Logs
@@ -185,17 +187,14 @@ def test_a_scheduler_job_runs_as_its_account_when_it_is_asked_to(sandbox: Sandbo
         "oauth_token": [{"service_account_email": account("scheduler"), "scope": ""}],
     }
     sandbox.make("google_cloud_scheduler_job", job, name="dev-retrain", schedule="0 4 * * *", http_target=[target])
-    role = f"{P}/roles/runner"
-    sandbox.make("google_project_iam_custom_role", role, permissions=["cloudscheduler.jobs.run"])
-    sandbox.grant(P, role, "plan")
     run = f"v1/{job}:run"
-    assert fine(sandbox.call("plan", "POST", run))["status"] == {"code": 7}
+    assert fine(sandbox.call(person, "POST", run))["status"] == {"code": 7}
 
     starts = f"{P}/roles/starter"
     sandbox.make("google_project_iam_custom_role", starts, permissions=["aiplatform.pipelineJobs.create"])
     sandbox.grant(P, starts, "scheduler")
     sandbox.grant(f"{P}/serviceAccounts/{account('pipelines')}", "roles/iam.serviceAccountUser", "scheduler")
-    assert fine(sandbox.call("plan", "POST", run))["status"] == {}
+    assert fine(sandbox.call(person, "POST", run))["status"] == {}
     ((name, made),) = Documents(sandbox.cloud, "pipeline job").items()
     assert (name.rpartition("/")[0], made["serviceAccount"]) == (f"{LOCATION}/pipelineJobs", account("pipelines"))
 
@@ -345,6 +344,37 @@ def test_a_method_of_which_no_permission_is_known_is_for_owners_only(sandbox: Sa
     assert "no API" in refused(sandbox.call(person, "POST", "v7/nothing"), 501)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"storage/v1/b?project={PROJECT}",
+        f"v1/{P}/secrets",
+        f"v1/{P}/builds",
+        f"v1/{LOCATION}/builds",
+        f"v1/{LOCATION}/triggers",
+        f"v1/{LOCATION}/repositories/dev-images/packages/x/versions",
+        f"v1/{LOCATION}/repositories/dev-images/packages/x/tags",
+    ],
+)
+def test_a_method_whose_holders_are_not_known_answers_the_owner_and_nobody_else(sandbox: Sandbox, path: str) -> None:
+    sandbox.grant(P, "roles/editor", "plan")
+    fine(sandbox.call(person, "GET", path))
+    assert "does not know which permissions" in refused(sandbox.call("plan", "GET", path), 501)
+
+
+def test_every_permission_of_the_table_by_hand_is_held_by_a_role_and_asked_for() -> None:
+    held = frozenset[str]().union(*predefined_roles().values())
+    assert {permission for wanted in judgement._MORE.values() for permission in wanted} <= held
+    assert not judgement._MORE.keys() & methods().keys()
+
+
+def test_a_build_as_an_account_needs_the_right_to_attach_it(sandbox: Sandbox) -> None:
+    sandbox.grant(P, "roles/cloudbuild.builds.editor", "plan")
+    body = {"steps": [], "serviceAccount": f"{P}/serviceAccounts/{account('apply')}"}
+    assert "iam.serviceAccounts.actAs" in refused(sandbox.call("plan", "POST", f"v1/{LOCATION}/builds", json=body))
+    fine(sandbox.call("plan", "POST", f"v1/{LOCATION}/builds", json={"steps": []}))
+
+
 def test_a_registry_takes_images_from_who_may_write_and_never_moves_a_tag(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -378,6 +408,14 @@ def test_a_registry_takes_images_from_who_may_write_and_never_moves_a_tag(
     unknown = sandbox.call("apply", "PUT", f"{base}/manifests/v2", content=other.manifest)
     assert (unknown.status_code, unknown.json()["errors"][0]["code"]) == (400, "MANIFEST_BLOB_UNKNOWN")
     push(access, place, other)
+    package = f"v1/{path}/packages/x"
+    versions = fine(sandbox.call(person, "GET", f"{package}/versions"))["versions"]
+    assert {each["name"].partition("/versions/")[2] for each in versions} == {
+        digest(each.manifest) for each in (image, other)
+    }
+    named = f"{path}/packages/x/versions/{digest(image.manifest)}"
+    listed = fine(sandbox.call(person, "GET", f"{package}/tags"))["tags"]
+    assert {"name": f"{path}/packages/x/tags/{tag}", "version": named} in listed
     moved = sandbox.call("apply", "PUT", f"{base}/manifests/{tag}", content=other.manifest)
     assert (moved.status_code, moved.json()["errors"][0]["code"]) == (400, "MANIFEST_INVALID")
     wrong = sandbox.call("apply", "PUT", f"{base}/blobs/uploads/1?digest=sha256:0", content=b"x")
