@@ -72,7 +72,7 @@ def _top(item: AttributeChange) -> str:
 
 
 def _own(change: ResourceChange, values: Any, plan: StackPlan) -> Any:
-    """The values without what other resources of the stack, or our own commands, put there and the configuration not."""
+    """The values without what other resources of the stack, or our own commands, put there."""
     arguments = plan.arguments.get(without_keys(change.address))
     if arguments is None or not isinstance(values, dict):
         return values

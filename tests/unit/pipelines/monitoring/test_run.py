@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -193,6 +194,15 @@ def test_without_a_topic_the_command_is_said_and_nothing_is_remembered(
     steps.request(quick.model_dump_json(), str(tmp_path / "history"), "", str(decision))
     assert capsys.readouterr().out == "fonderie run training air_time --month 2013-04\n"
     assert History.of("air_time", str(tmp_path / "history")).trainings() == []
+
+
+def test_publishing_goes_where_every_other_call_to_google_goes(
+    topic: type[Topic], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FONDERIE_GOOGLE_ENDPOINT", f"http://{os.environ['PUBSUB_EMULATOR_HOST']}")
+    monkeypatch.delenv("PUBSUB_EMULATOR_HOST")
+    publish(TOPIC, b"{}", {})
+    assert len(topic.messages) == 1
 
 
 def test_publishing_says_what_is_wrong(topic: type[Topic], monkeypatch: pytest.MonkeyPatch) -> None:
