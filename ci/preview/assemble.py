@@ -21,6 +21,7 @@ from ci.preview.masking.printable import folded, printable
 from ci.preview.masking.secrets import Masker
 from ci.preview.masking.values import UNKNOWN, Reader
 from ci.preview.models.models import model_changes
+from ci.preview.models.pipelines import pairs, renewed
 from ci.preview.report import (
     AttributeChange,
     ChangePreview,
@@ -82,10 +83,11 @@ def assemble(material: Material, *, prices: Prices | None = None, masker: Masker
         StackPreview(environment=one.environment, name=one.stack, failure=clean(one.message, masker))
         for one in material.failed
     ]
-    models, problems = model_changes(material.base_models, material.head_models, plans, masker)
+    compiled = pairs(plans)
+    models, problems = model_changes(material.base_models, material.head_models, plans, compiled, masker)
     return Preview(
         stacks=tuple(_in_order(stacks)),
-        losses=tuple(losses(plans, attributes, families, reader)),
+        losses=tuple(losses(plans, attributes, families, reader, renewed(plans, compiled))),
         data=tuple(alarm for plan in plans for alarm in data_alarms(plan, reader)),
         access=tuple(sorted(_access(plans, reader), key=lambda grant: not grant.alarm)),
         configuration=_configuration(material, reader),
@@ -129,12 +131,12 @@ def _stack(plan: StackPlan, families: Families, reader: Reader) -> tuple[StackPr
     changes, attributes = [], {}
     for change in plan.changes:
         if change.changes:
-            found, more = attribute_changes(change, reader, plan.arguments.get(without_keys(change.address)))
+            found = attribute_changes(change, reader, plan.arguments.get(without_keys(change.address)))
             if not found:  # Terraform will do something: whatever it is, it is shown
-                found, more = attribute_changes(change, reader)
+                found = attribute_changes(change, reader)
             attributes[id(change)] = found
             why = reason(change, found, families.cause(plan, change), reader) if change.action.loses else ""
-            changes.append(_change(change, found, more, why, reader))
+            changes.append(_change(change, found, why, reader))
     outputs = [item for change in plan.outputs if change.changes for item in _output(change, reader)]
     stack = StackPreview(
         environment=plan.environment,
@@ -153,7 +155,7 @@ def _applied_by(plan: StackPlan) -> str:
     return f"fonderie bootstrap --env {printable(plan.environment)}" if by_a_person(plan.stack) else ""
 
 
-def _change(change: ResourceChange, found: list[AttributeChange], more: int, why: str, reader: Reader) -> ChangePreview:
+def _change(change: ResourceChange, found: list[AttributeChange], why: str, reader: Reader) -> ChangePreview:
     later = [item for item in found if item.after == UNKNOWN.text and not item.forces and not item.lines]
     return ChangePreview(
         address=shown_address(change, reader),
@@ -162,7 +164,6 @@ def _change(change: ResourceChange, found: list[AttributeChange], more: int, why
         why=why,
         note=_note(change, reader),
         attributes=tuple(item for item in found if item not in later),
-        more_attributes=more,
         known_later=tuple(item.path for item in later),
     )
 
@@ -211,7 +212,7 @@ def _output(change: ResourceChange, reader: Reader) -> list[AttributeChange]:
         before_sensitive={"value": change.before_sensitive},
         after_sensitive={"value": change.after_sensitive},
     )
-    found, _ = attribute_changes(wrapped, reader)
+    found = attribute_changes(wrapped, reader)
     name = reader.address(change.address).removeprefix("output.")
     return [item.model_copy(update={"path": name + item.path.removeprefix("value")}) for item in found]
 

@@ -35,7 +35,7 @@ def post_preview(preview: Preview, environments: Sequence[str] = (), variables: 
     """Post a preview where the variables say; what was done, in words. `environments` are those it was asked for."""
     target, marker = target_of(variables), marker_of(environments)
     body = render(preview, limit=target.forge.limit, marker=marker)
-    return post(target, body, verdict(preview)[1], failed=preview.failed, marker=marker)
+    return post(target, body, verdict(preview)[1], failed=preview.red, marker=marker)
 
 
 def reviewed_plan(environment: str, variables: Mapping[str, str] = os.environ) -> str:

@@ -6,12 +6,17 @@ Markdown or HTML, which is the renderer's part.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from fonderie.core.errors import BadInputError
 from fonderie.terraform.plan import Action
 from infra.policy.findings import PolicyFinding
+
+Item = TypeVar("Item")
 
 
 class Frozen(BaseModel):
@@ -39,7 +44,7 @@ class ChangePreview(Frozen):
     why: str = ""
     note: str = ""
     attributes: tuple[AttributeChange, ...] = ()
-    more_attributes: int = 0
+    by: str = ""  # who did it, of what changed outside
     known_later: tuple[str, ...] = ()
 
 
@@ -47,7 +52,8 @@ class Loss(Frozen):
     """One resource that is destroyed or replaced, and what goes with it.
 
     `parent` is what it is only replaced for; `depth` how far below the cause it stands. `unplanned` lies inside it and
-    is lost with it, though the plan does not say so.
+    is lost with it, though the plan does not say so. `refused`: its protection makes the apply fail. `renewed`: it is
+    named by its content, and this new version takes its place.
     """
 
     environment: str
@@ -61,10 +67,10 @@ class Loss(Frozen):
     parent: str = ""
     depth: int = 0
     unplanned: tuple[str, ...] = ()
-    more_unplanned: int = 0
     dependents: tuple[str, ...] = ()
-    more_dependents: int = 0
     protected: str = ""
+    refused: bool = False
+    renewed: str = ""
 
 
 class Grant(Frozen):
@@ -111,10 +117,24 @@ class ModelChange(Frozen):
     before: str
     after: str
     where: str = ""
+    alarm: str = ""
+
+
+class NewWaiver(Frozen):
+    """A waiver that head adds, as it may be seen."""
+
+    check: str
+    path: str
+    reason: str
+    expires: str
 
 
 class PolicyResult(Frozen):
-    """Policy on head against base. `unavailable` says why it was not checked."""
+    """Policy on head against base. `unavailable` says why it was not checked.
+
+    The checks and waivers of base decide. `changed`: the files of checks that head changes; `waivers`: those that head
+    adds or widens, and that count only when they are merged.
+    """
 
     new: tuple[PolicyFinding, ...] = ()
     old: int = 0
@@ -123,6 +143,8 @@ class PolicyResult(Frozen):
     waived_until: str = ""
     expired: tuple[PolicyFinding, ...] = ()
     unavailable: str = ""
+    changed: tuple[str, ...] = ()
+    waivers: tuple[NewWaiver, ...] = ()
 
 
 class CostLine(Frozen):
@@ -186,6 +208,10 @@ class Source(Frozen):
     plans: tuple[tuple[str, str], ...] = ()  # environment -> hash of its plan
     tools: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    link: str = ""  # to the page with everything
+
+
+_LISTS = ("stacks", "losses", "data", "access", "configuration")  # of what is said of one environment
 
 
 class Preview(Frozen):
@@ -208,6 +234,33 @@ class Preview(Frozen):
         return tuple(dict.fromkeys(stack.environment for stack in self.stacks))
 
     @property
+    def lost(self) -> tuple[Loss, ...]:
+        """The losses that are ones: not those that only a new version takes the place of."""
+        return tuple(loss for loss in self.losses if not loss.renewed)
+
+    @property
+    def alarms(self) -> int:
+        """What a reviewer has to agree to: data that is lost or unprotected, access that opens, a looser gate."""
+        grants = sum(bool(grant.alarm) for grant in self.access)
+        looser, unseen = (sum(bool(row.alarm) for row in rows) for rows in (self.models, self.configuration))
+        return len(self.data) + grants + looser + unseen + sum(loss.stateful for loss in self.lost)
+
+    @property
+    def red(self) -> bool:
+        """Whether it must not be merged without a second look: something failed, a finding is new, an alarm rings."""
+        return self.failed or bool(self.policy.new or self.policy.expired or self.alarms)
+
+    def of(self, environment: str) -> Preview:
+        """What it says of one environment."""
+        mine = f"{environment}-"
+        kept = {name: tuple(item for item in getattr(self, name) if item.environment == environment) for name in _LISTS}
+        of_it = {
+            name: tuple(finding for finding in getattr(self.policy, name) if finding.stack.startswith(mine))
+            for name in ("new", "expired")
+        }
+        return self.model_copy(update={**kept, "policy": self.policy.model_copy(update=of_it)})
+
+    @property
     def failed(self) -> bool:
         """Whether anything could not be planned."""
         return bool(self.failures) or any(stack.failure for stack in self.stacks)
@@ -227,3 +280,56 @@ class Preview(Frozen):
                 for action, number in stack.counts().items():
                     total[action] += number
         return {action: number for action, number in total.items() if number}
+
+
+def merged(previews: Sequence[Preview]) -> Preview:
+    """One preview of several, each of other environments: for the one comment of a change.
+
+    Raises BadInputError for none, for an environment that is there twice and for different commits.
+    """
+    if not previews:
+        raise BadInputError("there are no previews to merge")
+    names = [name for preview in previews for name in preview.environments]
+    if len(names) != len(set(names)):
+        raise BadInputError("an environment is previewed twice", where=", ".join(sorted(names)))
+    sources = [preview.source for preview in previews]
+    if len({(source.head, source.base) for source in sources}) > 1:
+        raise BadInputError("the previews are of different commits", hint="preview every environment of the same head")
+    results = [preview.policy for preview in previews]
+    costs = [preview.cost for preview in previews]
+    return Preview(
+        **{name: tuple(item for preview in previews for item in getattr(preview, name)) for name in _LISTS},
+        models=_once(item for preview in previews for item in preview.models),
+        failures=_once(item for preview in previews for item in preview.failures),
+        policy=PolicyResult(
+            new=_once(item for result in results for item in result.new),
+            expired=_once(item for result in results for item in result.expired),
+            changed=_once(item for result in results for item in result.changed),
+            waivers=_once(item for result in results for item in result.waivers),
+            old=sum(result.old for result in results),
+            mended=sum(result.mended for result in results),
+            waived=sum(result.waived for result in results),
+            waived_until=min((result.waived_until for result in results if result.waived_until), default=""),
+            unavailable="; ".join(_once(result.unavailable for result in results if result.unavailable)),
+        ),
+        cost=CostResult(
+            low=sum(cost.low for cost in costs),
+            high=sum(cost.high for cost in costs),
+            lines=tuple(item for cost in costs for item in cost.lines),
+            unpriced=_once(item for cost in costs for item in cost.unpriced),
+            source="; ".join(_once(cost.source for cost in costs if cost.source)),
+        ),
+        source=sources[0].model_copy(
+            update={
+                "truth": min((source.truth for source in sources), key=list(Truth).index),
+                "identity": ", ".join(_once(source.identity for source in sources if source.identity)),
+                "plans": tuple(item for source in sources for item in source.plans),
+                "tools": _once(item for source in sources for item in source.tools),
+                "notes": _once(item for source in sources for item in source.notes),
+            }
+        ),
+    )
+
+
+def _once(items: Iterable[Item]) -> tuple[Item, ...]:
+    return tuple(dict.fromkeys(items))

@@ -9,8 +9,7 @@ from markupsafe import Markup
 from rich.markdown import Markdown
 
 from ci.preview.build.preview import Request, make
-from ci.preview.render.comment import render
-from ci.preview.render.page import page
+from ci.preview.render.comment import page, render
 from ci.preview.report import Preview, Truth
 from fonderie.core.errors import BadInputError
 from fonderie.core.files import write_text

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ci.preview.render.page import page
+from ci.preview.render.comment import page
 from fonderie.core.errors import MissingToolError
 from tests.e2e.recorded import previews
 

@@ -4,8 +4,7 @@ import shutil
 
 import pytest
 
-from ci.preview.render.comment import render
-from ci.preview.render.page import page
+from ci.preview.render.comment import page, render
 from tests.e2e.recorded import FOLDER, names, previews
 
 pytestmark = pytest.mark.e2e

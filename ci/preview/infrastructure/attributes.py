@@ -5,17 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 from typing import Any
 
-from ci.preview.masking.printable import WHOLE, apart
+from ci.preview.masking.printable import WHOLE
 from ci.preview.masking.values import NULL, UNKNOWN, Leaf, Reader, Tree, empty, same, shown
 from ci.preview.report import AttributeChange
 from fonderie.terraform.plan import Action, ResourceChange
 from fonderie.terraform.references import gives_zero, is_zero
 
-MOST = 60  # attributes of one resource; the rest is counted
-MOST_LINES = 24  # of the difference of two texts
 _LARGEST_TEXT = 60_000
 _LONGEST_LIST = 400
 _ZEROS = (None, "null", "false", "0", '""')
@@ -29,20 +26,18 @@ Quiet = Callable[[Path], bool]
 
 def attribute_changes(
     change: ResourceChange, reader: Reader, arguments: Mapping[str, Any] | None = None
-) -> tuple[list[AttributeChange], int]:
-    """The attributes that change: those that force a replacement, those with a value, those known later; by name.
+) -> list[AttributeChange]:
+    """The attributes that change, whole: first those that force a replacement, last those known later; by name.
 
-    At most MOST of them, and how many more there are. `arguments` is what the configuration sets of the resource, as
+    `arguments` is what the configuration sets of the resource, as
     expressions. Where it sets neither, null and the type's zero value (0, false, "", nothing in a list) are the same:
     the provider writes null when it creates, and the zero value when it reads.
     """
     if change.action in (Action.DESTROY, Action.FORGET, Action.MOVE):
-        return [], 0
+        return []
     strict = arguments is None or change.action is Action.CREATE
     quiet: Quiet = (lambda _: False) if strict else (lambda path: not gives_zero(arguments, path))
-    found = list(islice(_walk(change, reader, quiet), 20 * MOST))
-    found.sort(key=lambda item: (not item.forces, item.after == UNKNOWN.text))
-    return found[:MOST], len(found) - min(len(found), MOST)
+    return sorted(_walk(change, reader, quiet), key=lambda item: (not item.forces, item.after == UNKNOWN.text))
 
 
 def _walk(change: ResourceChange, reader: Reader, quiet: Quiet) -> Iterator[AttributeChange]:
@@ -128,9 +123,9 @@ def _list_differences(
             inner = f"{label}[{index}]"
             yield from _differences(old[start + step], new[index], (*path, index), inner, reader, quiet)
         for index in range(start + pairs, end):
-            yield (*path, index), AttributeChange(path=f"{label}[{index}]", before=shown(old[index]))
+            yield (*path, index), AttributeChange(path=f"{label}[{index}]", before=shown(old[index], WHOLE))
         for index in range(first + pairs, last):
-            yield (*path, index), AttributeChange(path=f"{label}[{index}]", after=shown(new[index]))
+            yield (*path, index), AttributeChange(path=f"{label}[{index}]", after=shown(new[index], WHOLE))
 
 
 def _opcodes(old: list[Tree], new: list[Tree]) -> list[tuple[str, int, int, int, int]]:
@@ -166,7 +161,7 @@ def _leaf_differences(
         if lines := _text_difference(old.raw, new.raw, reader):
             yield path, AttributeChange(path=label, lines=lines)
             return
-    before_text, after_text = apart(shown(old, WHOLE), shown(new, WHOLE))
+    before_text, after_text = shown(old, WHOLE), shown(new, WHOLE)
     if before_text == after_text:
         after_text += " (changed)"
     absent = old is NULL or (isinstance(old, list | dict) and not old)
@@ -179,9 +174,5 @@ def _text_difference(old: object, new: object, reader: Reader) -> tuple[str, ...
         return ()
     if len(old) + len(new) > _LARGEST_TEXT:
         return ()
-    lines = list(
-        islice(difflib.unified_diff(reader.lines(old), reader.lines(new), lineterm="", n=1), 3, 4 + MOST_LINES)
-    )
-    if not lines:
-        return ("(only what is secret in it changes)",)
-    return tuple(lines[:MOST_LINES]) + (("…",) if len(lines) > MOST_LINES else ())
+    lines = list(difflib.unified_diff(reader.lines(old), reader.lines(new), lineterm="", n=1))[2:]
+    return tuple(lines[1:]) or ("(only what is secret in it changes)",)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ci.preview.infrastructure.dependents import Cause, Families, Key, Place, names
+from ci.preview.masking.printable import apart
 from ci.preview.masking.values import Reader
 from ci.preview.report import AttributeChange, Loss
 from fonderie.core.resource_types import resource_type
@@ -14,8 +15,6 @@ from fonderie.terraform.plan import Action, ResourceChange, StackPlan
 from fonderie.terraform.references import referred, without_keys
 
 Attributes = dict[int, list[AttributeChange]]  # by the identity of the change: an address may be there twice
-
-MOST_DEPENDENTS = 12
 
 _REASONS = {
     "replace_because_tainted": "its last creation failed half-way (tainted)",
@@ -50,11 +49,17 @@ def reason(change: ResourceChange, attributes: Iterable[AttributeChange], cause:
 def _forcing(item: AttributeChange) -> str:
     if item.lines:
         return item.path
-    return f"{item.path} {item.before or 'not set'} → {item.after or 'not set'}"
+    before, after = apart(item.before or "not set", item.after or "not set")
+    return f"{item.path} {before} → {after}"
 
 
-def losses(plans: list[StackPlan], attributes: Attributes, families: Families, reader: Reader) -> list[Loss]:
-    """Every destroy and replacement of every stack: the stateful first, and under each thing what goes with it."""
+def losses(
+    plans: list[StackPlan], attributes: Attributes, families: Families, reader: Reader, renewed: Mapping[int, str]
+) -> list[Loss]:
+    """Every destroy and replacement of every stack: the stateful first, and under each thing what goes with it.
+
+    `renewed` says of which changes a new version takes the place, and what it is a version of.
+    """
     index = _Index(plans)
     lost = {place.key: place for plan in plans for place in (Place(plan, one) for one in plan.changes) if _goes(place)}
     children: dict[Key | None, list[Place]] = defaultdict(list)
@@ -65,7 +70,9 @@ def losses(plans: list[StackPlan], attributes: Attributes, families: Families, r
     for key, place in lost.items():
         inside = attributes.get(id(place.change), [])
         told = [*families.inside(*place), *children[key]]
-        found[key] = _loss(place, inside, told, index, families.cause(*place), reader)
+        found[key] = _loss(
+            place, inside, told, index, families.cause(*place), renewed.get(id(place.change), ""), reader
+        )
     return _in_order(found, {key: [one.key for one in places] for key, places in children.items()})
 
 
@@ -92,15 +99,29 @@ def _in_order(found: dict[Key, Loss], children: dict[Key | None, list[Key]]) -> 
                 waiting += [(child, depth + 1) for child in reversed(children.get(key, ()))]
         if family:
             families.append(family)
-    families.sort(key=lambda family: (not any(one.stateful for one in family), family[0].action is Action.REPLACE))
+    families.sort(key=_importance)
     return [loss for family in families for loss in family]
 
 
+def _importance(family: list[Loss]) -> tuple[bool, bool, str, str, str]:
+    """The stateful first, destroys before replacements; things of a type that stand alone are neighbours."""
+    first, replaced = family[0], family[0].action is Action.REPLACE
+    alone = (first.environment, first.stack, first.type) if len(family) == 1 else ("", "", "")
+    return not any(one.stateful for one in family), replaced, *alone
+
+
 def _loss(
-    place: Place, inside: list[AttributeChange], below: list[Place], index: _Index, cause: Cause | None, reader: Reader
+    place: Place,
+    inside: list[AttributeChange],
+    below: list[Place],
+    index: _Index,
+    cause: Cause | None,
+    renewed: str,
+    reader: Reader,
 ) -> Loss:
     plan, change = place
-    lost = resource_type(change.type).lost
+    protected, refused = _protection(change)
+    lost = "" if renewed else resource_type(change.type).lost
     silent = [] if _abandoned(change) else [one for one in below if not one.change.action.loses]
     unplanned = sorted({_from(plan, one, reader) for one in silent})
     needing = {_shown(other, reader) for other in index.dependents(plan, change)}
@@ -115,11 +136,11 @@ def _loss(
         parent=_from(plan, cause.parent, reader) if cause else "",
         stateful=bool(lost),
         lost=lost,
-        unplanned=tuple(unplanned[:MOST_DEPENDENTS]),
-        more_unplanned=max(0, len(unplanned) - MOST_DEPENDENTS),
-        dependents=tuple(dependents[:MOST_DEPENDENTS]),
-        more_dependents=max(0, len(dependents) - MOST_DEPENDENTS),
-        protected=_protection(change),
+        unplanned=tuple(unplanned),
+        dependents=tuple(dependents),
+        protected=protected,
+        refused=refused,
+        renewed=renewed,
     )
 
 
@@ -128,20 +149,20 @@ def _abandoned(change: ResourceChange) -> bool:
     return isinstance(change.before, dict) and change.before.get("deletion_policy") == "ABANDON"
 
 
-def _protection(change: ResourceChange) -> str:
-    """The protection in state that will refuse the destroy, or nothing. Source: the provider's documentation."""
+def _protection(change: ResourceChange) -> tuple[str, bool]:
+    """The protection in state, or nothing, and whether it is sure to refuse. Source: the provider's documentation."""
     before = change.before if isinstance(change.before, dict) else {}
     if _abandoned(change):
-        return "left in the cloud (deletion_policy ABANDON)"
+        return "left in the cloud (deletion_policy ABANDON)", False
     for name in ("deletion_protection", "deletion_protection_enabled"):
         if before.get(name) is True:
-            return f"{name} refuses it until it is off in state"
+            return f"{name} refuses it until it is off in state", True
     if before.get("deletion_policy") == "PREVENT":
-        return "deletion_policy PREVENT refuses it until it is changed in state"
+        return "deletion_policy PREVENT refuses it until it is changed in state", True
     kind = resource_type(change.type)
     if kind.contents and not before.get(kind.takes_along):
-        return f"fails while it holds {kind.contents} ({kind.takes_along} is off)"
-    return ""
+        return f"fails while it holds {kind.contents} ({kind.takes_along} is off)", False
+    return "", False
 
 
 def _shown(name: str, reader: Reader) -> str:

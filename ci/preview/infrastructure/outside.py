@@ -44,7 +44,7 @@ def changed_outside(plan: StackPlan, reader: Reader) -> list[ChangePreview]:
     for change in plan.drifted:
         arguments = plan.arguments.get(without_keys(change.address))
         own = replace(change, before=_own(change, change.before, plan), after=_own(change, change.after, plan))
-        attributes, more = attribute_changes(own, reader, arguments)
+        attributes = attribute_changes(own, reader, arguments)
         told = [item for item in attributes if _top(item) not in VOLATILE]
         alarm = next((grant.alarm for grant in exposures(own, plan, reader) if grant.alarm), "")
         if told or change.action is Action.DESTROY:
@@ -56,7 +56,6 @@ def changed_outside(plan: StackPlan, reader: Reader) -> list[ChangePreview]:
                 note="is gone from the cloud" if change.action is Action.DESTROY else "",
                 why=alarm,
                 attributes=tuple(told),
-                more_attributes=more,
             )
             found.append(shown)
     return sorted(found, key=lambda change: (not opens(change), change.address))

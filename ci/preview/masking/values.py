@@ -147,7 +147,7 @@ class Reader:
 
     def lines(self, text: str) -> list[str]:
         """The lines of a text, hidden as a whole first: a key may span several."""
-        return [folded(printable(line)) for line in self._masker.text(text).split("\n")]
+        return [printable(line) for line in self._masker.text(text).split("\n")]
 
 
 def decoded(text: str) -> dict[str, Any] | list[Any] | None:
@@ -183,7 +183,10 @@ def _deep(value: object) -> bool:
 
 
 def shown(tree: Tree, longest: int = LONGEST) -> str:
-    """A tree on one line: leaves as they print, containers in JSON's notation, folded when long."""
+    """A tree on one line: leaves as they print, containers in JSON's notation, folded when long.
+
+    Of a block, what is not set is left out: null, "" and containers of such.
+    """
     parts: list[str] = []
     _show(tree, parts)
     return folded("".join(parts), longest)
@@ -194,7 +197,8 @@ def _show(tree: Tree, parts: list[str]) -> None:
         parts.append(tree.text)
         return
     parts.append("{" if isinstance(tree, dict) else "[")
-    for index, key in enumerate(tree):
+    told = [key for key in tree if not empty(tree[key])] if isinstance(tree, dict) else tree
+    for index, key in enumerate(told):
         parts.append(", " if index else "")
         if isinstance(tree, dict):
             parts.append(f"{printable(key)}: ")

@@ -10,7 +10,7 @@ from ci.preview.masking.printable import printable
 from ci.preview.masking.secrets import Masker
 from ci.preview.masking.values import Reader, shown
 from ci.preview.models.facts import ABSENT, fact_change
-from ci.preview.models.pipelines import configurations, image_changes, pairs, pipeline_changes
+from ci.preview.models.pipelines import Pair, configurations, image_changes, pipeline_changes
 from ci.preview.models.schedules import schedule_changes
 from ci.preview.models.settings import Setting, in_file, in_pipelines, told_once
 from ci.preview.report import ModelChange
@@ -43,7 +43,7 @@ _WORDS = (
 
 
 def model_changes(
-    base: Mapping[str, str], head: Mapping[str, str], plans: list[StackPlan], masker: Masker
+    base: Mapping[str, str], head: Mapping[str, str], plans: list[StackPlan], compiled: list[Pair], masker: Masker
 ) -> tuple[list[ModelChange], list[str]]:
     """What changes between two sets of model files (name -> TOML) and in the pipelines the plans carry.
 
@@ -52,7 +52,6 @@ def model_changes(
     changes: list[ModelChange] = []
     problems: list[str] = []
     reader = Reader(masker)
-    compiled = pairs(plans)
     configured = configurations(compiled)
     for name in sorted(base.keys() | head.keys() | configured.keys()):
         carried = in_pipelines(configured.get(name, ()))
@@ -77,6 +76,28 @@ def _come_or_gone(name: str, old: dict[str, Any] | None, new: dict[str, Any] | N
     return ModelChange(model=printable(name), what=what, before=before, after=after)
 
 
+def _looser(path: str, before: object, after: object) -> str:
+    """An alarm when a limit lets more through: a gate that is easier to pass, a drift that is heard later or never.
+
+    `min_gain` and `floor`: less is looser for the gain; which way a metric points is not known here, so that any change
+    of a floor or a ceiling counts.
+    """
+    if path.startswith("gate.") and before is not ABSENT:
+        if path in ("gate.metric", "gate.floor", "gate.ceiling"):
+            return "another judgement of what is good"
+        down = path == "gate.min_gain"
+    elif path.startswith("drift.") and before is not ABSENT:
+        down = False
+    else:
+        return ""
+    if after in (ABSENT, None):
+        return "" if before is None else "the limit goes"
+    numbers = [value for value in (before, after) if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < 2 or numbers[0] == numbers[1] or (numbers[1] < numbers[0]) != down:
+        return ""
+    return "LOOSENS the gate" if path.startswith("gate.") else "drift is noticed LATER or never"
+
+
 def _row(name: str, setting: Setting, reader: Reader) -> ModelChange:
     row = fact_change(printable(name), setting.path, setting.before, setting.after, reader, setting.where)
     before, after = (
@@ -85,7 +106,9 @@ def _row(name: str, setting: Setting, reader: Reader) -> ModelChange:
             (row.before, row.after), setting.defaults, (setting.before, setting.after), strict=True
         )
     )
-    return row.model_copy(update={"what": printable(words(setting.path)), "before": before, "after": after})
+    alarm = _looser(setting.path, setting.before, setting.after)
+    told = {"what": printable(words(setting.path)), "before": before, "after": after, "alarm": alarm}
+    return row.model_copy(update=told)
 
 
 def words(path: str) -> str:

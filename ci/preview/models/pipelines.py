@@ -48,6 +48,19 @@ def pairs(plans: list[StackPlan]) -> list[Pair]:
     return found
 
 
+def renewed(plans: list[StackPlan], found: list[Pair]) -> dict[int, str]:
+    """The uploads that a new version of the same pipeline takes the place of, by the identity of the change."""
+    new = {(pair.environment, pair.name) for pair in found if pair.new is not None}
+    return {
+        id(change): f"pipeline {printable(name)}"
+        for plan in plans
+        for change in plan.changes
+        if change.action.loses
+        for name, _ in _spec_of(change.before)
+        if (plan.environment, name) in new
+    }
+
+
 def pipeline_changes(found: list[Pair], masker: Masker) -> list[ModelChange]:
     """What changes in the pipelines themselves: components, images, code, parameters, machines."""
     reader = Reader(masker)
@@ -68,17 +81,22 @@ def configurations(found: list[Pair]) -> dict[str, list[tuple[Place, dict[str, A
 
 
 def _specs(plans: list[StackPlan], *, new: bool) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for plan in plans:
-        for change in plan.changes:
-            value = change.after if new else change.before
-            if change.changes and isinstance(value, dict):
-                for text in (value.get("content"), value.get("source_contents")):
-                    # a second document holds what is only for Kubernetes
-                    spec = decoded(text.split("\n---\n")[0]) if isinstance(text, str) else None
-                    if isinstance(spec, dict) and is_pipeline_spec(spec) and isinstance(spec["pipelineInfo"], dict):
-                        found[str(spec["pipelineInfo"].get("name"))] = spec
-    return found
+    return {
+        name: spec
+        for plan in plans
+        for change in plan.changes
+        if change.changes
+        for name, spec in _spec_of(change.after if new else change.before)
+    }
+
+
+def _spec_of(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The compiled pipeline that a bucket object or a workflow carries, with its name."""
+    for text in (value.get("content"), value.get("source_contents")) if isinstance(value, dict) else ():
+        # a second document holds what is only for Kubernetes
+        spec = decoded(text.split("\n---\n")[0]) if isinstance(text, str) else None
+        if isinstance(spec, dict) and is_pipeline_spec(spec) and isinstance(spec["pipelineInfo"], dict):
+            yield str(spec["pipelineInfo"].get("name")), spec
 
 
 def _spec_changes(pair: Pair, reader: Reader) -> Iterator[ModelChange]:

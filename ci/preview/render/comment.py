@@ -1,60 +1,187 @@
-"""A `Preview` as one Markdown comment, in GitHub's and GitLab's dialect, always under 60,000 characters.
-
-What comes first is what is kept: the verdict and every destroy and replacement, then access, models, policy and cost,
-then the details a stack. Details are cut first, destroys never.
-"""
+"""A `Preview` as a Markdown comment that fits, as a page with everything, and for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from ci.preview.infrastructure.outside import opens
+from markupsafe import Markup
+
 from ci.preview.masking.printable import folded
-from ci.preview.render.destroys import destroys
-from ci.preview.render.details import details_of
-from ci.preview.render.markdown import bold, code, fence, table, words
-from ci.preview.render.wording import counted, dollars, outside_words, verdict
-from ci.preview.report import ConfigurationChange, CostLine, Grant, ModelChange, Preview, StackPreview, Truth
-from infra.policy.findings import PolicyFinding
+from ci.preview.render.document import (
+    Fold,
+    Line,
+    Row,
+    Section,
+    bold,
+    code,
+    html,
+    html_fold,
+    html_lines,
+    html_section,
+    line,
+    markdown,
+    markdown_fence,
+    markdown_fold,
+    markdown_row,
+    markdown_section,
+    rich_fold,
+    rich_line,
+    rich_section,
+)
+from ci.preview.render.sections import folds, sections
+from ci.preview.render.wording import counted, todo, verdict
+from ci.preview.report import Preview, StackPreview, Truth
+from fonderie.core.page import Section as Part
+from fonderie.core.page import page as html_page
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LIMIT = 59_500
 MARKER = "<!-- fonderie:preview -->"
-_KEPT_FOR_MIDDLE = 9_000  # of the room beside the destroys, while these are in their long form
-_KEPT_FOR_ALARMS = 4_000
-_CUT = "*{} are left out here for length: `fonderie preview --html` has them.*"
+_SPARED = 4_000  # of the room, for each section that is still to come
+_SMALLEST = 300  # a fold with less room than this is not worth opening
+_MOST_KINDS = 20
+_SIGNS = {"✅": "✓", "❌": "✗", "⚠️": "⚠"}  # those that every machine has a letter for
+
+
+# -- the comment
 
 
 def render(preview: Preview, *, limit: int = LIMIT, marker: str = MARKER) -> str:
-    """The comment: fewer than `limit` characters, whatever the preview holds."""
-    top = _join([marker, _title(preview), *_environments(preview), *_by_others(preview), *_failures(preview)])
-    bottom = _join([_unchanged(preview), f"---\n{_footer(preview)}"])
-    room = limit - len(top) - len(bottom) - 40
-    alarms = sum(len(_grant(grant)) + 1 for grant in preview.access if grant.alarm)
-    lost = destroys(preview.losses, room - 400 - min(alarms, _KEPT_FOR_ALARMS), _KEPT_FOR_MIDDLE)
-    room -= len(lost) + 2
-    middle = []
-    for section in (_data, _access, _configuration, _models, _outside, _policy, _cost):
-        text = section(preview, room - 200)
-        if text:
-            middle.append(text)
-            room -= len(text) + 2
-    folds = details_of(preview, room - 200)
-    return _join([top, lost, *middle, folds, bottom]) + "\n"
+    """The comment: fewer than `limit` characters, whatever the preview holds; what matters most is kept."""
+    sign, told = verdict(preview)
+    head = [marker, f"### {sign} Preview: {told}", *map(markdown, _lead(preview)), *_failures(preview)]
+    foot = [markdown(line(_unchanged(preview))), f"---\n<sub>{markdown(_footer(preview))}</sub>"]
+    room = limit - sum(len(part) + 2 for part in (*head, *foot))
+    left = preview.source.link
+    written: list[str] = []
+    waiting = [(section, len(markdown_section(section))) for section in sections(preview)]
+    for place, (section, size) in enumerate(waiting):
+        spared = sum(min(later, _SPARED) + 2 for _, later in waiting[place + 1 :])
+        text = _fitting(section, size, room - spared - _SMALLEST, left)
+        written += [text] if text else []
+        room -= len(text) + 2 if text else 0
+    return _joined([*head, *written, *_details(preview, room - _SMALLEST, left), *foot]) + "\n"
 
 
-def _join(parts: Iterable[str]) -> str:
+def _joined(parts: Iterable[str]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _title(preview: Preview) -> str:
-    sign, line = verdict(preview)
-    return f"### {sign} Preview: {line}"
+def _elsewhere(link: str) -> str:
+    return f"[the page has them all]({link})" if link else "`fonderie preview --html` has them all"
 
 
-def _environments(preview: Preview) -> list[str]:
-    parts = [
-        f"**{words(folded(name, 60))}** {counted(preview.counts(name), ' · ') or _nothing(preview, name)}"
+def _fitting(section: Section, size: int, room: int, link: str) -> str:
+    """A section with as many of its rows as fit; what is left out is counted by kind, and the page has it."""
+    if size <= room:
+        return markdown_section(section)
+    rows = sorted(section.rows, key=lambda row: row.rank)
+    kept, end = [markdown_row(section, row) for row in rows], ""
+    text = markdown_section(section, kept, end)
+    while kept and len(text) > room:
+        kept = kept[: min(len(kept) - 1, int(len(kept) * max(0.5, room / len(text))) if room > 0 else 0)]
+        end = f"*{_left_out(section, rows[len(kept) :])} are left out here for length: {_elsewhere(link)}.*"
+        text = markdown_section(section, kept, end)
+    return text if len(text) <= max(room, _SMALLEST) else ""
+
+
+def _left_out(section: Section, rows: list[Row]) -> str:
+    """`1,234 more destroyed or replaced (1,200 `google_thing`, 34 stateful)`."""
+    total = sum((Counter(row.counts) for row in rows), Counter[str]())
+    apart = {name: total.pop(name, 0) for name in ("stateful", "alarms")}
+    number = sum(total.values()) + apart["alarms"]
+    special = [f"{count:,} of them {name}" for name, count in apart.items() if count]
+    kinds = [f"{count:,} `{name}`" for name, count in total.most_common(_MOST_KINDS) if len(total) > 1 or "_" in name]
+    detail = ", ".join([*special, *kinds])
+    return f"{number:,} more {section.kind}{f' ({detail})' if detail else ''}"
+
+
+def _details(preview: Preview, room: int, link: str) -> list[str]:
+    """A fold a changed stack; the room is shared, and what a stack does not need goes to the next."""
+    found = list(folds(preview))
+    written: dict[int, str] = {}
+    for done, place in enumerate(sorted(range(len(found)), key=lambda place: len(found[place][1].blocks))):
+        share = room // (len(found) - done)
+        text = _fold(found[place][1], share, link) if share >= _SMALLEST else ""
+        if text:
+            written[place] = text
+            room -= len(text) + 2
+    parts = [written[place] for place in sorted(written)]
+    if len(written) < len(found):
+        parts.append(f"*Details of {len(found) - len(written)} stacks are left out for length: {_elsewhere(link)}.*")
+    return parts
+
+
+def _fold(fold: Fold, room: int, link: str) -> str:
+    """As many blocks of a fold as fit; of one that does not, its first line."""
+    room -= len(markdown_fold(Fold(fold.summary, ()))) + 160
+    lines: list[str] = []
+    for place, block in enumerate(fold.blocks):
+        kept = block if _size(block) <= room else (f"{folded(block[0], 300)} …",)
+        if _size(kept) > room:
+            more = f"… and {len(fold.blocks) - place:,} more: {link or '`fonderie preview --html`'} has them all"
+            return markdown_fold(Fold(fold.summary, (tuple(lines), (more,)))) if lines else ""
+        lines += kept
+        room -= _size(kept)
+    return markdown_fold(Fold(fold.summary, (tuple(lines),)))
+
+
+def _size(block: Iterable[str]) -> int:
+    return sum(len(text) + 1 for text in block)
+
+
+# -- the page and the terminal
+
+
+def page(preview: Preview) -> str:
+    """A page with everything: HTML with its style inside, no script, nothing fetched."""
+    sign, told = verdict(preview)
+    parts = [Part(f"❌ {title}", Markup(html_lines(text.split("\n")))) for title, text in _failed(preview)]
+    parts += [Part(section.title, Markup(html_section(section))) for section in sections(preview, complete=True)]
+    found = [fold for _, fold in folds(preview, complete=True)]
+    details = "\n".join(html_fold(fold, unfolded=len(found) < 8) for fold in found)
+    lead = "".join(f"<p>{html(one)}</p>" for one in (*_lead(preview), line(_unchanged(preview))) if one)
+    foot = f'<p class="note">{html(_footer(preview))}</p>'
+    first = [Part("At a glance", Markup(lead))]
+    last = [Part("Details", Markup(details))] if details else []
+    return html_page(
+        f"{_SIGNS[sign]} Preview: {told}", [*first, *parts, *last, Part("Where this comes from", Markup(foot))]
+    )
+
+
+def show(preview: Preview, console: Console) -> None:
+    """Write a preview to a terminal: everything of it."""
+    from rich.text import Text
+
+    sign, told = verdict(preview)
+    console.print(Text(f"{sign} {told}", "bold"))
+    for one in _lead(preview):
+        console.print(rich_line(one))
+    for title, text in _failed(preview):
+        console.print(Text(f"\n❌ {title}", "bold red"), Text(f"\n{text}"))
+    for section in sections(preview, complete=True):
+        console.print(*rich_section(section), sep="\n")
+    for _, fold in folds(preview, complete=True):
+        console.print(*rich_fold(fold), sep="\n")
+    console.print(rich_line(line("\n", _unchanged(preview))))
+    console.print(rich_line(_footer(preview)), style="dim")
+
+
+# -- what stands above and below the sections
+
+
+def _lead(preview: Preview) -> list[Line]:
+    """What the reviewer has to do, what happens in each environment, and against what it was planned."""
+    spans = [
+        span
         for name in preview.environments[:30]
+        for span in line(
+            " \u2003 ", bold(folded(name, 60)), f" {counted(preview.counts(name), ' · ') or _nothing(preview, name)}"
+        )
     ]
     truth = {
         Truth.SANDBOX: "Planned in the sandbox: base deployed on an imitation of a project, head planned on it. What "
@@ -62,7 +189,14 @@ def _environments(preview: Preview) -> list[str]:
         Truth.STATE: "Planned against the real state.",
         Truth.RECORDED: "",
     }[preview.source.truth]
-    return [" \u2003 ".join(parts), truth]
+    what = todo(preview)
+    by_hand = [
+        line(bold(folded(stack.name, 60)), " is applied by a person, not by CI: ", code(stack.applied_by))
+        for stack in preview.stacks
+        if stack.applied_by and (stack.changes or stack.outputs)
+    ]
+    found = [line(bold("To do:"), f" {'; '.join(what)}.") if what else (), tuple(spans[1:]), line(truth), *by_hand[:30]]
+    return [one for one in found if one]
 
 
 def _nothing(preview: Preview, environment: str) -> str:
@@ -72,140 +206,19 @@ def _nothing(preview: Preview, environment: str) -> str:
     return "outputs only" if any(stack.outputs for stack in stacks) else "nothing changes"
 
 
-def _by_others(preview: Preview) -> list[str]:
-    """The stacks that a merge does not apply, so that their changes are not in the plan's hash."""
-    return [
-        f"**{words(folded(stack.name, 60))}** is applied by a person, not by CI: {code(stack.applied_by)}"
-        for stack in preview.stacks
-        if stack.applied_by and (stack.changes or stack.outputs)
-    ][:30]
+def _failed(preview: Preview) -> list[tuple[str, str]]:
+    """What could not be done, with what was said."""
+    failed = [(f"{stack.name} could not be planned", stack.failure) for stack in preview.stacks if stack.failure]
+    return [*failed, *(("Not done", text) for text in preview.failures)]
 
 
 def _failures(preview: Preview) -> list[str]:
-    failed = [
-        (f"**{words(stack.name)}** could not be planned", stack.failure) for stack in preview.stacks if stack.failure
-    ]
-    failed += [("**Not done**", text) for text in preview.failures]
-    parts = [f"❌ {title}:\n{fence(text.split(chr(10)), '')}" for title, text in failed[:5]]
+    failed = _failed(preview)
+    parts = [f"❌ {markdown((bold(title),))}:\n{markdown_fence(text.split(chr(10)), '')}" for title, text in failed[:5]]
     if len(failed) > 5:
-        parts.append(f"❌ {len(failed) - 5} more failed: {', '.join(title for title, _ in failed[5:60])}")
+        names = ", ".join(folded(title, 60) for title, _ in failed[5:60])
+        parts.append(markdown(line(f"❌ {len(failed) - 5} more: {names}")))
     return parts
-
-
-def _more(lines: int) -> str:
-    return f"{lines:,} more"
-
-
-def fitting(
-    title: str,
-    lines: list[str],
-    room: int,
-    build: Callable[[list[str]], str] = "\n".join,
-    left: Callable[[int], str] = _more,
-) -> str:
-    """A section with as many of its lines as fit; it says how many are left out, in `left`'s words."""
-    kept = len(lines)
-    while kept:
-        cut = f"\n\n{_CUT.format(left(len(lines) - kept))}" if kept < len(lines) else ""
-        text = f"#### {title}\n{build(lines[:kept])}{cut}"
-        if len(text) <= room:
-            return text
-        kept = min(kept - 1, int(kept * max(0.5, room / len(text))) if room > 0 else 0)
-    return f"#### {title}\n{_CUT.format(left(len(lines)))}" if lines and room > 150 else ""
-
-
-def _data(preview: Preview, room: int) -> str:
-    lines = [
-        f"- **{words(alarm.environment)}** · {code(alarm.address)} "
-        f"{f'{code(alarm.attribute)}: ' if alarm.attribute else ''}⚠️ **{words(alarm.lost)}**"
-        for alarm in preview.data
-    ]
-    return fitting("⚠️ Data lost or unprotected by an update", lines, room)
-
-
-def _access(preview: Preview, room: int) -> str:
-    def left(number: int) -> str:
-        alarms = sum(bool(grant.alarm) for grant in preview.access[-number:])
-        return f"{number:,} more{f', {alarms:,} of them alarms,' if alarms else ''}"
-
-    return fitting("Access", [_grant(grant) for grant in preview.access], room, left=left)
-
-
-def _grant(grant: Grant) -> str:
-    who = code(grant.subject) if grant.subject else code(grant.address)
-    name = grant.resource.removeprefix(grant.kind).strip()
-    on = f" on {words(grant.kind)} {code(name)}" if grant.subject else ""
-    note = f" ({code(grant.note)})" if grant.note else ""
-    alarm = f" ⚠️ **{words(grant.alarm)}**" if grant.alarm else ""
-    return f"- **{words(grant.environment)}** · {who} {grant.verb} {bold(grant.role)}{on}{note}{alarm}"
-
-
-def _configuration(preview: Preview, room: int) -> str:
-    return fitting("Not in the plan", [_setting(row) for row in preview.configuration], room)
-
-
-def _setting(row: ConfigurationChange) -> str:
-    sides = " → ".join("not set" if side is None else code(side) for side in (row.before, row.after))
-    alarm = f" ⚠️ **{words(row.alarm)}**" if row.alarm else ""
-    return f"- **{words(row.stack)}** · {code(row.what)} {sides}{alarm}"
-
-
-def _models(preview: Preview, room: int) -> str:
-    def build(lines: list[str]) -> str:
-        return "\n".join([table(("model", "what", "before", "after"), []), *lines])
-
-    return fitting("Models", [_model(change) for change in preview.models], room, build)
-
-
-def _model(change: ModelChange) -> str:
-    where = f" · {words(change.where)}" if change.where else ""
-    after = code(change.after)
-    return f"| {code(change.model)}{where} | {words(change.what)} | {code(change.before)} | **{after}** |"
-
-
-def _outside(preview: Preview, room: int) -> str:
-    found = [(stack, change) for stack in preview.stacks for change in stack.outside]
-    lines = [
-        f"- **{words(stack.environment)}** · {code(change.address)} {code(outside_words(change))}"
-        for stack, change in sorted(found, key=lambda pair: not opens(pair[1]))
-    ]
-    return fitting("Changed outside Terraform since the last apply", lines, room)
-
-
-def _policy(preview: Preview, room: int) -> str:
-    policy = preview.policy
-    lines = [f"- new: {_finding(finding)}" for finding in policy.new]
-    lines += [f"- waiver expired: {_finding(finding)}" for finding in policy.expired]
-    known = [f"{policy.old} old" if policy.old else "", f"{policy.mended} mended" if policy.mended else ""]
-    if policy.waived:
-        known.append(
-            f"{policy.waived} waived{f', the first until {policy.waived_until}' if policy.waived_until else ''}"
-        )
-    summary = " · ".join(part for part in known if part)
-    lines += [summary] if summary else []
-    lines += [f"Not checked: {code(policy.unavailable)}"] if policy.unavailable else []
-    return fitting("Policy", lines, room)
-
-
-def _finding(finding: PolicyFinding) -> str:
-    detail = f" · {words(finding.detail)}" if finding.detail else ""
-    return f"**{words(finding.check)}** {words(finding.what)} · {code(f'{finding.stack}/{finding.path}')}{detail}"
-
-
-def _cost(preview: Preview, room: int) -> str:
-    cost = preview.cost
-    if not cost.lines and not cost.unpriced:
-        return ""
-    missing = f"Not priced: {', '.join(code(name) for name in cost.unpriced[:30])}." if cost.unpriced else ""
-    lines = [_cost_line(line) for line in cost.lines]
-    if not lines:
-        return fitting("Cost", [missing], room)
-    return fitting("Cost", [*lines[:12], *([missing] if missing else [])], room)
-
-
-def _cost_line(line: CostLine) -> str:
-    amount = dollars(line.low, line.high).removeprefix("about ")
-    return f"- **{words(line.environment)}** · {code(line.address)} {amount} ({code(line.why)})"
 
 
 def _unchanged(preview: Preview) -> str:
@@ -221,32 +234,22 @@ def _unchanged(preview: Preview) -> str:
 
 def _same(environment: str, same: list[StackPreview], total: int) -> str:
     if len(same) == total:
-        return f"{words(environment)} (all {total} stacks)" if total > 1 else words(same[0].name)
-    return ", ".join(words(stack.name) for stack in same)
+        return f"{environment} (all {total} stacks)" if total > 1 else same[0].name
+    return ", ".join(stack.name for stack in same)
 
 
-def _footer(preview: Preview) -> str:
+def _footer(preview: Preview) -> Line:
     source = preview.source
     serials = [str(stack.serial) for stack in preview.stacks if stack.serial is not None]
-    against = {
-        Truth.STATE: f"planned against real state (serials {', '.join(serials[:30]) or 'unknown'})"
-        + (f" by {code(source.identity)}" if source.identity else ""),
-        Truth.SANDBOX: "planned in the sandbox",
-        Truth.RECORDED: "recorded plans",
-    }[source.truth]
-    commits = f"head {code(source.head)} on base {code(source.base)}" if source.head else ""
-    plans = [f"{words(name)} plan {code(identity)}" for name, identity in source.plans]
-    first = source.plans[0] if source.plans else None
-    how = ""
-    if first and source.truth is Truth.STATE:
-        how = f"apply: merge, or {code(f'fonderie apply --env {first[0]} --plan {first[1]}')}"
-    parts = [
-        commits,
-        against,
-        *plans,
-        *map(words, source.tools),
-        how,
-        words(preview.cost.source),
-        *map(words, source.notes),
-    ]
-    return f"<sub>{folded(' · '.join(part for part in parts if part), 4_000)}</sub>"
+    real = line(f"planned against real state (serials {', '.join(serials[:30]) or 'unknown'})",
+                *((" by ", code(source.identity)) if source.identity else ()))  # fmt: skip
+    against = {Truth.STATE: real, Truth.SANDBOX: line("planned in the sandbox"), Truth.RECORDED: line("recorded plans")}
+    parts = [line("head ", code(source.head), " on base ", code(source.base)) if source.head else ()]
+    parts += [against[source.truth], *(line(f"{name} plan ", code(identity)) for name, identity in source.plans)]
+    parts += [line(tool) for tool in source.tools]
+    if source.plans and source.truth is Truth.STATE:
+        name, identity = source.plans[0]
+        parts.append(line("apply: merge, or ", code(f"fonderie apply --env {name} --plan {identity}")))
+    parts += [line(preview.cost.source), *(line(note) for note in source.notes)]
+    spans = [span for part in parts if part for span in line(" · ", part)][1:]
+    return tuple(spans[:400])

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from ci.preview.masking.printable import apart, folded
 from ci.preview.report import AttributeChange, ChangePreview, CostResult, PolicyResult, Preview
 from fonderie.terraform.plan import Action
 
+_MOST_ATTRIBUTES = 60  # of one resource, in a comment
+_MOST_LINES = 24  # of the difference of two texts
+_MOST_LATER = 20
+_MOST_TOLD = 3
 SIGNS = {
     Action.DESTROY: "-",
     Action.REPLACE: "-/+",
@@ -52,46 +57,74 @@ def policy_words(policy: PolicyResult) -> str:
     return "policy " + ", ".join(parts)
 
 
+def plural(word: str, number: int) -> str:
+    """`key`, `keys`; `registry`, `registries`."""
+    if number == 1 or not word:
+        return word
+    return f"{word[:-1]}ies" if word.endswith("y") and word[-2:-1] not in "aeou" else f"{word}s"
+
+
+def number_of(number: int, word: str) -> str:
+    """`1 alarm`, `1,200 alarms`."""
+    return f"{number:,} {plural(word, number)}"
+
+
 def verdict(preview: Preview) -> tuple[str, str]:
-    """A sign and one line: what happens, policy, cost."""
+    """A sign and one line: what a reviewer has to know first, what happens, policy, cost."""
     if preview.failed:
         return "❌", _line(preview, "could not plan everything")
+    if any(loss.refused for loss in preview.lost):
+        return "❌", _line(preview, "this apply will fail")
     if preview.policy.new or preview.policy.expired:
         return "❌", _line(preview)
-    if preview.losses or preview.data or _alarms(preview):
+    if preview.lost or preview.alarms:
         return "⚠️", _line(preview)
     if preview.empty:
         return "✅", _line(preview, "nothing changes", with_cost=False)
     return "✅", _line(preview)
 
 
-def _alarms(preview: Preview) -> list[str]:
-    return [grant.alarm for grant in preview.access if grant.alarm] + [
-        row.alarm for row in preview.configuration if row.alarm
+def todo(preview: Preview) -> list[str]:
+    """What a reviewer has to do before the merge, and after it; nothing when it is an ordinary review."""
+    lost = [loss for loss in preview.lost if loss.stateful]
+    wanted = [
+        (preview.failed, "make every stack plan"),
+        (any(loss.refused for loss in preview.lost), "lift the protection in a change of its own, applied before this"),
+        (bool(preview.policy.new or preview.policy.expired), "mend the policy findings, or waive them with a reason"),
+        (bool(preview.policy.changed or preview.policy.waivers), "agree to the changed checks and new waivers"),
+        (bool(lost), f"agree that {number_of(len(lost), 'stateful thing')} may be lost"),
+        (bool(preview.data), "agree to each alarm about data"),
+        (any(grant.alarm for grant in preview.access), "agree to each alarm about access"),
+        (any(row.alarm for row in preview.configuration), "agree to each alarm that is not in the plan"),
+        (any(change.alarm for change in preview.models), "agree that a gate or a limit is looser"),
     ]
+    return [words for needed, words in wanted if needed]
 
 
 def _line(preview: Preview, first: str = "", *, with_cost: bool = True) -> str:
-    parts = [part for part in (first, counted(preview.counts())) if part]
-    if preview.data:
-        parts.append(f"{len(preview.data):,} data alarm{'s' * (len(preview.data) > 1)}")
-    if alarms := sum(bool(grant.alarm) for grant in preview.access):
-        parts.append(f"{alarms} access alarm{'s' * (alarms > 1)}")
-    if unseen := sum(bool(row.alarm) for row in preview.configuration):
-        parts.append(f"{unseen} alarm{'s' * (unseen > 1)} not in the plan")
-    models = {change.model for change in preview.models}
-    if models:
-        parts.append(
-            f"{len(models)} model{'s' * (len(models) > 1)} or pipelines changed".replace(
-                "1 model or pipelines", "1 model or pipeline"
-            )
-        )
-    if not parts:
-        parts.append("outputs only")
+    parts = [first, *_counts(preview)]
+    grants = sum(bool(grant.alarm) for grant in preview.access)
+    unseen = sum(bool(row.alarm) for row in preview.configuration)
+    looser = sum(bool(change.alarm) for change in preview.models)
+    alarms = ((len(preview.data), "data alarm"), (grants, "access alarm"), (looser, "looser limit"))
+    parts += [number_of(number, word) for number, word in alarms if number]
+    parts += [f"{number_of(unseen, 'alarm')} not in the plan"] if unseen else []
+    if models := len({change.model for change in preview.models}):
+        parts.append(f"{models} model{'s' * (models > 1)} or pipeline{'s' * (models > 1)} changed")
+    if not any(parts):
+        parts.append("nothing changes" if preview.empty else "outputs only")
     parts.append(policy_words(preview.policy))
     if with_cost and not (preview.failed and not preview.counts()):
         parts.append(cost_words(preview.cost))
-    return " · ".join(parts)
+    return " · ".join(part for part in parts if part)
+
+
+def _counts(preview: Preview) -> list[str]:
+    """What happens to how many; a new version of something is not told as a loss."""
+    renewed = [loss.action for loss in preview.losses if loss.renewed]
+    left = {action: number - renewed.count(action) for action, number in preview.counts().items()}
+    told = counted({action: number for action, number in left.items() if number})
+    return [part for part in (told, number_of(len(renewed), "new version") if renewed else "") if part]
 
 
 def heading(change: ChangePreview) -> str:
@@ -100,24 +133,40 @@ def heading(change: ChangePreview) -> str:
     return f"{change.address}  {change.action}{f' ({note})' if note else ''}"
 
 
-def attribute_lines(item: AttributeChange) -> list[str]:
-    """An attribute in the details: a sign, then what it was and becomes."""
+def attribute_lines(item: AttributeChange, *, complete: bool) -> list[str]:
+    """An attribute in the details: a sign, then what it was and becomes; folded when long, unless `complete`."""
     forces = "   # forces replacement" if item.forces else ""
     if item.lines:
-        return [f"!   {item.path}{forces}", *(_text_line(line) for line in item.lines)]
-    if item.before is None:
-        return [f"+   {item.path}   {item.after}{forces}"]
-    if item.after is None:
-        return [f"-   {item.path}   {item.before}{forces}"]
-    return [f"!   {item.path}   {item.before} → {item.after}{forces}"]
+        shown = item.lines if complete else item.lines[:_MOST_LINES]
+        lines = [_text_line(text if complete else folded(text)) for text in shown]
+        return [f"!   {item.path}{forces}", *lines, *(["        …"] if len(shown) < len(item.lines) else [])]
+    before, after = item.before, item.after
+    if not complete:
+        before, after = (folded(side) if side is not None else None for side in (before, after))
+        if item.before is not None and item.after is not None:
+            before, after = apart(item.before, item.after)
+    if before is None:
+        return [f"+   {item.path}   {after}{forces}"]
+    if after is None:
+        return [f"-   {item.path}   {before}{forces}"]
+    return [f"!   {item.path}   {before} → {after}{forces}"]
+
+
+def output_lines(item: AttributeChange, *, complete: bool) -> list[str]:
+    """An output in the details."""
+    first, *others = attribute_lines(item, complete=complete)
+    return [f"{first[0]} output {first[1:].strip()}", *others]
 
 
 def outside_words(change: ChangePreview) -> str:
     """What somebody did to a resource by hand: `size 10 → 20 and 2 more`, `is gone from the cloud`."""
-    told = [f"{item.path} {item.before or 'not set'} → {item.after or 'not set'}" for item in change.attributes]
-    more = f" and {len(told) - 3} more" if len(told) > 3 else ""
-    why = f" ({change.why})" if change.why else ""
-    return change.note or f"{', '.join(told[:3])}{more}{why}"
+    told = []
+    for item in change.attributes[:_MOST_TOLD]:
+        before, after = apart(item.before or "not set", item.after or "not set")
+        told.append(f"{item.path} {before} → {after}")
+    left = len(change.attributes) - len(told)
+    more = f" and {left} more" if left > 0 else ""
+    return change.note or f"{', '.join(told)}{more}"
 
 
 def _text_line(line: str) -> str:
@@ -125,15 +174,15 @@ def _text_line(line: str) -> str:
     return f"{line[:1] if line[:1] in '+-' else ' '}       {line[1:]}"
 
 
-def change_lines(change: ChangePreview) -> list[str]:
-    """A change in the details."""
+def change_lines(change: ChangePreview, *, complete: bool = True) -> list[str]:
+    """A change in the details: everything of it, or what a comment has room for."""
+    most = len(change.attributes) if complete else _MOST_ATTRIBUTES
     lines = [f"{SIGNS.get(change.action, ' ')} {heading(change)}"]
-    for item in change.attributes:
-        lines += attribute_lines(item)
-    if change.more_attributes:
-        lines.append(f"    … and {change.more_attributes} more attributes")
+    for item in change.attributes[:most]:
+        lines += attribute_lines(item, complete=complete)
+    if len(change.attributes) > most:
+        lines.append(f"    … and {len(change.attributes) - most} more attributes")
     if change.known_later:
-        lines.append(
-            f"    known after apply: {', '.join(change.known_later[:20])}{' …' * (len(change.known_later) > 20)}"
-        )
+        later = change.known_later if complete else change.known_later[:_MOST_LATER]
+        lines.append(f"    known after apply: {', '.join(later)}{' …' * (len(later) < len(change.known_later))}")
     return lines

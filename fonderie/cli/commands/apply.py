@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -35,7 +36,7 @@ def command(
     ```
     """
     from ci.apply.apply import Applier, refuse_absent
-    from ci.preview.render.comment import render
+    from ci.preview.render.comment import render, show
     from ci.preview.render.wording import counted
     from infra.settings import load_environment
 
@@ -54,6 +55,8 @@ def command(
             made = applier.apply(plan, allow_destroy or ())
     if as_json:
         print(made.model_dump_json(indent=2))
+    elif plan is None and sys.stdout.isatty():
+        show(made, Console())
     elif plan is None:
         print(render(made))
     else:

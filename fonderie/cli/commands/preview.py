@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +40,8 @@ def command(
     """Show what a change does to infrastructure, access, models, policy and cost: destroys first, no secrets.
 
     Without credentials it deploys base in the sandbox and plans head on it; with them it plans against the real state.
-    Exits with 0 when nothing changes, 2 when something does, 1 when something could not be planned.
+    Exits with 0 when nothing changes, 2 when something does, 1 when something could not be planned, a policy finding is
+    new or an alarm rings. A terminal gets text, a pipe the comment's Markdown.
 
     ```console
     fonderie preview --env dev
@@ -48,8 +50,7 @@ def command(
     ```
     """
     from ci.preview.build.preview import Request, make
-    from ci.preview.render.comment import render
-    from ci.preview.render.page import page
+    from ci.preview.render.comment import page, render, show
 
     console = Console(stderr=True)
     with console.status("reading the revisions") as status:
@@ -57,7 +58,9 @@ def command(
     if open_it:
         out, html = out or home() / "reports" / "preview.html", True
     text = made.model_dump_json(indent=2) if as_json else page(made) if html else render(made)
-    if out:
+    if sys.stdout.isatty() and not (out or as_json or html):
+        show(made, Console())
+    elif out:
         write_text(out, text)
         console.print(f"written: {out}", highlight=False, soft_wrap=True)
     else:
@@ -68,7 +71,7 @@ def command(
         from ci.preview.post import post_preview
 
         console.print(post_preview(made, env or ()), highlight=False, soft_wrap=True)
-    code = ExitCode.ERROR if made.failed else ExitCode.OK if made.empty else ExitCode.CHANGES
+    code = ExitCode.ERROR if made.red else ExitCode.OK if made.empty else ExitCode.CHANGES
     raise typer.Exit(int(code))
 
 

@@ -1,6 +1,6 @@
 import json
 
-from tests.unit.ci.preview.plans import change, preview
+from tests.unit.ci.preview.plans import change, comment, preview
 
 
 def lines_of(*changes):
@@ -97,9 +97,12 @@ def test_default_labels_that_change_are_shown_all_the_same():
 
 
 def test_long_values_are_folded_with_their_length():
-    ((_, _, after),) = lines_of(change("google_thing.x", "create", None, {"a": "x" * 5_000}))
-    assert len(after) < 200
-    assert "5,002 characters" in after
+    entry = change("google_thing.x", "create", None, {"a": "x" * 5_000})
+    ((_, _, after),) = lines_of(entry)
+    assert after == f'"{"x" * 5_000}"'
+    (line,) = (text for text in comment(entry).split("\n") if text.startswith("+   a"))
+    assert len(line) < 200
+    assert "5,002 characters" in line
 
 
 def test_what_is_nested_out_of_measure_does_not_stop_it():
@@ -113,8 +116,10 @@ def test_two_attributes_of_one_long_list_are_counted_not_shown():
     before = {"l": [f"a{i}" for i in range(300)]}
     after = {"l": [f"b{i}" for i in range(300)]}
     found = preview(update(before, after)).stacks[0].changes[0]
-    assert len(found.attributes) == 60
-    assert found.more_attributes == 240
+    assert len(found.attributes) == 300
+    lines = comment(update(before, after)).split("\n")
+    assert sum(line.startswith("!   l[") for line in lines) == 60
+    assert "    … and 240 more attributes" in lines
 
 
 def test_outputs_are_shown_with_their_name():

@@ -17,10 +17,11 @@ def test_nothing_is_one_line():
 
 
 def test_details_are_cut_before_anything_else_and_it_is_said():
-    written = comment(*many(3_000), change("google_storage_bucket.raw", "delete", {"name": "acme-raw"}))
+    unequal = [change(f"google_thing.x{i:04}", "update", {}, {f"a{i}": "c" * 40}) for i in range(3_000)]
+    written = comment(*unequal, change("google_storage_bucket.raw", "delete", {"name": "acme-raw"}))
     assert len(written) < 60_000
     assert "google_storage_bucket.raw" in written.split("<details>")[0]
-    assert "more changes: `fonderie preview --html` has them" in written
+    assert re.search(r"… and [\d,]+ more: `fonderie preview --html` has them all", written)
 
 
 def test_a_small_stack_keeps_its_details_beside_a_large_one():
@@ -55,14 +56,20 @@ def unlike(number):
     return [change(f"google_thing.a{name}", "delete", {}) for name in names]
 
 
-def public(number):
+def opened(number):
+    rule = {"source_ranges": ["0.0.0.0/0"], "direction": "INGRESS"}
+    return [change(f"google_compute_firewall.f{i}", "create", None, {**rule, "allow": [{"ports": [str(i)]}]})
+            for i in range(number)]  # fmt: skip
+
+
+def public(number, roles=1):
     values = {"bucket": "b", "role": "roles/x"}
     return [
         change(
             f"google_storage_bucket_iam_member.m{i}",
             "create",
             None,
-            {**values, "member": "allUsers", "bucket": f"b{i}"},
+            {**values, "role": f"roles/x{i % roles}", "member": "allUsers", "bucket": f"b{i}"},
         )
         for i in range(number)
     ]
@@ -71,7 +78,7 @@ def public(number):
 def test_public_grants_are_kept_however_much_is_destroyed():
     written = comment(*unlike(5_000), *public(5))
     assert len(written) < 60_000
-    assert "more do not fit into a comment" in written
+    assert re.search(r"\*[\d,]+ more destroyed or replaced \(", written)
     assert [f"`b{i}`" in written.split("#### Access")[-1] for i in range(5)] == [True] * 5
 
 
@@ -86,15 +93,18 @@ def test_alarms_come_before_harmless_grants_of_other_stacks():
 
 
 def test_alarms_that_do_not_fit_are_counted_in_the_first_line_and_where_they_are_left_out():
-    written = comment(*unlike(5_000), *public(400))
-    assert "400 access alarms" in written.split("\n")[2]
-    assert re.search(r"\*\d+ more, \d+ of them alarms, are left out here for length", written)
+    written = comment(*unlike(5_000), *public(400, 50), *opened(5_000))
+    assert "5,400 access alarms" in written.split("\n")[2]
+    left = re.search(
+        r"\*([\d,]+) more changes of access \(([\d,]+) of them alarms\) are left out here for length", written
+    )
+    assert left[1] == left[2]
 
 
 def test_a_stack_that_failed_does_not_hide_the_others():
     failed = Failed("prod", "prod-runtime", "Error: \x1b[31mno\x1b[0m\nsecond line")
     written = render(assemble(Material((plan(change("google_thing.x", "create", None, {"a": 1})),), (failed,))))
-    assert "**prod-runtime** could not be planned" in written
+    assert "**prod-runtime could not be planned**" in written
     assert "Error: no\nsecond line" in written
     assert "google_thing.x" in written
     assert "❌" in written.split("\n")[2]
@@ -103,8 +113,8 @@ def test_a_stack_that_failed_does_not_hide_the_others():
 def test_ten_thousand_destroys_end_in_a_number_by_type():
     written = comment(*[change(f"google_thing.{i * 7919 % 10**8:08}{'y' * 40}", "delete", {}) for i in range(10_000)])
     assert len(written) < 60_000
-    assert "10,000" in written
-    assert "more do not fit into a comment" in written
+    assert "Destroyed or replaced (10,000)" in written
+    assert re.search(r"\*[\d,]+ more destroyed or replaced \([\d,]+ of them stateful, [\d,]+ `google_thing`\)", written)
 
 
 def test_one_enormous_address_is_shortened_and_listed():

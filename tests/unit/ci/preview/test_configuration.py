@@ -6,8 +6,7 @@ import json
 import pytest
 
 from ci.preview.assemble import Material, assemble
-from ci.preview.render.comment import render
-from ci.preview.render.page import page
+from ci.preview.render.comment import page, render
 from fonderie.terraform.plan import read_plan
 from tests.unit.ci.preview.plans import plan_json
 

@@ -1,6 +1,5 @@
 from ci.preview.assemble import Material, assemble
-from ci.preview.render.comment import render
-from ci.preview.render.page import page
+from ci.preview.render.comment import page, render
 from tests.unit.ci.preview.plans import change, plan
 
 CLUSTER = "projects/acme/locations/europe-west1/clusters/main"

@@ -11,8 +11,7 @@ from ci.preview.fingerprint import record
 from ci.preview.infrastructure.outside import changed_outside
 from ci.preview.masking.secrets import Masker
 from ci.preview.masking.values import Reader
-from ci.preview.render.comment import render
-from ci.preview.render.page import page
+from ci.preview.render.comment import page, render
 from fonderie.terraform.plan import read_plan
 from tests.unit.ci.preview.odd_plans import SECRET, destroyed, plans
 

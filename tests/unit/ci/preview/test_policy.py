@@ -7,8 +7,7 @@ from ci.preview.assemble import Material, assemble
 from ci.preview.build.policy import compare, scan
 from ci.preview.build.synthesis import Synthesised
 from ci.preview.masking.secrets import Masker
-from ci.preview.render.comment import render
-from ci.preview.render.page import page
+from ci.preview.render.comment import page, render
 from ci.preview.report import PolicyResult
 from infra.policy.findings import PolicyFinding, ScanResult, WaivedFinding, Waiver, WaiverProblem
 from tests.unit.ci.preview.plans import plan

@@ -6,8 +6,7 @@ import pytest
 
 from ci.preview.assemble import Failed, Material, assemble
 from ci.preview.masking.patterns import HIDDEN, is_secret_name, without_patterns
-from ci.preview.render.comment import render
-from ci.preview.render.page import page
+from ci.preview.render.comment import page, render
 from fonderie.terraform.plan import read_plan
 from tests.unit.ci.preview.plans import change, plan, preview
 
