@@ -143,6 +143,7 @@ class PolicyResult(Frozen):
     waived_until: str = ""
     expired: tuple[PolicyFinding, ...] = ()
     unavailable: str = ""
+    broken: bool = False  # it should have been checked
     changed: tuple[str, ...] = ()
     waivers: tuple[NewWaiver, ...] = ()
 
@@ -248,7 +249,7 @@ class Preview(Frozen):
     @property
     def red(self) -> bool:
         """Whether it must not be merged without a second look: something failed, a finding is new, an alarm rings."""
-        return self.failed or bool(self.policy.new or self.policy.expired or self.alarms)
+        return self.failed or bool(self.policy.new or self.policy.expired or self.policy.broken or self.alarms)
 
     def of(self, environment: str) -> Preview:
         """What it says of one environment."""
@@ -310,6 +311,7 @@ def merged(previews: Sequence[Preview]) -> Preview:
             mended=sum(result.mended for result in results),
             waived=sum(result.waived for result in results),
             waived_until=min((result.waived_until for result in results if result.waived_until), default=""),
+            broken=any(result.broken for result in results),
             unavailable="; ".join(_once(result.unavailable for result in results if result.unavailable)),
         ),
         cost=CostResult(

@@ -16,7 +16,7 @@ from ci.preview.assemble import Failed, Material, assemble
 from ci.preview.build import revisions
 from ci.preview.build.base import deployed, in_sandbox
 from ci.preview.build.plans import Plans, plan_environment
-from ci.preview.build.policy import compare, scan
+from ci.preview.build.policy import changed_checks, compare, judge, new_waivers, scan
 from ci.preview.build.synthesis import Synthesised, emptied, for_terraform, synthesise, synthesised_once
 from ci.preview.fingerprint import PlanRecord, record
 from ci.preview.masking.printable import printable
@@ -76,7 +76,7 @@ def make(request: Request) -> Preview:
         request.progress("synthesising base and head")
         sides = _sides(base_source, head_source, names, work)
         with ThreadPoolExecutor(1) as beside:
-            policy = beside.submit(_policy, sides, names, request)
+            policy = beside.submit(_policy, sides, names, request, work)
             planned = [_planned(name, *sides, truth, work, request.progress) for name in names]
             return _assembled(request, sides, planned, policy.result(), truth, base)
 
@@ -168,13 +168,21 @@ def _in_the_sandbox(name: str, base: Side, head: Synthesised, gone: tuple[Stack,
     return replace(plans, plans=tuple(replace(plan, configuration=own[plan.stack]) for plan in plans.plans))
 
 
-def _policy(sides: tuple[Side, Side], names: tuple[str, ...], request: Request) -> PolicyResult:
+def _policy(sides: tuple[Side, Side], names: tuple[str, ...], request: Request, work: Path) -> PolicyResult:
+    """What base's policy says of both sides, and what head changes about it."""
     if not request.policy:
         return PolicyResult(unavailable="left out by --no-policy")
-    base, head = (
-        scan(side.source, side.made, names) if side.made else side.problem or "not synthesised" for side in sides
+    base, head = sides
+    before = scan(base.source, base.made, names) if base.made else base.problem
+    after = judge(base.source, head.source, head.made, names, work) if head.made else head.problem
+    masker = Masker()
+    found = compare(before, after, request.today or datetime.datetime.now(datetime.UTC).date(), masker)
+    return found.model_copy(
+        update={
+            "changed": tuple(changed_checks(base.source, head.source)),
+            "waivers": tuple(new_waivers(base.source, head.source, masker)),
+        }
     )
-    return compare(base, head, request.today or datetime.datetime.now(datetime.UTC).date(), Masker())
 
 
 def _assembled(

@@ -75,7 +75,7 @@ def verdict(preview: Preview) -> tuple[str, str]:
         return "❌", _line(preview, "could not plan everything")
     if any(loss.refused for loss in preview.lost):
         return "❌", _line(preview, "this apply will fail")
-    if preview.policy.new or preview.policy.expired:
+    if preview.policy.new or preview.policy.expired or preview.policy.broken:
         return "❌", _line(preview)
     if preview.lost or preview.alarms:
         return "⚠️", _line(preview)
@@ -91,6 +91,7 @@ def todo(preview: Preview) -> list[str]:
         (preview.failed, "make every stack plan"),
         (any(loss.refused for loss in preview.lost), "lift the protection in a change of its own, applied before this"),
         (bool(preview.policy.new or preview.policy.expired), "mend the policy findings, or waive them with a reason"),
+        (preview.policy.broken, "make the policy scan run"),
         (bool(preview.policy.changed or preview.policy.waivers), "agree to the changed checks and new waivers"),
         (bool(lost), f"agree that {number_of(len(lost), 'stateful thing')} may be lost"),
         (bool(preview.data), "agree to each alarm about data"),

@@ -3,8 +3,9 @@ import json
 
 import pytest
 
+from ci.lifecycle.deploy import Stack
 from ci.preview.assemble import Material, assemble
-from ci.preview.build.policy import compare, scan
+from ci.preview.build.policy import changed_checks, compare, judge, new_waivers, scan
 from ci.preview.build.synthesis import Synthesised
 from ci.preview.masking.secrets import Masker
 from ci.preview.render.comment import page, render
@@ -91,6 +92,17 @@ def start():
 """
 
 
+def stacks(folder, *environments):
+    """A stack for each environment."""
+    made = []
+    for name in environments:
+        stack = Stack(f"{name}-data", folder / "out" / name)
+        stack.folder.mkdir(parents=True, exist_ok=True)
+        (stack.folder / "cdk.tf.json").write_text("{}")
+        made.append(stack)
+    return Synthesised(folder / "out", tuple(made))
+
+
 @pytest.fixture
 def older(tmp_path, monkeypatch):
     """A working copy whose command has another entry point than ours; what it answers is the test's."""
@@ -100,7 +112,7 @@ def older(tmp_path, monkeypatch):
         (tmp_path / "tool").mkdir(exist_ok=True)
         (tmp_path / "tool" / "old.py").write_text(OLD.format(answer=answer, code=code))
         (tmp_path / "pyproject.toml").write_text(f'[project.scripts]\nfonderie = "{entry}"\n' if entry else "")
-        return scan(tmp_path, Synthesised(tmp_path / "out", ()), ("prod",))
+        return scan(tmp_path, stacks(tmp_path, "prod"), ("prod",))
 
     return write
 
@@ -122,3 +134,117 @@ def test_an_older_working_copy_is_scanned_by_the_entry_point_that_it_names(older
 )
 def test_a_scan_that_gives_no_verdict_says_why(older, answer, entry, why):
     assert older(answer, entry=entry) == why
+
+
+# -- the base judges the head
+
+CHECKER = """
+import json, pathlib, sys, tomllib
+def start():
+    here = pathlib.Path(__file__).parent
+    names = [sys.argv[i + 1] for i, word in enumerate(sys.argv) if word == "--env"]
+    failed, waived = [], []
+    for name in names:
+        settings = tomllib.loads((here / "environments" / f"{name}.toml").read_text())
+        if "unheard_of" in settings:
+            sys.exit("error: unknown key unheard_of")
+        found = {"check": "FND_OPEN", "what": "closed", "stack": f"{name}-data", "path": f"{name}-data/x",
+                 "address": "a.b", "detail": str(settings.get("open"))}
+        if settings.get("open"):
+            waiver = {"check": "FND_OPEN", "path": "*", "reason": "a b c d", "expires": "2999-01-01"}
+            covers = "FND_OPEN" in (here / "policy" / "waivers.toml").read_text()
+            waived.append({"finding": found, "waiver": waiver}) if covers else failed.append(found)
+    print(json.dumps({"checked": {name: 1 for name in names}, "failed": failed, "waived": waived}))
+"""
+BLIND = CHECKER.replace('if settings.get("open")', "if False")
+WAIVER = '[[waiver]]\ncheck = "FND_OPEN"\npath = "*"\nreason = "it is fine as it is"\nexpires = 2999-01-01\n'
+
+
+class Sides:
+    """Two working copies with checks, waivers and settings of their own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def side(self, name, checker=CHECKER, waivers="", **settings):
+        root = self.folder / name
+        (root / "infra" / "policy").mkdir(parents=True)
+        (root / "infra" / "environments").mkdir()
+        (root / "infra" / "__init__.py").write_text("")
+        (root / "infra" / "policy" / "checks.py").write_text(checker)
+        (root / "infra" / "start.py").write_text(checker)
+        (root / "infra" / "policy" / "waivers.toml").write_text(waivers)
+        (root / "pyproject.toml").write_text('[project.scripts]\nfonderie = "infra.start:start"\n')
+        for environment, text in settings.items():
+            (root / "infra" / "environments" / f"{environment}.toml").write_text(text)
+        return root
+
+    def result(self, base, head, base_names=("dev",), head_names=("dev",)):
+        names = tuple(dict.fromkeys((*head_names, *base_names)))
+        before = scan(base, stacks(base, *base_names), names)
+        after = judge(base, head, stacks(head, *head_names), names, self.folder / "work")
+        return compare(before, after, TODAY, Masker()).model_copy(
+            update={"changed": tuple(changed_checks(base, head)), "waivers": tuple(new_waivers(base, head, Masker()))}
+        )
+
+
+@pytest.fixture
+def sides(tmp_path, monkeypatch):
+    monkeypatch.setenv("FONDERIE_HOME", str(tmp_path / "home"))
+    return Sides(tmp_path)
+
+
+def test_a_change_that_deletes_its_check_and_waives_itself_is_judged_by_base_and_told(sides):
+    base = sides.side("base", dev="")
+    head = sides.side("head", BLIND, WAIVER, dev="open = true")
+    found = sides.result(base, head)
+    assert [one.check for one in found.new] == ["FND_OPEN"]
+    assert found.waived == 0
+    assert found.changed == ("infra/policy/checks.py",)
+    assert [(one.check, one.reason, one.expires) for one in found.waivers] == [
+        ("FND_OPEN", "it is fine as it is", "2999-01-01")
+    ]
+    made = assemble(Material((plan(),), policy=found))
+    assert made.red
+    first = render(made).split("#### Policy\n")[1].split("\n")
+    assert "infra/policy/checks.py" in first[0]
+    assert "new waiver: **FND&#95;OPEN**" in first[1] or "new waiver: **FND_OPEN**" in first[1]
+
+
+def test_a_waiver_of_base_counts_for_head(sides):
+    found = sides.result(
+        sides.side("base", CHECKER, WAIVER, dev=""), sides.side("head", CHECKER, WAIVER, dev="open = 1")
+    )
+    assert (found.new, found.waived, found.waivers, found.changed) == ((), 1, (), ())
+
+
+def test_a_new_environment_is_judged_with_its_own_settings(sides):
+    found = sides.result(
+        sides.side("base", dev=""), sides.side("head", dev="", qa="open = true"), head_names=("dev", "qa")
+    )
+    assert [one.stack for one in found.new] == ["qa-data"]
+
+
+def test_a_removed_environment_does_not_turn_policy_off(sides):
+    base = sides.side("base", dev="", staging="")
+    found = sides.result(base, sides.side("head", dev="open = true"), base_names=("dev", "staging"))
+    assert (found.unavailable, [one.stack for one in found.new]) == ("", ["dev-data"])
+
+
+def test_settings_that_base_cannot_read_are_judged_by_its_own_and_a_new_environment_with_such_is_red(sides):
+    base, head = sides.side("base", dev="open = true"), sides.side("head", dev="unheard_of = 1")
+    found = sides.result(base, head)
+    assert (found.broken, found.old) == (False, 1)
+    other = Sides(sides.folder / "other")
+    found = other.result(other.side("base", dev=""), other.side("head", dev="", qa="unheard_of = 1"),
+                         head_names=("dev", "qa"))  # fmt: skip
+    assert found.broken
+    assert "unknown key unheard_of" in found.unavailable
+    assert assemble(Material((plan(),), policy=found)).red
+
+
+def test_a_waiver_that_is_longer_is_a_new_one(sides):
+    base = sides.side("base", CHECKER, WAIVER.replace("2999", "2027"), dev="")
+    assert [one.expires for one in new_waivers(base, sides.side("head", CHECKER, WAIVER, dev=""), Masker())] == [
+        "2999-01-01"
+    ]
