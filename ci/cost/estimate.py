@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ci.cost.prices import Prices
@@ -52,10 +53,12 @@ class Item:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Dollars a month, `low` to `high`."""
+    """Dollars a month, `low` to `high`. `before` and `after` are what all that has a price comes to, by environment."""
 
     items: tuple[Item, ...] = ()
     unpriced: tuple[str, ...] = ()
+    before: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    after: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def low(self) -> float:
@@ -72,13 +75,33 @@ def estimate(changes: Iterable[tuple[str, Changing]], prices: Prices) -> Estimat
     """The monthly difference of changes, each with its environment."""
     items: list[Item] = []
     unpriced: set[str] = set()
+    totals: tuple[dict[str, list[Monthly]], ...] = (defaultdict(list), defaultdict(list))
     for environment, change in changes:
+        for total, values in zip(totals, (change.before, change.after), strict=True):
+            total[environment] += _known(change.type, values, prices)
         if change.changes and not prices.is_free(change.type):
             item, missing = _item(environment, change, prices)
             items += [item] if item else []
             unpriced.update(missing)
     items.sort(key=lambda item: (-max(abs(item.low), abs(item.high)), item.environment, item.address))
-    return Estimate(tuple(items), tuple(sorted(unpriced)))
+    return Estimate(tuple(items), tuple(sorted(unpriced)), *map(_total, totals))
+
+
+def _known(kind: str, values: Any, prices: Prices) -> list[Monthly]:
+    """What a resource costs, if it exists and has a price."""
+    if kind not in PRICED or not isinstance(values, dict):
+        return []
+    try:
+        return [_monthly(kind, values, None, prices)]
+    except UnpricedError:
+        return []
+
+
+def _total(found: Mapping[str, list[Monthly]]) -> dict[str, tuple[float, float]]:
+    return {
+        environment: (round(sum(one.low for one in parts), 2), round(sum(one.high for one in parts), 2))
+        for environment, parts in found.items()
+    }
 
 
 def _item(environment: str, change: Changing, prices: Prices) -> tuple[Item | None, list[str]]:

@@ -13,6 +13,7 @@ from fonderie.core.resource_types import resource_type
 from fonderie.core.toml import read_toml
 
 PRICE_LIST = Path(__file__).parent / "prices.toml"
+OLD_DAYS = 180
 Dollars = Annotated[float, Field(ge=0)]
 
 
@@ -21,11 +22,12 @@ class _Part(BaseModel):
 
 
 class Family(_Part):
-    """A machine family: dollars an hour of a core and of a GiB, and GiB a core by class."""
+    """A machine family: dollars an hour of a core and of a GiB, GiB a core by class, and the cores it is sold with."""
 
     core: Dollars
     gib: Dollars
     classes: dict[str, float]
+    sizes: tuple[int, ...]
 
 
 class Spot(_Part):
@@ -74,10 +76,14 @@ class Prices(_Part):
     regions: dict[str, Annotated[float, Field(gt=0)]]
     free: Free
 
-    @property
-    def source(self) -> str:
-        """The price list's date, for the footer of a comment."""
-        return f"list prices of {self.date.isoformat()}"
+    def source(self, today: datetime.date | None = None) -> str:
+        """The price list's date and age, for the footer of a comment."""
+        days = (today - self.date).days if today else 0
+        return f"list prices of {self.date.isoformat()}{f', {days} days old' if days > 0 else ''}"
+
+    def old(self, today: datetime.date | None) -> bool:
+        """Whether the list is so old that its figures are only a hint."""
+        return today is not None and (today - self.date).days > OLD_DAYS
 
     def is_free(self, kind: str) -> bool:
         """Whether a type costs nothing by itself; grants never do."""
@@ -92,7 +98,7 @@ class Prices(_Part):
             return None
         family, cores = self.machines[parts[0]], int(parts[2])
         gib = family.classes.get(parts[1])
-        return None if gib is None else cores * (family.core + gib * family.gib)
+        return None if gib is None or cores not in family.sizes else cores * (family.core + gib * family.gib)
 
     def factor(self, location: str) -> float | None:
         """A region's or zone's prices over us-central1's."""

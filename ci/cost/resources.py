@@ -13,6 +13,7 @@ Values = Mapping[str, Any]
 _SECONDS_AN_HOUR = 3_600
 _DAYS_A_YEAR = 365
 _ZONES_OF_A_REGION = 3
+_BOOT_GIB, _DATA_GIB = 150, 100  # of a notebook that says nothing; source: Workbench, "Create an instance"
 
 
 class UnpricedError(Exception):
@@ -70,29 +71,43 @@ def _node(config: Values, prices: Prices) -> tuple[float, float, str]:
         if kind not in prices.accelerators:
             raise UnpricedError(f"accelerator {kind}")
         hour += prices.accelerators[kind] * int(accelerator.get("count") or 1)
-    kind = str(config.get("disk_type") or "pd-balanced")
-    if kind not in prices.disks:
-        raise UnpricedError(f"disk {kind}")
-    disk = prices.disks[kind] * float(config.get("disk_size_gb") or 100)
+    if local := _local_disks(config):
+        raise UnpricedError(f"{local} local SSDs on each {machine}")
+    disk = _disk(config.get("disk_type") or "pd-balanced", config.get("disk_size_gb") or 100, prices)
     month = hour * prices.hours_a_month
     if config.get("spot") or config.get("preemptible"):
         return month * prices.spot.low + disk, month * prices.spot.high + disk, f"{machine}, spot"
     return month + disk, month + disk, machine
 
 
-def _nodes(values: Values) -> tuple[int, int]:
+def _disk(kind: object, gib: Any, prices: Prices) -> float:
+    """Dollars a month of a disk; its type in Compute Engine's words or in Vertex AI's (PD_SSD)."""
+    name = str(kind).rsplit("/", 1)[-1].lower().replace("_", "-")
+    if name not in prices.disks:
+        raise UnpricedError(f"disk {name}")
+    return prices.disks[name] * float(gib)
+
+
+def _local_disks(config: Values) -> int:
+    """How many local disks a node has, however they are attached."""
+    blocks = ("local_nvme_ssd_block_config", "ephemeral_storage_local_ssd_config", "ephemeral_storage_config")
+    counts = [config.get("local_ssd_count"), *(block(config, name).get("local_ssd_count") for name in blocks)]
+    return sum(int(count) for count in counts if count)
+
+
+def nodes(asked: Asked) -> tuple[int, int]:
     """Fewest and most nodes of a pool, over all its zones."""
+    values = asked.values
     scaling = block(values, "autoscaling")
     zones = _zones(values)
     if scaling.get("total_max_node_count"):
         return int(scaling.get("total_min_node_count") or 0), int(scaling["total_max_node_count"])
     if scaling.get("max_node_count"):
         return zones * int(scaling.get("min_node_count") or 0), zones * int(scaling["max_node_count"])
-    count = values.get("node_count")
+    count = next((values[key] for key in ("node_count", "initial_node_count") if values.get(key) is not None), None)
     if count is None:
-        count = values.get("initial_node_count")
-    fixed = zones * int(1 if count is None else count)
-    return fixed, fixed
+        raise UnpricedError("its number of nodes is not known")
+    return zones * int(count), zones * int(count)
 
 
 def node_pool(asked: Asked) -> Monthly:
@@ -100,21 +115,29 @@ def node_pool(asked: Asked) -> Monthly:
     if block(asked.unknown, "node_config").get("machine_type") is True:
         raise UnpricedError("its machine is known after apply")
     low, high, name = _node(block(asked.values, "node_config"), asked.prices)
-    fewest, most = _nodes(asked.values)
+    fewest, most = nodes(asked)
     factor, note = _place(asked.values, asked.prices)
     count = str(most) if fewest == most else f"{fewest} to {most}"
     return Monthly(low * fewest * factor, high * most * factor, f"{count} {name}{note}")
 
 
 def cluster(asked: Asked) -> Monthly:
-    """A GKE cluster: the fee, and its default pool unless that is removed."""
+    """A GKE cluster: the fee, the pools written inside it, and its default pool unless that is removed."""
     if asked.values.get("enable_autopilot"):
         raise UnpricedError("Autopilot's pods")
+    scaling = block(asked.values, "cluster_autoscaling")
+    if scaling.get("enabled"):
+        limits = scaling.get("resource_limits") or []
+        most = ", ".join(f"{limit.get('maximum')} {limit.get('resource_type')}" for limit in limits)
+        raise UnpricedError(f"nodes that cluster autoscaling makes, up to {most or 'any number'}")
     fee = asked.prices.flat.gke_cluster_hour * asked.prices.hours_a_month
-    if asked.values.get("remove_default_node_pool") or asked.values.get("node_pool"):
+    inline = asked.values.get("node_pool") or []
+    if asked.values.get("remove_default_node_pool"):
         return Monthly(fee, fee, "cluster fee")
-    pool = node_pool(asked)
-    return Monthly(fee + pool.low, fee + pool.high, f"cluster fee and {pool.why}")
+    where = {key: asked.values[key] for key in ("location", "node_locations") if asked.values.get(key)}
+    parts = [node_pool(Asked({**where, **pool}, {}, asked.prices)) for pool in inline] or [node_pool(asked)]
+    why = ", ".join(["cluster fee", *(part.why for part in parts)])
+    return Monthly(fee + sum(part.low for part in parts), fee + sum(part.high for part in parts), why)
 
 
 def nat(asked: Asked) -> Monthly:
@@ -203,18 +226,24 @@ def online_store(asked: Asked) -> Monthly:
 
 
 def run_service(asked: Asked) -> Monthly:
-    """Cloud Run's instances that always run, idle to busy; the others are billed by use."""
+    """Cloud Run's instances that always run, idle to busy, with their sidecars; the others are billed by use."""
     template = block(asked.values, "template")
     scaling = block(template, "scaling") or block(asked.values, "scaling")
     count = int(scaling.get("min_instance_count") or 0)
-    limits = block(block(template, "containers"), "resources").get("limits") or {}
-    cores, gib = _cores(str(limits.get("cpu") or "1")), _gib(str(limits.get("memory") or "512Mi"))
+    limits = [block(each, "resources").get("limits") or {} for each in template.get("containers") or [{}]]
+    if kind := block(template, "node_selector").get("accelerator"):
+        raise UnpricedError(f"accelerator {kind}")
+    if any("nvidia.com/gpu" in each for each in limits):
+        raise UnpricedError("an accelerator")
+    cores = sum(_cores(str(each.get("cpu") or "1")) for each in limits)
+    gib = sum(_gib(str(each.get("memory") or "512Mi")) for each in limits)
     seconds = count * asked.prices.hours_a_month * _SECONDS_AN_HOUR
     memory = gib * asked.prices.flat.run_gib_second * seconds
     low, high = (
         cores * price * seconds for price in (asked.prices.flat.run_core_second_idle, asked.prices.flat.run_core_second)
     )
-    return Monthly(low + memory, high + memory, f"{count} instances that always run")
+    beside = f" with {len(limits) - 1} sidecars" if len(limits) > 1 else ""
+    return Monthly(low + memory, high + memory, f"{count} instances that always run{beside}")
 
 
 def _cores(text: str) -> float:
@@ -229,11 +258,26 @@ def _gib(text: str) -> float:
 
 
 def workbench(asked: Asked) -> Monthly:
-    """A notebook's machine while it runs; its disks are counted as not priced by the machine alone."""
-    setup = block(asked.values, "gce_setup")
-    low, high, name = _node({"machine_type": setup.get("machine_type"), "disk_size_gb": 250}, asked.prices)
-    factor, note = _place(asked.values, asked.prices)
-    return Monthly(0.0, high * factor, f"notebook {name} while it runs{note}") if low else Monthly(0.0, 0.0, "")
+    """A notebook: its machine and accelerators while it runs, its disks always."""
+    setup, prices = block(asked.values, "gce_setup"), asked.prices
+    machine = str(setup.get("machine_type") or "e2-standard-4")
+    hour = prices.machine_hour(machine)
+    if hour is None:
+        raise UnpricedError(f"machine {machine}")
+    for accelerator in setup.get("accelerator_configs") or []:
+        kind = str(accelerator.get("type")).lower().replace("_", "-")
+        if kind not in prices.accelerators:
+            raise UnpricedError(f"accelerator {kind}")
+        hour += prices.accelerators[kind] * int(accelerator.get("core_count") or 1)
+    factor, note = _place(asked.values, prices)
+    disks = [(setup.get("boot_disk") or [{}]), (setup.get("data_disks") or [{}])]
+    stored = sum(
+        _disk(each.get("disk_type") or "pd-balanced", each.get("disk_size_gb") or size, prices)
+        for blocks, size in zip(disks, (_BOOT_GIB, _DATA_GIB), strict=True)
+        for each in blocks
+    )
+    month = hour * prices.hours_a_month
+    return Monthly(stored * factor, (month + stored) * factor, f"notebook {machine} while it runs, and its disks{note}")
 
 
 PRICED: dict[str, Callable[[Asked], Monthly]] = {

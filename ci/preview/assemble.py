@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 from ci.cost.estimate import estimate
 from ci.cost.prices import Prices, load_prices
+from ci.cost.quota import shortfalls
 from ci.lifecycle.deploy import by_a_person
 from ci.preview.configuration import configuration_changes
 from ci.preview.infrastructure.access import access_changes
@@ -28,9 +30,11 @@ from ci.preview.report import (
     ConfigurationChange,
     CostLine,
     CostResult,
+    CostTotal,
     Grant,
     PolicyResult,
     Preview,
+    QuotaShortfall,
     Source,
     StackPreview,
 )
@@ -55,6 +59,15 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What an environment's settings allow it: dollars a month, quotas, and what it needs that no plan shows."""
+
+    budget: int | None = None
+    quota: Mapping[str, int] = field(default_factory=dict)
+    needs: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Material:
     """Everything a preview is made of. Model files: name -> TOML; `configurations`: base's `cdk.tf.json` by stack."""
 
@@ -65,6 +78,8 @@ class Material:
     policy: PolicyResult = _NO_SCAN
     source: Source = _NO_SOURCE
     problems: tuple[str, ...] = ()
+    limits: Mapping[str, Limits] = field(default_factory=dict)  # by environment
+    today: datetime.date | None = None  # for the age of the price list
     configurations: Mapping[str, Mapping[str, Any]] | None = None
 
 
@@ -93,7 +108,8 @@ def assemble(material: Material, *, prices: Prices | None = None, masker: Masker
         configuration=_configuration(material, reader),
         models=tuple(models),
         policy=material.policy,
-        cost=_cost(plans, prices or load_prices(), reader),
+        cost=_cost(material, prices or load_prices(), reader),
+        quota=_quota(material),
         source=material.source,
         failures=tuple(clean(text, masker) for text in (*material.problems, *problems)),
     )
@@ -217,8 +233,9 @@ def _output(change: ResourceChange, reader: Reader) -> list[AttributeChange]:
     return [item.model_copy(update={"path": name + item.path.removeprefix("value")}) for item in found]
 
 
-def _cost(plans: list[StackPlan], prices: Prices, reader: Reader) -> CostResult:
-    estimated = estimate(((plan.environment, change) for plan in plans for change in plan.changes), prices)
+def _cost(material: Material, prices: Prices, reader: Reader) -> CostResult:
+    changes = ((plan.environment, change) for plan in material.plans for change in plan.changes)
+    estimated = estimate(changes, prices)
     lines = tuple(
         CostLine(
             environment=item.environment,
@@ -229,10 +246,40 @@ def _cost(plans: list[StackPlan], prices: Prices, reader: Reader) -> CostResult:
         )
         for item in estimated.items
     )
+    zero = (0.0, 0.0)
+    totals = tuple(
+        CostTotal(
+            environment=name,
+            before=estimated.before.get(name, zero),
+            after=estimated.after.get(name, zero),
+            budget=material.limits.get(name, Limits()).budget,
+        )
+        for name in sorted(estimated.before.keys() | estimated.after.keys())
+    )
     return CostResult(
         low=estimated.low,
         high=estimated.high,
         lines=lines,
+        totals=tuple(
+            sorted((total for total in totals if total.before != total.after), key=lambda one: one.environment)
+        ),
         unpriced=tuple(dict.fromkeys(map(reader.plain, estimated.unpriced))),
-        source=prices.source,
+        source=prices.source(material.today),
+        old=prices.old(material.today),
     )
+
+
+def _quota(material: Material) -> tuple[QuotaShortfall, ...]:
+    """The quotas that an environment may run out of, when the change needs more of them than before."""
+    found = []
+    for name in dict.fromkeys(plan.environment for plan in material.plans):
+        limits = material.limits.get(name, Limits())
+        changes = [change for plan in material.plans if plan.environment == name for change in plan.changes]
+        sides = ([(one.type, one.before) for one in changes], [(one.type, one.after) for one in changes])
+        before, after = ({one.name: one for one in shortfalls(side, limits.quota, limits.needs)} for side in sides)
+        found += [
+            QuotaShortfall(environment=name, name=one.name, needed=one.needed, limit=one.limit)
+            for one in after.values()
+            if one.name not in before or one.needed > before[one.name].needed
+        ]
+    return tuple(found)

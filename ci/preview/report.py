@@ -158,14 +158,44 @@ class CostLine(Frozen):
     why: str
 
 
+class CostTotal(Frozen):
+    """What all of an environment that has a price comes to a month, low and high, before and after; and its budget."""
+
+    environment: str
+    before: tuple[float, float]
+    after: tuple[float, float]
+    budget: int | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether it goes beyond its budget, and further than before."""
+        return self.budget is not None and self.after[1] > max(self.budget, self.before[1])
+
+
 class CostResult(Frozen):
-    """Monthly difference in US dollars, and the types that have no price here."""
+    """Monthly difference in US dollars, and the types that have no price here. `old`: the list is only a hint."""
 
     low: float = 0.0
     high: float = 0.0
     lines: tuple[CostLine, ...] = ()
+    totals: tuple[CostTotal, ...] = ()
     unpriced: tuple[str, ...] = ()
     source: str = ""
+    old: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether an environment goes beyond its budget."""
+        return any(total.over for total in self.totals)
+
+
+class QuotaShortfall(Frozen):
+    """A quota of an environment's region that is too low for what may be needed at most."""
+
+    environment: str
+    name: str
+    needed: float
+    limit: int
 
 
 class StackPreview(Frozen):
@@ -212,7 +242,7 @@ class Source(Frozen):
     link: str = ""  # to the page with everything
 
 
-_LISTS = ("stacks", "losses", "data", "access", "configuration")  # of what is said of one environment
+_LISTS = ("stacks", "losses", "data", "access", "configuration", "quota")  # of what is said of one environment
 
 
 class Preview(Frozen):
@@ -226,6 +256,7 @@ class Preview(Frozen):
     models: tuple[ModelChange, ...] = ()
     policy: PolicyResult = PolicyResult(unavailable="no scan was given")
     cost: CostResult = CostResult()
+    quota: tuple[QuotaShortfall, ...] = ()
     source: Source = Source()
     failures: tuple[str, ...] = ()
 
@@ -249,7 +280,9 @@ class Preview(Frozen):
     @property
     def red(self) -> bool:
         """Whether it must not be merged without a second look: something failed, a finding is new, an alarm rings."""
-        return self.failed or bool(self.policy.new or self.policy.expired or self.policy.broken or self.alarms)
+        return self.failed or bool(
+            self.policy.new or self.policy.expired or self.policy.broken or self.alarms or self.cost.over or self.quota
+        )
 
     def of(self, environment: str) -> Preview:
         """What it says of one environment."""
@@ -318,6 +351,8 @@ def merged(previews: Sequence[Preview]) -> Preview:
             low=sum(cost.low for cost in costs),
             high=sum(cost.high for cost in costs),
             lines=tuple(item for cost in costs for item in cost.lines),
+            totals=tuple(total for cost in costs for total in cost.totals),
+            old=any(cost.old for cost in costs),
             unpriced=_once(item for cost in costs for item in cost.unpriced),
             source="; ".join(_once(cost.source for cost in costs if cost.source)),
         ),

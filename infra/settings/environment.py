@@ -26,7 +26,7 @@ from infra.settings.sections import (
     ScheduleSettings,
     ServingSettings,
 )
-from infra.settings.value_types import EnvironmentName, LabelKey, LabelValue, ProjectId, Region
+from infra.settings.value_types import EnvironmentName, LabelKey, LabelValue, ProjectId, QuotaLimit, QuotaName, Region
 
 
 class Backend(StrEnum):
@@ -60,6 +60,7 @@ class Environment(EnvironmentSection):
     serving: ServingSettings = ServingSettings()
     alerts: AlertSettings = AlertSettings()
     budget: BudgetSettings | None = None
+    quota: dict[QuotaName, QuotaLimit] = Field(default={}, description="limits that Google granted in the region")
     people: PeopleSettings = PeopleSettings()
     features: FeatureSwitches = FeatureSwitches()
     _neighbours: dict[str, Neighbour] = PrivateAttr(default_factory=dict)

@@ -152,3 +152,20 @@ GitBranch = Annotated[
         _matching(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", "a branch's name has up to 100 letters, digits, ., _, / and -")
     ),
 ]
+
+# Source: Compute Engine, "Allocation quotas", and Vertex AI, "Quotas and limits": those that our resources use.
+QUOTAS = (
+    "CPUS", "N2_CPUS", "N2D_CPUS", "C2_CPUS", "C2D_CPUS", "C3_CPUS", "T2D_CPUS", "A2_CPUS", "G2_CPUS",
+    "PREEMPTIBLE_CPUS", "SSD_TOTAL_GB", "DISKS_TOTAL_GB", "STATIC_ADDRESSES", "NVIDIA_T4_GPUS", "NVIDIA_P4_GPUS",
+    "NVIDIA_V100_GPUS", "NVIDIA_P100_GPUS", "CUSTOM_MODEL_SERVING_CPUS",
+)  # fmt: skip
+
+
+def _quota(value: str) -> str:
+    if value not in QUOTAS:
+        raise ValueError(f"not a quota that is checked; there are: {', '.join(QUOTAS)}")
+    return value
+
+
+QuotaName = Annotated[str, AfterValidator(_quota)]
+QuotaLimit = Annotated[int, Field(ge=0)]

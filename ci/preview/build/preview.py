@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ci.cost.quota import cores
 from ci.lifecycle.deploy import Stack, by_a_person
-from ci.preview.assemble import Failed, Material, assemble
+from ci.preview.assemble import Failed, Limits, Material, assemble
 from ci.preview.build import revisions
 from ci.preview.build.base import deployed, in_sandbox
 from ci.preview.build.plans import Plans, plan_environment
@@ -28,6 +29,7 @@ from fonderie.core.home import home
 from fonderie.terraform.configuration import read_configuration
 from fonderie.terraform.plan import StackPlan
 from fonderie.terraform.references import part
+from infra.settings import load_environment
 
 _CREDENTIALS = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN", "GOOGLE_CREDENTIALS",
                 "CLOUDSDK_AUTH_ACCESS_TOKEN")  # fmt: skip
@@ -220,9 +222,23 @@ def _assembled(
                 tools=tuple(tool for tool in (f"Terraform {terraform}" if terraform else "", _provider()) if tool),
             ),
             configurations=configurations,
+            limits={name: _limits(name, sides[1].source) for name in dict.fromkeys(plan.environment for plan in plans)},
+            today=request.today or datetime.datetime.now(datetime.UTC).date(),
             problems=tuple(side.problem for side in sides if side.problem),
         )
     )
+
+
+def _limits(environment: str, head: Path) -> Limits:
+    """What head's settings of an environment allow; nothing when they cannot be read, which the synthesis tells."""
+    try:
+        settings = load_environment(environment, head / "infra" / "environments")
+    except FonderieError:
+        return Limits()
+    serving = settings.serving
+    number = serving.max_replicas * cores(serving.machine_type) * len(revisions.model_files(head))
+    budget = settings.budget.monthly_usd if settings.budget else None
+    return Limits(budget, settings.quota, {"CUSTOM_MODEL_SERVING_CPUS": number})
 
 
 def _provider() -> str:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from ci.preview.infrastructure.outside import opens
 from ci.preview.masking.printable import folded
 from ci.preview.render.document import Fold, Line, Row, Section, Span, alarm, bold, code, key, line, listed
-from ci.preview.render.wording import change_lines, counted, dollars, output_lines, outside_words, plural
+from ci.preview.render.wording import change_lines, counted, dollars, output_lines, outside_words, plural, total_words
 from ci.preview.report import (
     ChangePreview,
     ConfigurationChange,
@@ -44,6 +44,7 @@ def sections(preview: Preview, *, complete: bool = False) -> Iterator[Section]:
         _outside(preview, few),
         _policy(preview, few),
         _cost(preview),
+        _quota(preview),
     ]
     yield from (section for section in found if section.rows or section.notes)
 
@@ -270,8 +271,24 @@ def _cost(preview: Preview) -> Section:
             counts={"lines": 1})
         for item in cost.lines
     ]  # fmt: skip
-    notes = [line("Not priced: ", listed(cost.unpriced, 30), ".")] if cost.unpriced else []
+    notes = [
+        line(bold(total.environment), f": {total_words(total)}",
+             alarm(f"beyond the budget of {total.budget:,} $" if total.over else ""))
+        for total in cost.totals
+    ]  # fmt: skip
+    if cost.old and rows:
+        notes.append(line(*alarm(f"the prices are a hint only: {cost.source}")[1:]))
+    notes += [line("Not priced: ", listed(cost.unpriced, 30), ".")] if cost.unpriced else []
     return Section("Cost", tuple(rows), notes=tuple(notes), kind="lines")
+
+
+def _quota(preview: Preview) -> Section:
+    rows = [
+        Row((line(bold(one.environment), " · ", code(one.name), f" needs {one.needed:,.0f} at most, the limit is "
+                  f"{one.limit:,}", alarm(f"{one.needed - one.limit:,.0f} short")),), counts={"quotas": 1})
+        for one in preview.quota
+    ]  # fmt: skip
+    return Section("Quota", tuple(rows), kind="quotas")
 
 
 # -- the details of each stack

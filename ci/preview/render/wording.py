@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ci.preview.masking.printable import apart, folded
-from ci.preview.report import AttributeChange, ChangePreview, CostResult, PolicyResult, Preview
+from ci.preview.report import AttributeChange, ChangePreview, CostResult, CostTotal, PolicyResult, Preview
 from fonderie.terraform.plan import Action
 
 _MOST_ATTRIBUTES = 60  # of one resource, in a comment
@@ -42,7 +42,26 @@ def cost_words(cost: CostResult) -> str:
     """The bill's part of the verdict."""
     if cost.low == cost.high == 0:
         return "cost unchanged" + (" but for what is not priced" if cost.unpriced else "")
-    return dollars(cost.low, cost.high)
+    return dollars(cost.low, cost.high) + _share(cost)
+
+
+def _share(cost: CostResult) -> str:
+    """` (+8 %)`, of the most that all of it may come to."""
+    before, after = (sum(side[1] for side in sides) for sides in
+                     ((total.before for total in cost.totals), (total.after for total in cost.totals)))  # fmt: skip
+    return f" ({(after - before) / before:+.0%})" if before else ""
+
+
+def total_words(total: CostTotal) -> str:
+    """`1,204 to 1,300 $ a month before, 1,245 to 1,396 after (+7 %)`: the per cent of the most."""
+    before, after = (_span(side) for side in (total.before, total.after))
+    share = f" ({(total.after[1] - total.before[1]) / total.before[1]:+.0%})" if total.before[1] else ""
+    return f"{before} $ a month before, {after} after{share}, of what has a price"
+
+
+def _span(side: tuple[float, float]) -> str:
+    low, high = (f"{value:,.0f}" for value in side)
+    return low if low == high else f"{low} to {high}"
 
 
 def policy_words(policy: PolicyResult) -> str:
@@ -77,6 +96,8 @@ def verdict(preview: Preview) -> tuple[str, str]:
         return "❌", _line(preview, "this apply will fail")
     if preview.policy.new or preview.policy.expired or preview.policy.broken:
         return "❌", _line(preview)
+    if preview.cost.over or preview.quota:
+        return "❌", _line(preview)
     if preview.lost or preview.alarms:
         return "⚠️", _line(preview)
     if preview.empty:
@@ -97,6 +118,8 @@ def todo(preview: Preview) -> list[str]:
         (bool(preview.data), "agree to each alarm about data"),
         (any(grant.alarm for grant in preview.access), "agree to each alarm about access"),
         (any(row.alarm for row in preview.configuration), "agree to each alarm that is not in the plan"),
+        (preview.cost.over, "raise the budget, or spend less"),
+        (bool(preview.quota), "ask Google for more quota, or need less"),
         (any(change.alarm for change in preview.models), "agree that a gate or a limit is looser"),
     ]
     return [words for needed, words in wanted if needed]
@@ -110,6 +133,8 @@ def _line(preview: Preview, first: str = "", *, with_cost: bool = True) -> str:
     alarms = ((len(preview.data), "data alarm"), (grants, "access alarm"), (looser, "looser limit"))
     parts += [number_of(number, word) for number, word in alarms if number]
     parts += [f"{number_of(unseen, 'alarm')} not in the plan"] if unseen else []
+    parts += ["beyond the budget"] if preview.cost.over else []
+    parts += [f"{number_of(len(preview.quota), 'quota')} too low"] if preview.quota else []
     if models := len({change.model for change in preview.models}):
         parts.append(f"{models} model{'s' * (models > 1)} or pipeline{'s' * (models > 1)} changed")
     if not any(parts):

@@ -1,3 +1,5 @@
+import datetime
+
 import pytest
 
 from ci.cost.estimate import estimate
@@ -167,3 +169,81 @@ def test_a_broken_price_list_names_the_key(tmp_path):
         match=r"prices\.toml: 10 problems:\n  line 2: hours_a_month = -1: input should be greater than 0\n",
     ):
         load_prices(path)
+
+
+def notebook(**more):
+    return change("google_workbench_instance.w", "create", None, {"location": "us-central1-a", "gce_setup": [more]})
+
+
+def test_a_notebook_counts_its_accelerators_and_disks():
+    found = cost(notebook(machine_type="n1-standard-8",
+                          accelerator_configs=[{"type": "NVIDIA_TESLA_V100", "core_count": "4"}],
+                          data_disks=[{"disk_type": "PD_SSD", "disk_size_gb": "5000"}]))  # fmt: skip
+    assert found.high > 4 * 2.48 * HOURS + 5_000 * 0.17
+    assert found.low == pytest.approx(5_000 * 0.17 + 150 * 0.10, abs=0.01)  # stopped, its disks stay
+    unknown = cost(notebook(accelerator_configs=[{"type": "NVIDIA_B200", "core_count": 1}]))
+    assert unknown.unpriced == ("google_workbench_instance (accelerator nvidia-b200)",)
+
+
+def service(*containers, **template):
+    values = {"template": [{"containers": list(containers), "scaling": [{"min_instance_count": 1}], **template}]}
+    return change("google_cloud_run_v2_service.s", "create", None, values)
+
+
+def container(cpu="1", **limits):
+    return {"resources": [{"limits": {"cpu": cpu, "memory": "1Gi", **limits}}]}
+
+
+def test_sidecars_are_counted_and_an_accelerator_of_a_service_is_named():
+    alone, beside = cost(service(container())), cost(service(container(), container("2")))
+    assert beside.high > 2 * alone.high
+    assert "with 1 sidecars" in beside.items[0].why
+    for accelerated in (service(container(), node_selector=[{"accelerator": "nvidia-l4"}]),
+                        service(container(**{"nvidia.com/gpu": "1"}))):  # fmt: skip
+        assert any("accelerator" in name for name in cost(accelerated).unpriced)
+
+
+def inner(**more):
+    return change("google_container_cluster.c", "create", None, {"location": "us-central1-a", **more})
+
+
+def test_pools_inside_a_cluster_are_counted_and_what_it_adds_by_itself_is_named():
+    config = {"node_config": [{"machine_type": "n2-standard-16"}]}
+    found = cost(inner(node_pool=[{"node_count": 10, **config}]))
+    assert found.high > 73 + 10 * 16 * 0.031611 * HOURS
+    limits = [{"resource_type": "cpu", "maximum": 1000}, {"resource_type": "memory", "maximum": 4000}]
+    grown = cost(inner(cluster_autoscaling=[{"enabled": True, "resource_limits": limits}]))
+    assert "up to 1000 cpu, 4000 memory" in grown.unpriced[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"node_config": [{"machine_type": "e2-standard-8"}]}, "its number of nodes is not known"),
+        ({"node_count": 1, "node_config": [{"machine_type": "e2-standard-3"}]}, "machine e2-standard-3"),
+        ({"node_count": 1, "node_config": [{"machine_type": "n2-standard-8", "local_ssd_count": 8}]}, "8 local SSDs"),
+        ({"node_count": 1, "node_config": [{"machine_type": "n2-standard-8", "ephemeral_storage_local_ssd_config": [
+            {"local_ssd_count": 2}]}]}, "2 local SSDs"),
+    ],
+)  # fmt: skip
+def test_what_a_pool_does_not_tell_is_named(values, said):
+    found = cost(change("google_container_node_pool.p", "create", None, {"location": "us-central1-a", **values}))
+    assert found.items == ()
+    assert any(said in name for name in found.unpriced)
+
+
+def test_the_total_before_and_after_counts_what_stays():
+    stays = change("google_container_node_pool.a", "none", pool(fewest=1, most=1), pool(fewest=1, most=1))
+    grows = change("google_container_node_pool.b", "update", pool(fewest=1, most=1), pool(fewest=2, most=2))
+    found = cost(stays, grows)
+    node = cost(change("google_container_node_pool.c", "create", None, pool(fewest=1, most=1))).high
+    assert found.before["prod"][1] == pytest.approx(2 * node, abs=0.02)
+    assert found.after["prod"][1] == pytest.approx(3 * node, abs=0.02)
+
+
+def test_the_age_of_the_list_is_told():
+    prices = load_prices()
+    day = prices.date
+    assert prices.source(day) == f"list prices of {day}"
+    assert prices.source(day + datetime.timedelta(21)) == f"list prices of {day}, 21 days old"
+    assert [prices.old(day + datetime.timedelta(days)) for days in (180, 181)] == [False, True]
