@@ -16,12 +16,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Comment:
-    """A comment of a change. `trusted`: made by an app, or by somebody who may write to the repository."""
+    """A comment of a change. `own`: made by the account that we are here; another's is neither changed nor believed."""
 
     id: int
     body: str
     url: str = ""
-    trusted: bool = True
+    own: bool = True
 
 
 class Forge(Protocol):
@@ -42,5 +42,5 @@ class Forge(Protocol):
     def update(self, comment: Comment, body: str) -> Comment | None:
         """Change a comment; None when it is gone, or somebody else's."""
 
-    def set_status(self, commit: str, state: State, description: str) -> None:
-        """The commit's `fonderie/preview` status; `description` of at most 140 characters."""
+    def set_status(self, commit: str, state: State, description: str, environment: str) -> None:
+        """The commit's `fonderie/preview/ENVIRONMENT` status; `description` of at most 140 characters."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from ci.forges.forge import Comment, State
@@ -9,7 +10,8 @@ from ci.forges.requests import GONE, Api
 
 CONTEXT = "fonderie/preview"
 _MOST_PAGES = 50
-_WRITERS = ("OWNER", "MEMBER", "COLLABORATOR")
+ACTIONS = "github-actions[bot]"
+"""The account of a workflow's own token, which may not ask who it is. Source: "Automatic token authentication"."""
 
 
 def api(token: str, url: str = "https://api.github.com", **more: Any) -> Api:
@@ -32,8 +34,10 @@ class GitHub:
 
     limit = 59_500  # of 65,536
 
-    def __init__(self, api: Api, repository: str, number: int) -> None:
+    def __init__(self, api: Api, repository: str, number: int, login: str = "") -> None:
+        """`login`: whose comments are ours; asked for when it is not given."""
         self._api = api
+        self._login = login
         self._repository = f"/repos/{repository}"
         self._number = number
 
@@ -50,30 +54,47 @@ class GitHub:
             if path is None:
                 break
             answer = self._api.send("GET", path)
-            found += [_comment(item) for item in answer.json()]
+            found += [self._comment(item) for item in answer.json()]
             path = answer.links.get("next", {}).get("url")
         return found
 
     def create(self, body: str) -> Comment:
         """A new comment."""
         path = f"{self._repository}/issues/{self._number}/comments"
-        return _comment(self._api.send("POST", path, {"body": body}).json())
+        return self._comment(self._api.send("POST", path, {"body": body}).json())
 
     def update(self, comment: Comment, body: str) -> Comment | None:
         """Change a comment; None when it is gone, or somebody else's."""
         path = f"{self._repository}/issues/comments/{comment.id}"
         answer = self._api.send("PATCH", path, {"body": body}, allow=(*GONE, 403))
-        return _comment(answer.json()) if answer.is_success else None
+        return self._comment(answer.json()) if answer.is_success else None
 
-    def set_status(self, commit: str, state: State, description: str) -> None:
+    def set_status(self, commit: str, state: State, description: str, environment: str) -> None:
         """The commit's status."""
-        body = {"state": state.value, "description": description[:140], "context": CONTEXT}
+        body = {"state": state.value, "description": description[:140], "context": f"{CONTEXT}/{environment}"}
         self._api.send("POST", f"{self._repository}/statuses/{commit}", body)
 
-    def pull_requests_of(self, commit: str) -> list[int]:
-        """The pull requests that brought a commit."""
+    def merged(self, commit: str) -> list[PullRequest]:
+        """The pull requests that brought a commit to their base."""
         answer = self._api.send("GET", f"{self._repository}/commits/{commit}/pulls").json()
-        return [int(item["number"]) for item in answer]
+        found = [
+            PullRequest(
+                int(item["number"]), str(item["head"]["sha"]), str(item["base"]["ref"]), bool(item["merged_at"])
+            )
+            for item in answer
+        ]
+        return [pull for pull in found if pull.merged]
+
+    @property
+    def login(self) -> str:
+        """The account that the token is of. Source: "Get the authenticated user"."""
+        if not self._login:
+            self._login = str(self._api.send("GET", "/user").json()["login"])
+        return self._login
+
+    def _comment(self, item: dict[str, Any]) -> Comment:
+        own = str((item.get("user") or {}).get("login", "")) == self.login
+        return Comment(int(item["id"]), str(item.get("body") or ""), str(item.get("html_url", "")), own)
 
     def open_pull_request(self, branch: str, base: str, title: str, body: str) -> str:
         """Open a pull request from a branch; its address."""
@@ -81,7 +102,11 @@ class GitHub:
         return str(self._api.send("POST", f"{self._repository}/pulls", sent).json()["html_url"])
 
 
-def _comment(item: dict[str, Any]) -> Comment:
-    app = (item.get("user") or {}).get("type") == "Bot"
-    trusted = app or item.get("author_association", _WRITERS[0]) in _WRITERS
-    return Comment(int(item["id"]), str(item.get("body") or ""), str(item.get("html_url", "")), trusted)
+@dataclass(frozen=True)
+class PullRequest:
+    """A pull request as GitHub knows it: `base` is the branch that it goes to."""
+
+    number: int
+    head: str
+    base: str
+    merged: bool

@@ -33,6 +33,7 @@ class GitLab:
         self._project = f"/projects/{quote(project, safe='')}"
         self._notes = f"{self._project}/merge_requests/{number}/notes"
         self._number = number
+        self._login = ""
 
     def head(self) -> str:
         """The commit the merge request is at now."""
@@ -44,11 +45,17 @@ class GitLab:
         page = "1"
         for _ in range(_MOST_PAGES):
             answer = self._api.send("GET", f"{self._notes}?sort=asc&order_by=created_at&per_page=100&page={page}")
-            found += [Comment(int(item["id"]), str(item.get("body") or "")) for item in answer.json()]
+            found += [self._comment(item) for item in answer.json()]
             page = answer.headers.get("x-next-page", "")
             if not page:
                 break
         return found
+
+    def _comment(self, item: dict[str, Any]) -> Comment:
+        if not self._login:
+            self._login = str(self._api.send("GET", "/user").json()["username"])
+        own = str((item.get("author") or {}).get("username", "")) == self._login
+        return Comment(int(item["id"]), str(item.get("body") or ""), own=own)
 
     def create(self, body: str) -> Comment:
         """A new note."""
@@ -60,7 +67,7 @@ class GitLab:
         answer = self._api.send("PUT", f"{self._notes}/{comment.id}", {"body": body}, allow=(*GONE, 403))
         return Comment(comment.id, body) if answer.is_success else None
 
-    def set_status(self, commit: str, state: State, description: str) -> None:
+    def set_status(self, commit: str, state: State, description: str, environment: str) -> None:
         """The commit's status."""
-        body = {"state": _STATES[state], "description": description[:140], "name": "fonderie/preview"}
+        body = {"state": _STATES[state], "description": description[:140], "name": f"fonderie/preview/{environment}"}
         self._api.send("POST", f"{self._project}/statuses/{quote(commit, safe='')}", body)

@@ -16,7 +16,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +64,15 @@ class Fingerprint(Frozen):
 
 
 class StackRecord(Frozen):
-    """One stack: the version of its state, what planned it, its configuration and base's by name, its changes."""
+    """One stack: the version of its state, what planned it, its configuration and base's by name, its changes.
+
+    `keyed`: whether the digests' key is the lineage.
+    """
 
     name: str
     serial: int | None
     lineage: str
+    keyed: bool
     tools: dict[str, str]
     beside: dict[str, str]
     configuration: dict[str, str]
@@ -101,7 +104,9 @@ class PlanRecord(Frozen):
     @functools.cached_property
     def hash(self) -> str:
         """What would be done, with what and as whom."""
-        covered = [stack.model_dump(mode="json", exclude={"serial", "lineage", "base"}) for stack in self.stacks]
+        covered = [
+            stack.model_dump(mode="json", exclude={"serial", "lineage", "keyed", "base"}) for stack in self.stacks
+        ]
         return f"p-{_sha256([self.environment, covered])[:20]}"
 
     @functools.cached_property
@@ -121,8 +126,8 @@ class PlanRecord(Frozen):
 
     @property
     def keyed(self) -> dict[str, bool]:
-        """Which stacks had a state, whose lineage is the key of their digests."""
-        return {stack.name: bool(stack.lineage) for stack in self.stacks}
+        """Which stacks' digests have the lineage of the state as their key: those that had a state."""
+        return {stack.name: stack.keyed for stack in self.stacks}
 
     @property
     def states(self) -> dict[str, tuple[int | None, str]]:
@@ -144,13 +149,14 @@ def record(
     `keyed` says which stacks had a state at the review that this is compared with: the others' values were hashed with
     the fixed key.
     """
-    taken = [replace(plan, salt=plan.salt if (keyed or {}).get(plan.stack, True) else "") for plan in plans]
-    stacks = tuple(_stack(plan, before) for plan in sorted(taken, key=lambda plan: plan.stack))
+    ordered = sorted(plans, key=lambda plan: plan.stack)
+    stacks = tuple(_stack(plan, before, (keyed or {}).get(plan.stack, True)) for plan in ordered)
     return PlanRecord(environment=environment, head=head, base=base, stacks=stacks)
 
 
-def _stack(plan: StackPlan, before: Mapping[str, Mapping[str, Any]] | None) -> StackRecord:
-    key = plan.salt.encode() or b"fonderie"
+def _stack(plan: StackPlan, before: Mapping[str, Mapping[str, Any]] | None, keyed: bool) -> StackRecord:
+    keyed = keyed and bool(plan.salt)
+    key = plan.salt.encode() if keyed else b"fonderie"
     own = digests(plan.configuration, key)
     left_out = _LEFT_OUT if plan.configuration else _LEFT_OUT.keys() - {"configuration"}
     changes = sorted(_fingerprints(plan, own, key), key=lambda change: (change.address, change.facts))
@@ -158,6 +164,7 @@ def _stack(plan: StackPlan, before: Mapping[str, Mapping[str, Any]] | None) -> S
         name=plan.stack,
         serial=plan.serial if plan.salt else None,
         lineage=_sha256(plan.salt)[:32] if plan.salt else "",
+        keyed=keyed,
         tools=dict(plan.tools),
         beside={
             name: _digest(key, value)

@@ -1,21 +1,28 @@
-"""The one comment of a change: created, or updated where it is; what is out of date is folded away."""
+"""The one comment of a change: created, or updated where it is; what is out of date is folded away.
+
+python -m ci.preview.post FOLDER        posts what `fonderie preview --keep FOLDER` left there, of every environment
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ci.forges import github, gitlab
 from ci.forges.forge import Comment, Forge, State
+from ci.preview.build.revisions import ROOT, first_parent
+from ci.preview.fingerprint import PlanRecord
 from ci.preview.render.comment import MARKER, render
 from ci.preview.render.wording import verdict
-from ci.preview.report import Preview
-from fonderie.core.errors import BadInputError
+from ci.preview.report import Preview, merged
+from ci.preview.review import Review, opened, seal
+from fonderie.core.errors import BadInputError, FonderieError
 
 OUTDATED = "<!-- fonderie:preview outdated -->"
-NOTHING_REVIEWED = "p-" + "0" * 20
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class Target:
 
     forge: Forge
     commit: str
+    number: int = 0
 
 
 def marker_of(environments: Sequence[str]) -> str:
@@ -31,34 +39,73 @@ def marker_of(environments: Sequence[str]) -> str:
     return MARKER if not environments else f"<!-- fonderie:preview {','.join(sorted(environments))} -->"
 
 
-def post_preview(preview: Preview, environments: Sequence[str] = (), variables: Mapping[str, str] = os.environ) -> str:
-    """Post a preview where the variables say; what was done, in words. `environments` are those it was asked for."""
-    target, marker = target_of(variables), marker_of(environments)
-    body = render(preview, limit=target.forge.limit, marker=marker)
-    return post(target, body, verdict(preview)[1], failed=preview.red, marker=marker)
+def post_preview(
+    preview: Preview,
+    environments: Sequence[str] = (),
+    records: Sequence[PlanRecord] = (),
+    variables: Mapping[str, str] = os.environ,
+) -> str:
+    """Post a preview where the variables say; what was done, in words. `environments` are those it was asked for.
 
-
-def reviewed_plan(environment: str, variables: Mapping[str, str] = os.environ) -> str:
-    """The hash under which the merged pull request's comment showed the environment's plan.
-
-    It says what was reviewed; that it is also what would be applied is for the apply to check. Without a preview of the
-    environment, or when that found nothing to change, it is the hash of nothing: an apply that has to change something
-    then refuses.
+    With FONDERIE_REVIEW_KEY the comment holds what `apply --reviewed` compares with: the records, sealed.
     """
-    commit = _needed(variables, "FONDERIE_HEAD")
-    github = github_of(variables)
-    for number in github.pull_requests_of(commit):
-        for comment in github_of(variables, number).comments():
-            if comment.trusted and _is_preview(comment.body):
-                footer = comment.body.rpartition("\n---\n")[2]  # above it are words of the plan itself
-                found = re.findall(rf"\b{re.escape(environment)} plan `(p-[0-9a-f]{{20}})`", footer)
-                if found:
-                    return str(found[-1])
-    return NOTHING_REVIEWED
+    target, marker = target_of(variables), marker_of(environments)
+    key = variables.get("FONDERIE_REVIEW_KEY", "")
+    sealed = [seal(Review.of(record, target.number), key) for record in records if key and record.head == target.commit]
+    tail = "".join(f"{line}\n" for line in sealed)
+    body = render(preview, limit=target.forge.limit - len(tail), marker=marker) + tail
+    rows = [(name, preview.of(name)) for name in preview.environments]
+    statuses = [(name, State.FAILURE if each.red else State.SUCCESS, verdict(each)[1]) for name, each in rows]
+    return post(target, body, statuses, marker=marker, needed=not preview.empty)
 
 
-def _is_preview(body: str) -> bool:
-    return body.startswith(MARKER.removesuffix(" -->")) and not body.startswith(OUTDATED)
+def reviewed(environment: str, variables: Mapping[str, str] = os.environ) -> Review:
+    """What was reviewed of an environment on the pull request that brought FONDERIE_HEAD, as our own step recorded it.
+
+    A review that is `missing` says why, when no pull request brought the commit or its last commit has no preview of
+    ours: nothing is applied by it.
+    """
+    commit, key = _needed(variables, "FONDERIE_HEAD"), _needed(variables, "FONDERIE_REVIEW_KEY")
+    pulls = [pull for pull in github_of(variables).merged(commit) if pull.base == branch_of(variables)]
+    for pull in pulls:
+        forge = github_of(variables, pull.number)
+        for comment in reversed([comment for comment in forge.comments() if comment.own]):
+            for review in opened(comment.body, key):
+                if (review.environment, review.pull_request, review.head) == (environment, pull.number, pull.head):
+                    return review
+    none = f"no pull request brought {commit[:9]} to {branch_of(variables)}"
+    if pulls:
+        none = f"pull request #{pulls[0].number} has no recorded preview of {environment} at {pulls[0].head[:9]}"
+    return Review(environment=environment, pull_request=pulls[0].number if pulls else 0, missing=none)
+
+
+def before(commit: str, variables: Mapping[str, str], root: Path = ROOT) -> str:
+    """The commit that the protected branch was at before the pull request that brought `commit`: by first parents.
+
+    A merge and a squash are one commit, a rebase as many as the pull request had.
+    """
+    forge = github_of(variables)
+    numbers = {pull.number for pull in forge.merged(commit)}
+    parent = first_parent(commit, root)
+    while numbers and numbers & {pull.number for pull in forge.merged(parent)}:
+        parent = first_parent(parent, root)
+    return parent
+
+
+def post_applied(review: Review, text: str, variables: Mapping[str, str] = os.environ) -> str:
+    """Say on the pull request what became of it; one comment an environment, the last word counts."""
+    forge = github_of(variables, review.pull_request)
+    marker = f"<!-- fonderie:applied {review.environment} -->"
+    body = f"{marker}\n{text}"
+    for comment in _ours(forge, marker):
+        if forge.update(comment, body):
+            return f"updated {comment.url}"
+    return f"created {forge.create(body).url}"
+
+
+def branch_of(variables: Mapping[str, str]) -> str:
+    """The protected branch."""
+    return variables.get("FONDERIE_BRANCH") or "main"
 
 
 def target_of(variables: Mapping[str, str]) -> Target:
@@ -70,8 +117,14 @@ def target_of(variables: Mapping[str, str]) -> Target:
         token, project = _needed(variables, "GITLAB_TOKEN"), _needed(variables, "CI_PROJECT_ID")
         api = gitlab.api(token, variables.get("CI_API_V4_URL") or "https://gitlab.com/api/v4")
         number = _number(variables["CI_MERGE_REQUEST_IID"], "CI_MERGE_REQUEST_IID")
-        return Target(gitlab.GitLab(api, project, number), _needed(variables, "CI_COMMIT_SHA"))
-    return Target(github_of(variables, _pull_request(variables)), _needed(variables, "FONDERIE_HEAD"))
+        return Target(gitlab.GitLab(api, project, number), _head_of_merge_request(variables), number)
+    number = _pull_request(variables)
+    return Target(github_of(variables, number), _needed(variables, "FONDERIE_HEAD"), number)
+
+
+def _head_of_merge_request(variables: Mapping[str, str]) -> str:
+    """In a merged-results pipeline CI_COMMIT_SHA is a merge that nobody pushed."""
+    return variables.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or _needed(variables, "CI_COMMIT_SHA")
 
 
 def github_of(variables: Mapping[str, str], number: int = 0) -> github.GitHub:
@@ -80,7 +133,7 @@ def github_of(variables: Mapping[str, str], number: int = 0) -> github.GitHub:
     if not re.fullmatch(r"(?!\.)[\w.-]+/(?!\.)[\w.-]+", repository):
         raise BadInputError(f"{repository!r} is not owner/name", where="GITHUB_REPOSITORY")
     api = github.api(token, variables.get("GITHUB_API_URL") or "https://api.github.com")
-    return github.GitHub(api, repository, number)
+    return github.GitHub(api, repository, number, github.ACTIONS if variables.get("GITHUB_ACTIONS") == "true" else "")
 
 
 def _pull_request(variables: Mapping[str, str]) -> int:
@@ -102,8 +155,13 @@ def _number(text: str, name: str) -> int:
     return int(text)
 
 
-def post(target: Target, body: str, line: str, *, failed: bool, marker: str = MARKER) -> str:
-    """Put `body` into the change's one comment and set the commit's status; what was done, in words.
+Status = tuple[str, State, str]  # environment, state, one line
+
+
+def post(target: Target, body: str, statuses: Iterable[Status], *, marker: str = MARKER, needed: bool = True) -> str:
+    """Put `body` into the change's one comment and set the commit's statuses; what was done, in words.
+
+    What is not `needed` only replaces what is there.
 
     A preview of a commit that the change has left is not posted over a newer one. A comment deleted meanwhile is made
     again. Of two previews that create at once, the older comment stays and takes the later body.
@@ -112,8 +170,11 @@ def post(target: Target, body: str, line: str, *, failed: bool, marker: str = MA
     now = forge.head()
     if now != target.commit:
         return f"not posted: the change has moved on to {now[:9]}, this is the preview of {target.commit[:9]}"
-    forge.set_status(target.commit, State.FAILURE if failed else State.SUCCESS, line)
+    for environment, state, line in statuses:
+        forge.set_status(target.commit, state, line, environment)
     mine = _ours(forge, marker)
+    if not needed and not mine:
+        return "nothing changes, and there is no comment to update"
     for comment in mine:
         if forge.update(comment, body):
             _fold(forge, [other for other in mine if other.id != comment.id])
@@ -132,8 +193,8 @@ def post(target: Target, body: str, line: str, *, failed: bool, marker: str = MA
 
 
 def _ours(forge: Forge, marker: str) -> list[Comment]:
-    """Comments that begin with the marker, oldest first; not one that quotes it, nor a stranger's."""
-    found = (one for one in forge.comments() if one.trusted and one.body.startswith(marker))
+    """Comments that begin with the marker, oldest first; not one that quotes it, nor another's."""
+    found = (one for one in forge.comments() if one.own and one.body.startswith(marker))
     return sorted(found, key=lambda one: one.id)
 
 
@@ -142,3 +203,19 @@ def _fold(forge: Forge, comments: list[Comment]) -> None:
         inner = comment.body.partition("-->")[2][: forge.limit - 500]
         summary = "An outdated preview"
         forge.update(comment, f"{OUTDATED}\n<details><summary>{summary}</summary>\n\n{inner}\n</details>\n")
+
+
+def main(folder: str) -> None:
+    """Post the kept previews of a folder as one."""
+    files = sorted(Path(folder).rglob("*.preview.json"))
+    previews = [Preview.model_validate_json(file.read_text(encoding="utf-8")) for file in files]
+    kept = sorted(Path(folder).rglob("*.record.json"))
+    records = [PlanRecord.model_validate_json(file.read_text(encoding="utf-8")) for file in kept]
+    try:
+        print(post_preview(merged(previews), (), records))
+    except FonderieError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

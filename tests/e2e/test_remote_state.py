@@ -17,6 +17,7 @@ from ci.apply.drift import drift_of
 from ci.lifecycle.deploy import Deployer, Stack
 from ci.preview.build.plans import plan_environment
 from ci.preview.fingerprint import record
+from ci.preview.review import Review
 from fonderie.core.errors import StepFailedError
 from fonderie.sandbox.cloud.cloud import Cloud
 from fonderie.sandbox.runner import Options, StandIn, stand_in
@@ -157,6 +158,8 @@ class Remote:
 @pytest.fixture
 def remote(up: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
     monkeypatch.setenv("FONDERIE_HOME", str(tmp_path / "home"))
+    for name in ("FONDERIE_GOOGLE_ENDPOINT", "GOOGLE_OAUTH_ACCESS_TOKEN"):
+        monkeypatch.setenv(name, up.as_("apply")[name])  # as whom the journal is written
     return Remote(up.as_("plan"), up.as_("apply"), tmp_path)
 
 
@@ -197,22 +200,45 @@ def test_a_stack_without_a_state_is_planned_and_nothing_is_written(remote: Remot
     assert not any(file.is_file() for file in remote.kept.rglob("*"))
 
     remote.afresh()
-    identity = record("dev", plans.plans).hash
-    applied = Applier("dev", remote.apply, lambda _: stacks).apply(identity)
+    review = Review.of(record("dev", plans.plans), 7)
+    applied = Applier("dev", remote.apply, lambda _: stacks).apply(review)
     assert sum(applied.counts().values()) == 1
     assert [each["name"] for each in json.loads((remote.kept / STATE).read_text())["resources"]] == ["bucket"]
+
+
+def test_an_apply_that_failed_goes_on_on_another_machine(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A runner's disk is gone with the runner: the reviewed plan is kept beside the states."""
+    gate = tmp_path / "gate"
+    broken = {"provisioner": [{"local-exec": {"command": f"test -f {gate}"}}], "depends_on": ["terraform_data.first"]}
+    stacks = [remote.stack("dev-data", {"first": {"input": "one"}, "second": broken})]
+    review = Review.of(record("dev", plan_environment("dev", stacks, remote.plan, reads_only=True).plans), 7)
+    remote.afresh()
+    with pytest.raises(StepFailedError, match="local-exec"):
+        Applier("dev", remote.apply, lambda _: stacks).apply(review)
+
+    gate.touch()
+    monkeypatch.setenv("FONDERIE_HOME", str(tmp_path / "another-machine"))
+    remote.afresh()
+    Applier("dev", remote.apply, lambda _: stacks).apply(review)
+
+    assert {each["name"] for each in json.loads((remote.kept / STATE).read_text())["resources"]} == {"first", "second"}
+    done = json.loads((remote.kept / "fonderie-applies" / "done" / "dev.json").read_text())
+    assert done["reviewed"]["hash"] == review.hash
+    assert "one" not in (remote.kept / "fonderie-applies" / "begun" / "dev.json").read_text()
 
 
 def test_an_apply_locks(remote: Remote) -> None:
     stacks = [remote.stack("dev-data", {"bucket": {"input": "one"}})]
     applier = Applier("dev", remote.apply, lambda _: stacks)
-    identity = applier.preview()[1].hash
+    review = Review(environment="dev", hash=applier.preview()[1].hash)
     lock = remote.kept / LOCK
     lock.parent.mkdir(parents=True, exist_ok=True)
     lock.write_text(json.dumps({"ID": "7", "Operation": "OperationTypeApply", "Who": "somebody"}))
 
     with pytest.raises(StepFailedError, match="Error acquiring the state lock"):
-        applier.apply(identity)
+        applier.apply(review)
 
 
 def test_a_bucket_that_may_not_be_read_is_said(remote: Remote) -> None:

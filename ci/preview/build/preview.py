@@ -19,6 +19,7 @@ from ci.preview.build.base import deployed, in_sandbox
 from ci.preview.build.plans import Plans, plan_environment
 from ci.preview.build.policy import changed_checks, compare, judge, new_waivers, scan
 from ci.preview.build.synthesis import Synthesised, emptied, for_terraform, synthesise, synthesised_once
+from ci.preview.build.synthesised import read_synthesised
 from ci.preview.fingerprint import PlanRecord, record
 from ci.preview.masking.printable import printable
 from ci.preview.masking.secrets import Masker
@@ -44,6 +45,7 @@ class Request:
     base: str | None = None
     head: str | None = None
     truth: Truth | None = None  # None: the state if there are credentials, else the sandbox
+    synthesised: Path | None = None  # head's stacks, made by a step without rights: its code is not run here
     policy: bool = True
     today: datetime.date | None = None
     root: Path = revisions.ROOT
@@ -66,6 +68,11 @@ def has_credentials() -> bool:
 
 def make(request: Request) -> Preview:
     """The preview of a change. Raises BadInputError for a revision or an environment that does not exist."""
+    return preview_and_records(request)[0]
+
+
+def preview_and_records(request: Request) -> tuple[Preview, tuple[PlanRecord, ...]]:
+    """The preview of a change, and a record of each environment whose plan is complete and can be applied."""
     truth = request.truth or (Truth.STATE if has_credentials() else Truth.SANDBOX)
     base = revisions.commit(request.base or revisions.default_base(request.head or "HEAD", request.root), request.root)
     with tempfile.TemporaryDirectory(prefix="fonderie-preview-") as scratch:
@@ -76,7 +83,7 @@ def make(request: Request) -> Preview:
         base_source = revisions.kept(base, request.root)
         names = _chosen(request.environments, base_source, head_source)
         request.progress("synthesising base and head")
-        sides = _sides(base_source, head_source, names, work)
+        sides = _sides(base_source, head_source, names, work, request.synthesised)
         with ThreadPoolExecutor(1) as beside:
             policy = beside.submit(_policy, sides, names, request, work)
             planned = [_planned(name, *sides, truth, work, request.progress) for name in names]
@@ -90,7 +97,7 @@ def _chosen(wanted: tuple[str, ...], base: Path, head: Path) -> tuple[str, ...]:
     return tuple(name for name in known if name in wanted or not wanted)
 
 
-def _sides(base: Path, head: Path, names: tuple[str, ...], work: Path) -> tuple[Side, Side]:
+def _sides(base: Path, head: Path, names: tuple[str, ...], work: Path, synthesised: Path | None) -> tuple[Side, Side]:
     """Base and head synthesised side by side; the one that fails says so."""
 
     def side(source: Path, what: str) -> Side:
@@ -102,6 +109,12 @@ def _sides(base: Path, head: Path, names: tuple[str, ...], work: Path) -> tuple[
         except FonderieError as error:
             return Side(source, None, f"{what} does not synthesise: {error}")
 
+    if synthesised:
+        first = side(base, "base")
+        try:
+            return first, Side(head, read_synthesised(synthesised, first.made))
+        except FonderieError as error:
+            return first, Side(head, None, f"head is not planned here: {error}")
     with ThreadPoolExecutor(2) as threads:
         one, other = threads.submit(side, base, "base"), threads.submit(side, head, "head")
         return one.result(), other.result()
@@ -122,7 +135,7 @@ def _planned(name: str, base: Side, head: Side, truth: Truth, work: Path, progre
     if head.made is None or (base.made is None and truth is Truth.SANDBOX):
         return EnvironmentPlans(Plans(()), None, truth)
     stacks = head.made.of(name)
-    gone = emptied(base.made, head.made, name, work / "head-out") if base.made else ()
+    gone = emptied(base.made, [one.name for one in stacks], name, work / "head-out") if base.made else ()
     if truth is Truth.SANDBOX or _kept_here(stacks or gone):
         plans, truth = _in_the_sandbox(name, base, head.made, gone, work / f"plan-{name}"), Truth.SANDBOX
     else:
@@ -194,16 +207,21 @@ def _assembled(
     policy: PolicyResult,
     truth: Truth,
     base: str,
-) -> Preview:
-    head = revisions.short(revisions.commit(request.head or "HEAD", request.root))
-    records = [one.record for one in planned if one.record]
+) -> tuple[Preview, tuple[PlanRecord, ...]]:
+    commit = revisions.commit(request.head or "HEAD", request.root)
+    head = revisions.short(commit)
+    records = tuple(
+        one.record.model_copy(update={"head": commit, "base": base})
+        for one in planned
+        if one.record and one.truth is Truth.STATE
+    )
     for one in records:
-        keep(one.model_copy(update={"head": head}))
+        keep(one)
     plans = tuple(plan for one in planned for plan in one.plans.plans)
     made = sides[0].made
     configurations = {stack.name: read_configuration(stack.folder) for stack in made.stacks} if made else None
     terraform = next((printable(plan.terraform_version)[:40] for plan in plans if plan.terraform_version), "")
-    return assemble(
+    preview = assemble(
         Material(
             plans=plans,
             failed=tuple(failure for one in planned for failure in one.plans.failed),
@@ -227,6 +245,7 @@ def _assembled(
             problems=tuple(side.problem for side in sides if side.problem),
         )
     )
+    return preview, records
 
 
 def _limits(environment: str, head: Path) -> Limits:

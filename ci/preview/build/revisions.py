@@ -114,6 +114,13 @@ def _remote(root: Path) -> str:
     return "origin" if "origin" in names else names[0]
 
 
+def first_parent(revision: str, root: Path = ROOT) -> str:
+    """What a branch was at before a commit; fetched if this is a shallow clone."""
+    if _is_shallow(root):
+        _fetched(root, "--deepen=50", _remote(root))
+    return commit(f"{commit(revision, root)}^1", root)
+
+
 def tree(revision: str, root: Path = ROOT) -> str:
     """The id of a revision's files."""
     return line(root, "rev-parse", "--verify", f"{commit(revision, root)}^{{tree}}")

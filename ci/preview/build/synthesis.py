@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,12 +83,11 @@ def synthesised_once(source: Path, environments: Sequence[str]) -> Synthesised:
     return Synthesised(folder / "out", tuple(stacks_in(folder / "out")) if environments else ())
 
 
-def emptied(base: Synthesised, head: Synthesised | None, environment: str, outdir: Path) -> tuple[Stack, ...]:
-    """Base's stacks that head has no more, the last first: their providers and state, and none of their resources.
+def emptied(base: Synthesised, left: Collection[str], environment: str, outdir: Path) -> tuple[Stack, ...]:
+    """Base's stacks that are not among `left` any more, the last first: with their state and no resources.
 
     Terraform destroys what is in a state and not in the configuration, so they are planned like any other stack.
     """
-    left = {stack.name for stack in head.of(environment)} if head else set()
     gone = []
     for stack in reversed([stack for stack in base.of(environment) if stack.name not in left]):
         configuration = read_configuration(stack.folder)

@@ -33,6 +33,13 @@ def command(
     html: Annotated[bool, typer.Option("--html", help="Print an HTML page with nothing left out.")] = False,
     open_it: Annotated[bool, typer.Option("--open", help="Write the HTML page and open it in the browser.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
+    synthesised: Annotated[
+        Path | None,
+        typer.Option(help="Take head's stacks from this folder (a `cdktf.out`) instead of running head's code."),
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Leave the preview, its page and its records in this folder, without secrets.")
+    ] = None,
     post: Annotated[
         bool, typer.Option("--post", help="Create or update the comment on the pull request, and its status.")
     ] = False,
@@ -49,12 +56,13 @@ def command(
     fonderie preview --post
     ```
     """
-    from ci.preview.build.preview import Request, make
+    from ci.preview.build.preview import Request, preview_and_records
     from ci.preview.render.comment import page, render, show
 
     console = Console(stderr=True)
     with console.status("reading the revisions") as status:
-        made = make(Request(tuple(env or ()), base, head, _truth(against), policy, progress=status.update))
+        request = Request(tuple(env or ()), base, head, _truth(against), synthesised, policy, progress=status.update)
+        made, records = preview_and_records(request)
     if open_it:
         out, html = out or home() / "reports" / "preview.html", True
     text = made.model_dump_json(indent=2) if as_json else page(made) if html else render(made)
@@ -67,10 +75,16 @@ def command(
         print(text)
     if open_it:
         typer.launch(str(out))
+    if keep:
+        name = "-".join(env or ("all",))
+        write_text(keep / f"{name}.preview.json", made.model_dump_json())
+        write_text(keep / f"{name}.html", page(made))
+        for record in records:
+            write_text(keep / f"{record.environment}.record.json", record.model_dump_json())
     if post:
         from ci.preview.post import post_preview
 
-        console.print(post_preview(made, env or ()), highlight=False, soft_wrap=True)
+        console.print(post_preview(made, env or (), records), highlight=False, soft_wrap=True)
     code = ExitCode.ERROR if made.red else ExitCode.OK if made.empty else ExitCode.CHANGES
     raise typer.Exit(int(code))
 

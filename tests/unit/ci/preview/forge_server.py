@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 TOKEN = "ghs_abcdefghijklmnopqrstuvwxyz012345"
+ME = "fonderie-bot"
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Server:
     head: str = "a" * 40
     comments: dict[int, dict[str, Any]] = field(default_factory=dict)
     statuses: list[dict[str, Any]] = field(default_factory=list)
+    merged: list[dict[str, Any]] = field(default_factory=list)
     pulls: list[dict[str, Any]] = field(default_factory=list)
     faults: deque[Response] = field(default_factory=deque)
     foreign: set[int] = field(default_factory=set)
@@ -34,10 +36,17 @@ class Server:
     requests: list[str] = field(default_factory=list)
     page: int = 100
 
-    def add(self, body: str, **more: Any) -> int:
+    def add(self, body: str, login: str = ME, **more: Any) -> int:
         """A comment made by somebody."""
         number = max(self.comments, default=100) + 1
-        self.comments[number] = {"id": number, "body": body, "html_url": f"https://forge/c/{number}", **more}
+        self.comments[number] = {
+            "id": number,
+            "body": body,
+            "html_url": f"https://forge/c/{number}",
+            "user": {"login": login, "type": "User"},
+            "author": {"username": login},
+            **more,
+        }
         return number
 
     async def answer(self, request: Request) -> Response:
@@ -66,8 +75,10 @@ class Server:
             case ["repos", "acme", "ml", "issues", "comments", number] | [
                 "projects", "5", "merge_requests", "7", "notes", number]:  # fmt: skip
                 return self._updated(int(number), body["body"])
-            case ["repos", "acme", "ml", "commits", _, "pulls"]:
-                return JSONResponse([{"number": 7}])
+            case ["repos", "acme", "ml", "commits", sha, "pulls"]:
+                return JSONResponse([pull for pull in self.merged if sha in pull["commits"]])
+            case ["user"]:
+                return JSONResponse({"login": ME, "username": ME})
             case ["repos", "acme", "ml", "statuses", _] | ["projects", "5", "statuses", _]:
                 self.statuses.append(body | {"sha": path[-1]})
                 return JSONResponse({}, 201)

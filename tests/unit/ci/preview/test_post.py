@@ -1,15 +1,21 @@
 import hashlib
+import re
+import subprocess
 import threading
 
 import pytest
 from starlette.responses import JSONResponse, Response
 
 from ci.forges import github, gitlab
-from ci.preview.post import NOTHING_REVIEWED, OUTDATED, Target, marker_of, post, post_preview, reviewed_plan, target_of
+from ci.forges.forge import State
+from ci.preview.fingerprint import record
+from ci.preview.post import OUTDATED, Target, before, marker_of, post, post_applied, post_preview, reviewed, target_of
 from ci.preview.render.comment import MARKER
+from ci.preview.review import Review, opened, seal
 from fonderie.core.errors import BadInputError, RefusedError, StepFailedError
+from fonderie.terraform.plan import read_plan
 from tests.unit.ci.preview.forge_server import TOKEN, Server, serving
-from tests.unit.ci.preview.plans import change, preview
+from tests.unit.ci.preview.plans import change, plan_json, preview
 
 BODY = f"{MARKER}\n\n### a preview"
 HEAD = "a" * 40
@@ -37,21 +43,25 @@ def target(request, server):
     return Target(gitlab.GitLab(gitlab.api(TOKEN, server.url, sleep=server.waited.append), "5", 7), HEAD)
 
 
+def put(target, body, line="", *, failed=False, marker=MARKER):
+    return post(target, body, [("dev", State.FAILURE if failed else State.SUCCESS, line)], marker=marker)
+
+
 def bodies(server):
     return [server.comments[number]["body"] for number in sorted(server.comments)]
 
 
 def test_the_first_preview_creates_the_comment_and_the_status(server, target):
     server.add("some talk")
-    assert post(target, BODY, "1 added", failed=False).startswith("created")
+    assert put(target, BODY, "1 added").startswith("created")
     assert bodies(server) == ["some talk", BODY]
     assert server.statuses[0]["state"] == "success"
     assert server.statuses[0]["description"] == "1 added"
 
 
 def test_the_next_preview_updates_it(server, target):
-    post(target, BODY, "", failed=False)
-    assert post(target, BODY + " again", "", failed=True).startswith("updated")
+    put(target, BODY)
+    assert put(target, BODY + " again", failed=True).startswith("updated")
     assert bodies(server) == [BODY + " again"]
     assert server.statuses[-1]["state"] in ("failure", "failed")
 
@@ -61,14 +71,14 @@ def test_the_comment_is_found_behind_many_pages(server, target):
     server.add(BODY)
     for _ in range(7):
         server.add("talk")
-    post(target, BODY + " 2", "", failed=False)
+    put(target, BODY + " 2")
     assert bodies(server)[0] == BODY + " 2"
     assert len(server.comments) == 8
 
 
 def test_a_comment_that_only_quotes_the_marker_is_left_alone(server, target):
     server.add(f"> {BODY}")
-    post(target, BODY, "", failed=False)
+    put(target, BODY)
     assert bodies(server) == [f"> {BODY}", BODY]
 
 
@@ -80,21 +90,21 @@ def test_a_comment_deleted_meanwhile_is_made_again(server, target):
             server.comments.pop(number, None)
 
     server.before = delete
-    assert post(target, BODY + " 2", "", failed=False).startswith("created")
+    assert put(target, BODY + " 2").startswith("created")
     assert bodies(server) == [BODY + " 2"]
 
 
 def test_a_comment_of_somebody_else_with_our_marker_is_not_taken_for_ours(server, target):
     number = server.add(BODY)
     server.foreign.add(number)
-    assert post(target, BODY + " 2", "", failed=False).startswith("created")
+    assert put(target, BODY + " 2").startswith("created")
     assert bodies(server) == [BODY, BODY + " 2"]
 
 
 def test_duplicates_are_folded_away(server, target):
     server.add(BODY)
     server.add(BODY + " too")
-    post(target, BODY + " new", "", failed=False)
+    put(target, BODY + " new")
     first, second = bodies(server)
     assert first == BODY + " new"
     assert second.startswith(OUTDATED)
@@ -106,7 +116,7 @@ def test_two_previews_at_once_leave_one_comment(server, target):
 
     def run():
         both.wait()
-        post(target, BODY, "", failed=False)
+        put(target, BODY)
 
     threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:
@@ -122,45 +132,45 @@ def test_a_rival_created_in_between_takes_the_later_body(server, target):
             server.add(BODY + " rival")
 
     server.before = rival
-    assert post(target, BODY + " mine", "", failed=False).startswith("updated")
+    assert put(target, BODY + " mine").startswith("updated")
     assert [body for body in bodies(server) if body.startswith(MARKER)] == [BODY + " mine"]
 
 
 def test_a_preview_of_a_commit_that_was_left_is_not_posted(server, target):
     server.head = "b" * 40
-    assert post(target, BODY, "", failed=False).startswith("not posted")
+    assert put(target, BODY).startswith("not posted")
     assert server.comments == {}
 
 
 def test_an_expired_token_is_said_in_words_and_never_shown(server):
     expired = Target(github.GitHub(github.api("ghs_expiredexpiredexpired00", server.url), "acme/ml", 7), HEAD)
     with pytest.raises(RefusedError, match="expired") as caught:
-        post(expired, BODY, "", failed=False)
+        put(expired, BODY)
     assert "ghs_expired" not in str(caught.value) + repr(expired.forge._api)
 
 
 def test_a_missing_permission_is_said_in_words(server, target):
     server.faults.append(JSONResponse({"message": "Resource not accessible by integration"}, 403))
     with pytest.raises(RefusedError, match="may not do that") as caught:
-        post(target, BODY, "", failed=False)
+        put(target, BODY)
     assert "it needs" in caught.value.hint
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_passing_faults_are_tried_again(server, target, status):
     server.faults.extend(Response(status_code=status) for _ in range(3))
-    assert post(target, BODY, "", failed=False).startswith("created")
+    assert put(target, BODY).startswith("created")
 
 
 def test_a_forge_that_is_down_is_given_up_after_five_times(server, target):
     server.faults.extend(Response(status_code=503) for _ in range(5))
     with pytest.raises(StepFailedError, match="did not answer 5 times"):
-        post(target, BODY, "", failed=False)
+        put(target, BODY)
 
 
 def test_a_rate_limit_is_waited_for(server, target):
     server.faults.append(JSONResponse({"message": "secondary rate limit"}, 403, headers={"retry-after": "7"}))
-    assert post(target, BODY, "", failed=False).startswith("created")
+    assert put(target, BODY).startswith("created")
     assert 7.0 in server.waited
 
 
@@ -168,18 +178,18 @@ def test_a_long_rate_limit_is_said_instead_of_waited_for(server, target):
     headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "99999999999"}
     server.faults.append(JSONResponse({"message": "API rate limit exceeded"}, 403, headers=headers))
     with pytest.raises(StepFailedError, match="rate limit is used up"):
-        post(target, BODY, "", failed=False)
+        put(target, BODY)
 
 
 def test_a_server_that_is_not_there_is_an_error_in_words():
     api = github.api(TOKEN, "http://127.0.0.1:9", sleep=lambda _: None)
     with pytest.raises(StepFailedError, match="did not answer"):
-        post(Target(github.GitHub(api, "acme/ml", 7), HEAD), BODY, "", failed=False)
+        put(Target(github.GitHub(api, "acme/ml", 7), HEAD), BODY)
 
 
 def test_a_pull_request_that_does_not_exist(server):
     with pytest.raises(BadInputError, match="did not find this change"):
-        post(Target(github.GitHub(github.api(TOKEN, server.url), "acme/other", 7), HEAD), BODY, "", failed=False)
+        put(Target(github.GitHub(github.api(TOKEN, server.url), "acme/other", 7), HEAD), BODY)
 
 
 ACTIONS = {
@@ -194,6 +204,8 @@ def test_the_target_comes_from_the_variables():
     assert isinstance(target_of(ACTIONS).forge, github.GitHub)
     variables = {"CI_MERGE_REQUEST_IID": "7", "GITLAB_TOKEN": "t", "CI_PROJECT_ID": "5", "CI_COMMIT_SHA": HEAD}
     assert isinstance(target_of(variables).forge, gitlab.GitLab)
+    merged_results = variables | {"CI_COMMIT_SHA": "d" * 40, "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": HEAD}
+    assert target_of(merged_results).commit == HEAD
 
 
 @pytest.mark.parametrize("name", ["GITHUB_TOKEN", "GITHUB_REPOSITORY", "FONDERIE_HEAD"])
@@ -209,47 +221,175 @@ def test_a_wrong_variable_is_refused(bad):
         target_of(ACTIONS | bad)
 
 
-def test_the_reviewed_plan_is_read_from_the_merged_pull_requests_comment(server):
-    identity = "p-0123456789abcdef0123"
-    server.add("talk: prod plan `p-ffffffffffffffffffff`")
-    server.add(f"{marker_of(['prod'])}\n\n... staging plan `p-{'1' * 20}` · prod plan `{identity}` · ...")
-    variables = {
-        "GITHUB_TOKEN": TOKEN,
-        "GITHUB_REPOSITORY": "acme/ml",
-        "FONDERIE_HEAD": HEAD,
-        "GITHUB_API_URL": server.url,
-    }
-    assert reviewed_plan("prod", variables) == identity
-    assert reviewed_plan("dev", variables) == NOTHING_REVIEWED
+KEY = "a key that no pull request is given"
+RECORD = record(
+    "prod",
+    [
+        read_plan(
+            plan_json(change("google_thing.x", "create", None, {"a": 1})),
+            environment="prod",
+            stack="prod-data",
+            serial=4,
+            salt="lineage",
+        )
+    ],
+    head=HEAD,
+    base="b" * 40,
+)
+MERGED = {"number": 7, "head": {"sha": HEAD}, "base": {"ref": "main"}, "merged_at": "2026-11-29T00:00:00Z"}
 
 
-STRANGER = {"author_association": "NONE", "user": {"type": "User"}}
+@pytest.fixture
+def merge(server):
+    """The variables of an apply, after pull request 7 was merged as commit c."""
+    server.merged = [MERGED | {"commits": ["c" * 40]}]
+    return {"GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": "acme/ml", "GITHUB_API_URL": server.url,
+            "FONDERIE_HEAD": "c" * 40, "FONDERIE_REVIEW_KEY": KEY}  # fmt: skip
+
+
+def previewed(server, **more):
+    """What our own step posts on the pull request."""
+    variables = {"GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": "acme/ml", "GITHUB_API_URL": server.url,
+                 "FONDERIE_PULL_REQUEST": "7", "FONDERIE_HEAD": HEAD, "FONDERIE_REVIEW_KEY": KEY}  # fmt: skip
+    post_preview(preview(change("google_thing.x", "create", None, {"a": 1})), (), [RECORD], variables | more)
+    return max(server.comments)
+
+
+def test_the_review_of_the_merged_pull_requests_head_is_found(server, merge):
+    previewed(server)
+    found = reviewed("prod", merge)
+    assert found == Review.of(RECORD, 7)
+    assert (found.head, found.base, found.states) == (HEAD, "b" * 40, {"prod-data": (4, RECORD.states["prod-data"][1])})
+    assert "pull request #7 has no recorded preview of dev" in reviewed("dev", merge).missing
+
+
+def edited(server, number):
+    server.comments[number]["body"] = (
+        server.comments[number]["body"].replace(".", ".0", 1).replace("review e", "review f")
+    )
+    packed = re.search(r"review ([\w=-]+)\.", server.comments[number]["body"])[1]
+    server.comments[number]["body"] = server.comments[number]["body"].replace(
+        packed, packed[:-6] + "AAAA" + packed[-2:]
+    )
+
+
+def copied(server, number):
+    server.comments[number]["user"] = {"login": "mallory", "type": "User"}
+
+
+def by_a_bot(server, number):
+    server.comments[number]["user"] = {"login": "other[bot]", "type": "Bot"}
+
+
+def of_another_key(server, number):
+    server.comments[number]["body"] = seal(Review.of(RECORD, 7), "another key")
+
+
+def of_another_pull_request(server, number):
+    server.comments[number]["body"] = seal(Review.of(RECORD, 8), KEY)
+
+
+def of_an_older_head(server, number):
+    server.comments[number]["body"] = seal(Review.of(RECORD.model_copy(update={"head": "9" * 40}), 7), KEY)
+
+
+def of_another_environment(server, number):
+    server.comments[number]["body"] = seal(Review.of(RECORD.model_copy(update={"environment": "dev"}), 7), KEY)
+
+
+def never_merged(server, _):
+    server.merged[0]["merged_at"] = None
+
+
+def merged_elsewhere(server, _):
+    server.merged[0]["base"] = {"ref": "feature"}
+
+
+def only_words(server, number):
+    server.comments[number]["body"] = f"{MARKER}\n\n---\nprod plan `{RECORD.hash}`"
 
 
 @pytest.mark.parametrize(
-    ("body", "more"),
-    [
-        (f"{MARKER}\n\n---\nprod plan `p-{'9' * 20}`", STRANGER),
-        (f"{OUTDATED}\n{MARKER}\n\n---\nprod plan `p-{'9' * 20}`", {}),
-        (f"{MARKER}\n```diff\n+ label prod plan `p-{'9' * 20}`\n```\n\n---\n<sub>nothing changes</sub>", {}),
-    ],
-    ids=["a stranger's", "outdated", "in a value of the plan"],
-)
-def test_what_only_looks_like_a_reviewed_plan_is_none(server, body, more):
-    server.add(body, **more)
-    variables = {"GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": "acme/ml", "FONDERIE_HEAD": HEAD,
-                 "GITHUB_API_URL": server.url}  # fmt: skip
-    assert reviewed_plan("prod", variables) == NOTHING_REVIEWED
-    server.add(f"{MARKER}\n\n---\nprod plan `p-{'1' * 20}`", author_association="NONE", user={"type": "Bot"})
-    assert reviewed_plan("prod", variables) == "p-" + "1" * 20
+    "forge_it",
+    [edited, copied, by_a_bot, of_another_key, of_another_pull_request, of_an_older_head, of_another_environment,
+     never_merged, merged_elsewhere, only_words],
+)  # fmt: skip
+def test_what_only_looks_like_the_review_is_none(server, merge, forge_it):
+    """By whom, with what and of what: an association, an app's word or a hash in a comment prove nothing."""
+    number = previewed(server)
+    assert not reviewed("prod", merge).missing
+    forge_it(server, number)
+    found = reviewed("prod", merge)
+    assert found.missing
+    assert found.hash != RECORD.hash
 
 
-def test_a_strangers_comment_with_our_marker_is_not_written_to(server):
-    api = github.api(TOKEN, server.url, sleep=lambda _: None)
-    stranger = server.add(f"{MARKER} mine", **STRANGER)
-    post(Target(github.GitHub(api, "acme/ml", 7), HEAD), BODY, "", failed=False)
-    assert server.comments[stranger]["body"] == f"{MARKER} mine"
-    assert bodies(server)[-1] == BODY
+def test_a_member_who_comments_first_is_not_written_into(server, merge):
+    """CI wrote its body into a member's comment, who may edit it at any time."""
+    first = server.add(f"{MARKER} mine", login="mallory", author_association="MEMBER")
+    number = previewed(server)
+    assert server.comments[first]["body"] == f"{MARKER} mine"
+    assert number != first
+    assert reviewed("prod", merge).hash == RECORD.hash
+
+
+def test_without_a_key_nothing_is_sealed_and_nothing_is_reviewed(server, merge):
+    previewed(server, FONDERIE_REVIEW_KEY="")
+    assert reviewed("prod", merge).missing
+    with pytest.raises(BadInputError, match="is not set") as caught:
+        reviewed("prod", merge | {"FONDERIE_REVIEW_KEY": ""})
+    assert caught.value.where == "FONDERIE_REVIEW_KEY"
+
+
+def test_a_record_of_another_commit_than_the_one_posted_is_not_sealed(server, merge):
+    server.head = "e" * 40
+    previewed(server, FONDERIE_HEAD="e" * 40)
+    server.merged[0]["head"] = {"sha": "e" * 40}
+    assert reviewed("prod", merge).missing
+
+
+def test_a_seal_opens_only_with_its_key():
+    sealed = seal(Review.of(RECORD, 7), KEY)
+    assert list(opened(f"text {sealed} text", KEY)) == [Review.of(RECORD, 7)]
+    assert list(opened(sealed, "another")) == []
+    assert list(opened(sealed.replace("review e", "review f"), KEY)) == []
+
+
+def test_the_base_of_a_rebased_pull_request_is_where_its_first_commit_started(server, merge, tmp_path):
+    def git(*words):
+        done = subprocess.run(["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b.c", *words],
+                              check=True, capture_output=True, text=True)  # fmt: skip
+        return done.stdout.strip()
+
+    git("init", "-q", "-b", "main")
+    commits = []
+    for number in range(4):
+        git("commit", "-q", "--allow-empty", "-m", str(number))
+        commits.append(git("rev-parse", "HEAD"))
+    server.merged = [MERGED | {"commits": commits[2:]}, MERGED | {"number": 6, "commits": commits[1:2]}]
+    assert before(commits[3], merge, tmp_path) == commits[1]
+
+
+def test_the_result_of_an_apply_is_one_comment_an_environment(server, merge):
+    review = Review.of(RECORD, 7)
+    post_applied(review, "first", merge)
+    post_applied(review, "second", merge)
+    assert bodies(server) == ["<!-- fonderie:applied prod -->\nsecond"]
+
+
+def test_each_environment_has_a_status_of_its_own(server):
+    previewed(server)
+    assert [status["context"] for status in server.statuses] == ["fonderie/preview/prod"]
+
+
+def test_a_preview_in_which_nothing_changes_makes_no_comment(server):
+    variables = {"GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": "acme/ml", "GITHUB_API_URL": server.url,
+                 "FONDERIE_PULL_REQUEST": "7", "FONDERIE_HEAD": HEAD}  # fmt: skip
+    post_preview(preview(), (), (), variables)
+    assert server.comments == {}
+    number = server.add(f"{MARKER} something changes")
+    post_preview(preview(), (), (), variables)
+    assert "something changes" not in server.comments[number]["body"]
 
 
 def test_a_comment_is_as_long_as_its_forge_allows(server):
@@ -259,7 +399,7 @@ def test_a_comment_is_as_long_as_its_forge_allows(server):
     made = preview(*entries)
     named = {"GITLAB_TOKEN": TOKEN, "CI_PROJECT_ID": "5", "CI_MERGE_REQUEST_IID": "7", "CI_COMMIT_SHA": HEAD,
              "CI_API_V4_URL": server.url}  # fmt: skip
-    post_preview(made, (), named)
+    post_preview(made, (), (), named)
     (body,) = bodies(server)
     assert 60_000 < len(body) < 1_000_000
     assert all(entry["address"].removeprefix("google_thing.") in body for entry in entries)
@@ -268,5 +408,5 @@ def test_a_comment_is_as_long_as_its_forge_allows(server):
 def test_previews_of_different_environments_are_different_comments(server, target):
     for name in ("dev", "prod", "dev"):
         marker = marker_of([name])
-        post(target, f"{marker} {name}", "", failed=False, marker=marker)
+        put(target, f"{marker} {name}", marker=marker)
     assert [body.split()[-1] for body in bodies(server)] == ["dev", "prod"]
