@@ -50,6 +50,9 @@ def post_preview(
     With FONDERIE_REVIEW_KEY the comment holds what `apply --reviewed` compares with: the records, sealed.
     """
     target, marker = target_of(variables), marker_of(environments)
+    preview = preview.model_copy(
+        update={"source": preview.source.model_copy(update={"link": variables.get("FONDERIE_RUN", "")})}
+    )
     key = variables.get("FONDERIE_REVIEW_KEY", "")
     sealed = [seal(Review.of(record, target.number), key) for record in records if key and record.head == target.commit]
     tail = "".join(f"{line}\n" for line in sealed)

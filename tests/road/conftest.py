@@ -45,6 +45,6 @@ def deployed_dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def dev(deployed_dev: Path, host: GitHost, tmp_path: Path) -> Iterator[Project]:
     """That project, this test's own."""
-    host.tokens[TOKEN] = Token(REPOSITORY, MAY)
+    host.tokens[TOKEN] = Token(REPOSITORY, MAY, bot=False)
     with opened("dev", copied(deployed_dev, tmp_path / "dev")) as project:
         yield project

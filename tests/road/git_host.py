@@ -83,6 +83,8 @@ class GitHost:
         self.refused: list[str] = []
         self.variables: dict[str, dict[str, str]] = {}
         """GitHub environment -> its variables."""
+        self.secrets: dict[str, dict[str, str]] = {}
+        """GitHub environment -> its secrets, for jobs of the protected branch only."""
         self.laptop = folder / "laptop"
 
     # -- what people do
@@ -228,6 +230,10 @@ class GitHost:
             return JSONResponse({"message": "Bad credentials"}, 401)
         sent = json.loads(body) if body else None
         match [request.method, *path]:
+            case ["GET", "user"]:
+                if token.bot:
+                    return JSONResponse({"message": "Resource not accessible by integration"}, 403)
+                return JSONResponse({"login": "ada", "id": 1, "type": "User"})
             case ["GET", "repos", owner, name, "pulls", number]:
                 template, need = "/repos/{owner}/{repo}/pulls/{pull_number}", ("pull-requests", "read")
                 code, answer = 200, self._pull(self.pulls[int(number)])
@@ -274,6 +280,7 @@ class GitHost:
             "head": {"sha": pull.head, "ref": pull.branch, "repo": {"full_name": pull.head_repository}},
             "base": {"sha": pull.base, "ref": "main", "repo": {"full_name": self.repository}},
             "merge_commit_sha": pull.merge,
+            "merged_at": "2026-11-29T00:00:00Z" if pull.merged else None,
         }
 
     def _comment(self, pull: PullRequest, body: str, token: Token) -> dict[str, Any]:

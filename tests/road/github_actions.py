@@ -1,13 +1,15 @@
 """GitHub Actions, as far as `.github/workflows/*.yml` use it: each job's steps as written; actions are fixtures.
 
 Sources: GitHub, "Workflow syntax", "Contexts reference", "Automatic token authentication", "OpenID Connect reference"
-(claims), "Events that trigger workflows" (a fork's pull request gets a token that reads, and no id-token).
+(claims), "Events that trigger workflows" (a fork's pull request gets a token that reads, and no id-token; a workflow
+that another's end starts is the default branch's), "Store and share data with workflow artifacts".
 """
 
 from __future__ import annotations
 
 import base64
 import fnmatch
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -28,7 +30,7 @@ _JOB = {
     "needs", "if", "permissions", "outputs", "strategy", "runs-on", "timeout-minutes", "environment", "env", "steps",
 }  # fmt: skip
 _STEP = {"id", "name", "if", "uses", "with", "env", "run"}
-_EVENTS = {"push", "pull_request", "schedule", "workflow_dispatch"}
+_EVENTS = {"push", "pull_request", "schedule", "workflow_dispatch", "workflow_run"}
 _READ_ONLY = {"write": "read", "read": "read", "none": "none"}
 
 
@@ -94,6 +96,7 @@ class GitHubActions:
     def __init__(self, host: GitHost, projects: Mapping[str, Project], folder: Path) -> None:
         self.host, self.projects, self.folder = host, projects, folder
         self.jobs: list[Job] = []
+        self.runs = 0
 
     # -- events
 
@@ -140,6 +143,8 @@ class GitHubActions:
         known(file, keyed, _WORKFLOW)
         if not _starts(keyed["on"], event, file):
             return
+        self.runs += 1
+        number = self.runs
         results: dict[str, Job] = {}
         for name, job in keyed["jobs"].items():
             place = f"{file}: {name}"
@@ -147,7 +152,7 @@ class GitHubActions:
             needs = [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", [])
             if missing := [each for each in needs if each not in results]:
                 raise UnknownError(f"{place}: needs {missing}, which do not come before it")
-            contexts = self._contexts(event, {each: results[each] for each in needs})
+            contexts = self._contexts(event, number, {each: results[each] for each in needs})
             passed = all(results[each].result == "success" for each in needs)
             if not passed or ("if" in job and not true(evaluate(job["if"], contexts))):
                 results[name] = Job(file, name, {}, "skipped")
@@ -157,8 +162,25 @@ class GitHubActions:
                 results[name] = self._job(
                     file, name, job, keyed.get("permissions"), event, {**contexts, "matrix": matrix}
                 )
+        if event.name != "workflow_run":
+            self._start(self._completed(keyed["name"], number, event, results))
 
-    def _contexts(self, event: Event, needs: Mapping[str, Job]) -> dict[str, Any]:
+    def _completed(self, workflow: str, number: int, event: Event, results: Mapping[str, Job]) -> Event:
+        """What GitHub tells of a run that has ended; a workflow that it starts is the protected branch's."""
+        failed = any(job.result == "failure" for job in results.values())
+        pull = event.payload.get("pull_request")
+        payload = {
+            "id": number,
+            "name": workflow,
+            "event": event.name,
+            "conclusion": "failure" if failed else "success",
+            "head_sha": pull["head"]["sha"] if pull else event.commit,
+            "head_repository": pull["head"]["repo"] if pull else {"full_name": self.host.repository},
+            "pull_requests": [] if not pull or event.from_fork else [{"number": pull["number"], "base": pull["base"]}],
+        }
+        return Event("workflow_run", {"workflow_run": payload}, "refs/heads/main", self.host.main)
+
+    def _contexts(self, event: Event, number: int, needs: Mapping[str, Job]) -> dict[str, Any]:
         return {
             "github": {
                 "event": event.payload,
@@ -166,11 +188,14 @@ class GitHubActions:
                 "repository": self.host.repository,
                 "ref": event.ref,
                 "sha": event.commit,
+                "run_id": number,
+                "server_url": self.host.url,
             },
             "needs": {name: {"outputs": job.outputs, "result": job.result} for name, job in needs.items()},
             "matrix": {},
             "steps": {},
             "vars": {},
+            "secrets": {},
             "env": {},
         }
 
@@ -191,6 +216,8 @@ class GitHubActions:
         token = self.host.issue({**given, "metadata": "read"})
         chosen = interpolate(job.get("environment"), contexts)
         contexts["vars"] = {} if chosen is None else self.host.variables.get(chosen, {})
+        trusted = event.ref == "refs/heads/main"  # the rule of an environment that holds a secret: its branches
+        contexts["secrets"] = self.host.secrets.get(chosen or "", {}) if trusted else {}
         contexts["github"] = {**contexts["github"], "token": token}
         contexts["env"] = interpolate(job.get("env", {}), contexts)
         run = _Run(ran, machine, event, contexts, given, token, self.host, self.projects, job["runs-on"], chosen or "")
@@ -271,6 +298,9 @@ def _starts(on: Any, event: Event, file: str) -> bool:
     if event.name not in events:
         return False
     wanted = events[event.name]
+    if event.name == "workflow_run":
+        known(f"{file}: on workflow_run", wanted, {"workflows", "types"})
+        return wanted["types"] == ["completed"] and event.payload["workflow_run"]["name"] in wanted["workflows"]
     if event.name != "push" or wanted is None:
         if isinstance(wanted, dict):
             raise UnknownError(f"{file}: on {event.name}: {', '.join(wanted)}")
@@ -348,6 +378,38 @@ def _log_in(run: _Run, given: Mapping[str, Any]) -> str:
     return ""
 
 
+def _upload(run: _Run, given: Mapping[str, Any]) -> str:
+    """actions/upload-artifact: what a path holds, under a name of this run."""
+    known("actions/upload-artifact", given, {"name", "path", "if-no-files-found"})
+    source = run.machine.workspace / as_text(given["path"])
+    if not source.is_dir() or not any(source.iterdir()):
+        return f"No files were found with the provided path: {given['path']}. No artifacts will be uploaded."
+    shutil.copytree(source, _artifacts(run, run.contexts["github"]["run_id"]) / as_text(given["name"]))
+    return ""
+
+
+def _download(run: _Run, given: Mapping[str, Any]) -> str:
+    """actions/download-artifact: of this run, or with a token that may read actions of another; a pattern's in folders."""
+    known("actions/download-artifact", given, {"name", "pattern", "path", "run-id", "github-token"})
+    number = given.get("run-id", run.contexts["github"]["run_id"])
+    if "run-id" in given and not (given.get("github-token") and run.permissions.get("actions") == "read"):
+        return "Resource not accessible by integration"
+    into = run.machine.workspace / as_text(given["path"])
+    if "name" in given:
+        source = _artifacts(run, number) / as_text(given["name"])
+        if not source.is_dir():
+            return f"Unable to download artifact(s): Artifact not found for name: {given['name']}"
+        shutil.copytree(source, into, dirs_exist_ok=True)
+        return ""
+    for source in _artifacts(run, number).glob(as_text(given["pattern"])):
+        shutil.copytree(source, into / source.name, dirs_exist_ok=True)
+    return ""
+
+
+def _artifacts(run: _Run, number: Any) -> Path:
+    return run.host.folder / "artifacts" / as_text(number)
+
+
 def claims(run: _Run) -> dict[str, Any]:
     """What GitHub signs about a job. Source: "OpenID Connect reference"."""
     subject = f"environment:{run.chosen}" if run.chosen else f"ref:{run.event.ref}"
@@ -375,6 +437,8 @@ ACTIONS: Mapping[str, Callable[[_Run, Mapping[str, Any]], str]] = {
     "hashicorp/setup-terraform": _brings(
         "terraform", wanted={"terraform_version": "1.11.4", "terraform_wrapper": False}
     ),
+    "actions/upload-artifact": _upload,
+    "actions/download-artifact": _download,
     "google-github-actions/auth": _log_in,
     "google-github-actions/setup-gcloud": _brings("gcloud", wanted={}),
 }

@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _BASE = (
-    "awk", "basename", "bash", "cat", "chmod", "cp", "cut", "date", "diff", "dirname", "echo", "env", "expr",
+    "awk", "base64", "basename", "bash", "cat", "chmod", "cp", "cut", "date", "diff", "dirname", "echo", "env", "expr",
     "false", "find", "grep", "gzip", "head", "hostname", "id", "ln", "ls", "mkdir", "mktemp", "mv", "od", "printf",
     "pwd", "readlink", "rm", "rmdir", "sed", "sh", "sleep", "sort", "stat", "tail", "tar", "tee", "test", "touch",
     "tr", "true", "uname", "uniq", "wc", "which", "xargs", "xz",

@@ -49,13 +49,14 @@ def test_a_pull_request_goes_from_push_to_comment_to_apply_to_no_drift(
     assert "max_node_count" in comment["body"]
     assert re.search(r"dev plan `p-[0-9a-f]{20}`", comment["body"])
     assert host.statuses[-1] | {"description": ""} == {
-        "sha": pull.head, "state": "success", "context": "fonderie/preview", "description": "",
+        "sha": pull.head, "state": "success", "context": "fonderie/preview/dev", "description": "",
     }  # fmt: skip
 
     applied = builds.push(host.merge(pull), only="apply")
     succeeded(applied)
     assert applied[0].identity == f"serviceAccount:dev-apply@{dev.id}.iam.gserviceaccount.com"
     assert "dev: 1 changed" in applied[0].said
+    assert "✅ **dev** is applied: 1 changed" in pull.comments[-1]["body"]
 
     assert not host.refused
 

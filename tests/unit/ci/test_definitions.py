@@ -25,7 +25,9 @@ STEP_KEYS = {"id", "name", "script", "env", "secretEnv", "args"}
 BUILD_KEYS = {"steps", "options", "timeout", "availableSecrets"}
 # What a script may do besides make targets and our commands.
 PLUMBING = re.compile(
-    r"sh ci/(cloudbuild/tools|images/build)\.sh|gcloud auth configure-docker .*"
+    r"sh ci/(cloudbuild/tools|images/build)\.sh|sh ci/cloudbuild/base\.sh \"\$_BASE_BRANCH\"|cd base"
+    r'|export FONDERIE_REVIEW_KEY="\$GITHUB_TOKEN"|\.venv/bin/python -m ci\.(synth|preview\.post previews)'
+    r"|\.\./\.venv/bin/python -m ci\.preview\.post \.\./kept|gcloud auth configure-docker .*"
     r'|python3 -m ci\.environments github_actions >> "\$GITHUB_OUTPUT"'
 )
 IF_SERVED = 'python3 -m ci.environments cloud_build "$_ENVIRONMENT" '
@@ -48,7 +50,10 @@ def scripts(path):
 
 
 def test_each_is_there_for_both_hosts():
-    assert [path.stem for path in BUILDS] == [path.stem for path in WORKFLOWS] == NAMES
+    assert [path.stem for path in BUILDS] == NAMES
+    assert [path.stem for path in WORKFLOWS] == sorted(
+        [*NAMES, "review"]
+    )  # Cloud Build previews and posts in one build
     assert [path.stem for path in IMAGES] == ["pipelines", "serving"]
 
 
@@ -108,11 +113,14 @@ def test_a_workflow_is_pinned_keyless_and_allowed_little(path):
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=ids)
 def test_a_workflow_runs_for_the_environments_whose_settings_choose_it(path):
-    chosen, job = read(path)["jobs"].values()
-    assert job["needs"] == "environments"
-    assert "needs.environments.outputs.names" in job["if"]
-    if "strategy" in job:
-        assert job["strategy"]["matrix"] == {"environment": "${{ fromJSON(needs.environments.outputs.names) }}"}
+    chosen, *jobs = read(path)["jobs"].values()
+    for job in jobs:
+        if job["needs"] != "environments":
+            assert job["needs"] == "plan"  # which is left out when there is no environment, and so is this
+            continue
+        assert "needs.environments.outputs.names" in job["if"]
+        if "strategy" in job:
+            assert job["strategy"]["matrix"] == {"environment": "${{ fromJSON(needs.environments.outputs.names) }}"}
     assert chosen["steps"][-1]["run"].startswith("python3 -m ci.environments github_actions")
 
 
@@ -140,19 +148,44 @@ def test_no_workflow_puts_foreign_text_into_a_script(path):
         assert "${{" not in line
 
 
-def test_a_fork_gets_neither_a_token_nor_credentials():
-    steps = read(ROOT / ".github/workflows/preview.yml")["jobs"]["preview"]["steps"]
-    same = "github.event.pull_request.head.repo.full_name == github.repository"
-    for step in steps:
-        if "google-github-actions" in step.get("uses", "") or "GITHUB_TOKEN" in step.get("env", {}):
-            assert step["if"] == same
-    assert "pull_request_target" not in (ROOT / ".github/workflows/preview.yml").read_text()
+def test_the_code_of_a_pull_request_gets_neither_a_token_nor_credentials_nor_secrets():
+    text = (ROOT / ".github/workflows/preview.yml").read_text()
+    assert "pull_request_target" not in text
+    for job in read(ROOT / ".github/workflows/preview.yml")["jobs"].values():
+        assert job["permissions"] == {"contents": "read"}
+        assert "environment" not in job
+        for step in job["steps"]:
+            assert "google-github-actions" not in step.get("uses", "")
+            assert "secrets" not in str(step)
+            assert "github.token" not in str(step)
+            assert "GITHUB_TOKEN" not in step.get("env", {})
+
+
+def test_who_plans_cannot_write_and_who_writes_runs_no_terraform():
+    jobs = read(ROOT / ".github/workflows/review.yml")["jobs"]
+    assert not {"write"} & {value for key, value in jobs["plan"]["permissions"].items() if key != "id-token"}
+    assert "secrets" not in str(jobs["plan"])
+    assert "id-token" not in jobs["post"]["permissions"]
+    assert "terraform" not in str(jobs["post"])
+    for job in jobs.values():
+        for step in job["steps"]:
+            if "actions/checkout" in step.get("uses", ""):
+                assert "ref" not in step["with"], "the protected branch's code, nobody else's"
+
+
+def test_a_build_gives_the_token_to_no_step_that_runs_the_pull_requests_code():
+    steps = {step["id"]: step for step in read(ROOT / "ci/cloudbuild/preview.yaml")["steps"]}
+    assert [name for name, step in steps.items() if "secretEnv" in step] == ["base", "post"]
+    assert "cd base\n" in steps["post"]["script"]
 
 
 @pytest.mark.parametrize("path", [*BUILDS, *WORKFLOWS], ids=str)
 def test_every_step_is_a_make_target_or_a_command_that_exists(path):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for line in (text.removesuffix(" || [ $? -eq 2 ]").removeprefix(IF_SERVED) for text in scripts(path)):
+    for line in (
+        text.removesuffix(" || [ $? -le 2 ]").removeprefix(IF_SERVED).removeprefix("env -C .. ")
+        for text in scripts(path)
+    ):
         if line.startswith("make "):
             assert line.split()[1] in targets
         elif line.startswith(".venv/bin/fonderie "):
