@@ -74,6 +74,7 @@ class Applier:
     tell: Callable[[str], None] = lambda _: None  # what stays on the screen
     wait: Callable[[float], None] = pause
     base: Callable[[], Synthesised | None] = lambda: None
+    commit: str = ""  # of the protected branch
 
     def preview(self) -> tuple[Preview, PlanRecord]:
         """What an apply would do now, and the hash to review it under. Nothing is applied."""
@@ -116,8 +117,8 @@ class Applier:
                         self._apply(stacks, plans, dict(plans.files))
 
             patiently(once, self.tell, wait=self.wait)
-            if done:
-                kept.finish(done)
+            if done or self.commit:
+                kept.finish({**done, "commit": self.commit or kept.applied()})
             return previews[0]
 
     def _with_emptied(self, review: Review) -> list[Stack]:

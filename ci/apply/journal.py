@@ -83,6 +83,13 @@ class Journal:
         same = found.hash == review.hash or found.actions == review.actions
         return found if found.environment == self.environment and same else None
 
+    def applied(self) -> str:
+        """The commit of the protected branch that was applied last; empty when none is known."""
+        try:
+            return str(json.loads(self.read("done") or "{}").get("commit", ""))
+        except (ValueError, AttributeError):
+            return ""
+
     def read(self, kind: str) -> str:
         """What was written last: `begun` or `done`; empty when nothing was."""
         with suppress(OSError, UnicodeDecodeError, FonderieError):

@@ -68,7 +68,7 @@ def reviewed(environment: str, variables: Mapping[str, str] = os.environ) -> Rev
     A review that is `missing` says why, when no pull request brought the commit or its last commit has no preview of
     ours: nothing is applied by it.
     """
-    commit, key = _needed(variables, "FONDERIE_HEAD"), _needed(variables, "FONDERIE_REVIEW_KEY")
+    commit, key = needed(variables, "FONDERIE_HEAD"), needed(variables, "FONDERIE_REVIEW_KEY")
     pulls = [pull for pull in github_of(variables).merged(commit) if pull.base == branch_of(variables)]
     for pull in pulls:
         forge = github_of(variables, pull.number)
@@ -87,12 +87,15 @@ def before(commit: str, variables: Mapping[str, str], root: Path = ROOT) -> str:
 
     A merge and a squash are one commit, a rebase as many as the pull request had.
     """
-    forge = github_of(variables)
-    numbers = {pull.number for pull in forge.merged(commit)}
-    parent = first_parent(commit, root)
-    while numbers and numbers & {pull.number for pull in forge.merged(parent)}:
+    numbers, parent = pull_requests(commit, variables), first_parent(commit, root)
+    while numbers & pull_requests(parent, variables):
         parent = first_parent(parent, root)
     return parent
+
+
+def pull_requests(commit: str, variables: Mapping[str, str]) -> set[int]:
+    """The numbers of the merged pull requests that brought a commit."""
+    return {pull.number for pull in github_of(variables).merged(commit)}
 
 
 def post_applied(review: Review, text: str, variables: Mapping[str, str] = os.environ) -> str:
@@ -117,22 +120,22 @@ def target_of(variables: Mapping[str, str]) -> Target:
     Raises BadInputError naming the variable that is missing.
     """
     if variables.get("CI_MERGE_REQUEST_IID"):
-        token, project = _needed(variables, "GITLAB_TOKEN"), _needed(variables, "CI_PROJECT_ID")
+        token, project = needed(variables, "GITLAB_TOKEN"), needed(variables, "CI_PROJECT_ID")
         api = gitlab.api(token, variables.get("CI_API_V4_URL") or "https://gitlab.com/api/v4")
         number = _number(variables["CI_MERGE_REQUEST_IID"], "CI_MERGE_REQUEST_IID")
         return Target(gitlab.GitLab(api, project, number), _head_of_merge_request(variables), number)
     number = _pull_request(variables)
-    return Target(github_of(variables, number), _needed(variables, "FONDERIE_HEAD"), number)
+    return Target(github_of(variables, number), needed(variables, "FONDERIE_HEAD"), number)
 
 
 def _head_of_merge_request(variables: Mapping[str, str]) -> str:
-    """In a merged-results pipeline CI_COMMIT_SHA is a merge that nobody pushed."""
-    return variables.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or _needed(variables, "CI_COMMIT_SHA")
+    """CI_COMMIT_SHA of a merged-results pipeline is a merge that GitLab made."""
+    return variables.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or needed(variables, "CI_COMMIT_SHA")
 
 
 def github_of(variables: Mapping[str, str], number: int = 0) -> github.GitHub:
     """A pull request of the repository that the variables name."""
-    token, repository = _needed(variables, "GITHUB_TOKEN"), _needed(variables, "GITHUB_REPOSITORY")
+    token, repository = needed(variables, "GITHUB_TOKEN"), needed(variables, "GITHUB_REPOSITORY")
     if not re.fullmatch(r"(?!\.)[\w.-]+/(?!\.)[\w.-]+", repository):
         raise BadInputError(f"{repository!r} is not owner/name", where="GITHUB_REPOSITORY")
     api = github.api(token, variables.get("GITHUB_API_URL") or "https://api.github.com")
@@ -142,10 +145,11 @@ def github_of(variables: Mapping[str, str], number: int = 0) -> github.GitHub:
 def _pull_request(variables: Mapping[str, str]) -> int:
     if found := re.fullmatch(r"refs/pull/(\d+)/.*", variables.get("GITHUB_REF", "")):
         return int(found[1])
-    return _number(_needed(variables, "FONDERIE_PULL_REQUEST"), "FONDERIE_PULL_REQUEST")
+    return _number(needed(variables, "FONDERIE_PULL_REQUEST"), "FONDERIE_PULL_REQUEST")
 
 
-def _needed(variables: Mapping[str, str], name: str) -> str:
+def needed(variables: Mapping[str, str], name: str) -> str:
+    """The value of a variable. Raises BadInputError when it is not set."""
     value = variables.get(name, "").strip()
     if not value:
         raise BadInputError("is not set", where=name, hint="docs/preview.md lists what --post reads")

@@ -71,4 +71,4 @@ def opened(text: str, key: str) -> Iterator[Review]:
 
 
 def _signature(packed: str, key: str) -> str:
-    return hmac.new(hashlib.sha256(f"fonderie review {key}".encode()).digest(), packed.encode(), "sha256").hexdigest()
+    return hmac.new(hashlib.sha256(f"review of {key}".encode()).digest(), packed.encode(), "sha256").hexdigest()

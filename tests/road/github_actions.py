@@ -389,7 +389,7 @@ def _upload(run: _Run, given: Mapping[str, Any]) -> str:
 
 
 def _download(run: _Run, given: Mapping[str, Any]) -> str:
-    """actions/download-artifact: of this run, or with a token that may read actions of another; a pattern's in folders."""
+    """actions/download-artifact: of this run, or by a token that may read them of another; a pattern's in folders."""
     known("actions/download-artifact", given, {"name", "pattern", "path", "run-id", "github-token"})
     number = given.get("run-id", run.contexts["github"]["run_id"])
     if "run-id" in given and not (given.get("github-token") and run.permissions.get("actions") == "read"):

@@ -121,6 +121,19 @@ def first_parent(revision: str, root: Path = ROOT) -> str:
     return commit(f"{commit(revision, root)}^1", root)
 
 
+def is_ancestor(one: str, other: str, root: Path = ROOT) -> bool:
+    """Whether `other` holds `one`; False for a commit that is not here."""
+    try:
+        return line(root, "merge-base", commit(one, root), commit(other, root)) == one
+    except FonderieError:
+        return False
+
+
+def since(one: str, other: str, root: Path = ROOT) -> list[str]:
+    """The commits of a branch after `one` and before `other`, by first parents, the oldest first."""
+    return line(root, "rev-list", "--first-parent", "--reverse", f"{one}..{other}^1").split()
+
+
 def tree(revision: str, root: Path = ROOT) -> str:
     """The id of a revision's files."""
     return line(root, "rev-parse", "--verify", f"{commit(revision, root)}^{{tree}}")

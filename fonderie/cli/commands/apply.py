@@ -52,7 +52,10 @@ def command(
         applier = Applier(env, progress=status.update, tell=console.print)
         if reviewed and plan is None:
             refuse_absent(settings)
-            made, plan = apply_reviewed(applier), "reviewed"
+            done = apply_reviewed(applier)
+            if done is None:
+                raise typer.Exit(int(ExitCode.OK))
+            made, plan = done, "reviewed"
         elif plan is None:
             made, _ = applier.preview()
         else:

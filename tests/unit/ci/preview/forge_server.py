@@ -28,6 +28,7 @@ class Server:
     head: str = "a" * 40
     comments: dict[int, dict[str, Any]] = field(default_factory=dict)
     statuses: list[dict[str, Any]] = field(default_factory=list)
+    of: dict[int, str] = field(default_factory=dict)
     merged: list[dict[str, Any]] = field(default_factory=list)
     pulls: list[dict[str, Any]] = field(default_factory=list)
     faults: deque[Response] = field(default_factory=deque)
@@ -36,8 +37,8 @@ class Server:
     requests: list[str] = field(default_factory=list)
     page: int = 100
 
-    def add(self, body: str, login: str = ME, **more: Any) -> int:
-        """A comment made by somebody."""
+    def add(self, body: str, login: str = ME, pull: str = "7", **more: Any) -> int:
+        """A comment made by somebody on a pull request."""
         number = max(self.comments, default=100) + 1
         self.comments[number] = {
             "id": number,
@@ -47,6 +48,7 @@ class Server:
             "author": {"username": login},
             **more,
         }
+        self.of[number] = pull
         return number
 
     async def answer(self, request: Request) -> Response:
@@ -70,8 +72,9 @@ class Server:
             case ["repos", "acme", "ml", "pulls"]:
                 self.pulls.append(body)
                 return JSONResponse({"html_url": "https://forge/p/8"}, 201)
-            case ["repos", "acme", "ml", "issues", "7", "comments"] | ["projects", "5", "merge_requests", "7", "notes"]:
-                return self._list(request) if request.method == "GET" else self._created(body["body"])
+            case ["repos", "acme", "ml", "issues", number, "comments"] | [
+                "projects", "5", "merge_requests", number, "notes"] if number.isdecimal():  # fmt: skip
+                return self._list(request, number) if request.method == "GET" else self._created(body["body"], number)
             case ["repos", "acme", "ml", "issues", "comments", number] | [
                 "projects", "5", "merge_requests", "7", "notes", number]:  # fmt: skip
                 return self._updated(int(number), body["body"])
@@ -84,17 +87,17 @@ class Server:
                 return JSONResponse({}, 201)
         return JSONResponse({"message": "Not Found"}, 404)
 
-    def _list(self, request: Request) -> Response:
+    def _list(self, request: Request, pull: str) -> Response:
         page = int(request.query_params.get("page", "1"))
-        everything = [self.comments[number] for number in sorted(self.comments)]
+        everything = [self.comments[number] for number in sorted(self.comments) if self.of[number] == pull]
         shown = everything[(page - 1) * self.page : page * self.page]
         more = page * self.page < len(everything)
         following = f"{self.url}{request.url.path}?page={page + 1}"
         headers = {"link": f'<{following}>; rel="next"', "x-next-page": str(page + 1)} if more else {}
         return JSONResponse(shown, headers=headers)
 
-    def _created(self, body: str) -> Response:
-        return JSONResponse(self.comments[self.add(body)], 201)
+    def _created(self, body: str, pull: str) -> Response:
+        return JSONResponse(self.comments[self.add(body, pull=pull)], 201)
 
     def _updated(self, number: int, body: str) -> Response:
         if number not in self.comments:
