@@ -27,6 +27,8 @@ WRITE_TIMEOUT_S = 3 * 3600.0
 GRACE_S = 120.0
 """How long a command that was told to stop may take to save its state."""
 AT_ONCE = 6
+MOST_ERRORS = 20
+"""How many of a command's errors are told: a screen of them."""
 _HINT = f"install Terraform {MINIMUM[0]}.{MINIMUM[1]} or later, or set TERRAFORM_BINARY_NAME to OpenTofu's `tofu`"
 _LOG_LINE = re.compile(r'\d{4}-\d\d-\d\dT\S+ \[(TRACE|DEBUG|INFO|WARN|ERROR)\]|\{"@level"')  # of TF_LOG
 _ADDRESS = re.compile(r"[\w-]+\.[\w-]")
@@ -311,9 +313,9 @@ class Terraform:
         if output.code in good:
             return output.code
         errors = errors or output.errors
-        first, *others = errors
-        more = f" (and {len(others)} more)" if others else ""
-        raise TerraformError(f"{self._name} {command}: {first.strip()}{more}", errors, where=self.stack)
+        told = "\n".join(error.strip() for error in errors[:MOST_ERRORS])
+        more = f"\nand {len(errors) - MOST_ERRORS} more" if len(errors) > MOST_ERRORS else ""
+        raise TerraformError(f"{self._name} {command}: {told}{more}", errors, where=self.stack)
 
     def _heard(self, line: str) -> str | None:
         """The error that a line of `-json` tells, if any; the rest becomes progress."""

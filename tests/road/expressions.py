@@ -36,8 +36,9 @@ def interpolate(value: Any, contexts: Mapping[str, Any]) -> Any:
         return [interpolate(each, contexts) for each in value]
     if not isinstance(value, str):
         return value
-    if whole := re.fullmatch(_WHOLE.pattern, value.strip(), re.DOTALL):
-        return evaluate(whole[1], contexts)
+    expressions = _WHOLE.findall(value)
+    if len(expressions) == 1 and value.strip() == f"${{{{{expressions[0]}}}}}":
+        return evaluate(expressions[0], contexts)
     return _WHOLE.sub(lambda match: as_text(evaluate(match[1], contexts)), value)
 
 

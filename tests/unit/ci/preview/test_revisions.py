@@ -1,8 +1,11 @@
+import json
 import subprocess
+from functools import partial
 
 import pytest
 
 from ci.preview.build import revisions
+from ci.preview.build.revisions import ROOT, kept
 from fonderie.core.errors import BadInputError
 
 IDENTITY = (
@@ -123,3 +126,33 @@ def test_the_token_is_sent_to_the_git_host_and_to_nobody_else(tmp_path, monkeypa
         assert variables["GIT_CONFIG_KEY_0"] == f"http.{host or 'https://github.com'}/.extraHeader"
         git(tmp_path, "config", f"http.{url}.extraHeader", "Authorization: Basic of-the-checkout")
         assert not revisions._log_in(tmp_path, "origin")
+
+
+@pytest.mark.prove(every=0)
+def test_a_base_that_pins_another_provider_is_laid_out_with_bindings_of_its_own(tmp_path, monkeypatch):
+    """A pull request that raises the provider could not be previewed: base was synthesised with head's bindings."""
+    monkeypatch.setenv("FONDERIE_HOME", str(tmp_path / "home"))
+    root = tmp_path / "copy"
+    provider = root / "fonderie" / "sandbox" / "provider"
+    provider.mkdir(parents=True)
+    (root / "imports" / "google").mkdir(parents=True)
+    (root / "node_modules").symlink_to(ROOT / "node_modules")
+    whole = json.loads(next((ROOT / "fonderie" / "sandbox" / "provider").glob("google@*.json")).read_text())
+    (schema,) = whole["provider_schemas"].values()
+    kept_type = {"google_storage_bucket": schema["resource_schemas"]["google_storage_bucket"]}
+    schema.update(resource_schemas=kept_type, data_source_schemas={})
+    run = partial(subprocess.run, check=True, capture_output=True, cwd=root)
+    run(["git", "init", "-q", "-b", "main"])
+    for version in ("7.44.0", "7.45.0"):
+        for old in provider.glob("*.json"):
+            old.unlink()
+        (provider / f"google@{version}.json").write_text(json.dumps(whole))
+        pin = json.loads((ROOT / "cdktf.json").read_text()) | {"terraformProviders": [f"hashicorp/google@{version}"]}
+        (root / "cdktf.json").write_text(json.dumps(pin))
+        run(["git", "add", "cdktf.json", "fonderie"])
+        run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", version])
+    head, base = (kept(name, root) / "imports" for name in ("main", "main^1"))
+    assert head.resolve() == (root / "imports").resolve()
+    assert json.loads((base / "constraints.json").read_text())["providers"] == {"google": "7.44.0"}
+    assert (base / "google" / "storage_bucket").is_dir()
+    assert (kept("main^1", root) / "imports").resolve() == base.resolve()
