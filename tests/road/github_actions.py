@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,8 @@ class GitHubActions:
         self.host, self.projects, self.folder = host, projects, folder
         self.jobs: list[Job] = []
         self.runs = 0
+        self.ended: Event | None = None
+        """What GitHub tells of the run that ended last."""
 
     # -- events
 
@@ -122,6 +124,7 @@ class GitHubActions:
         return self._start(Event("schedule", {}, "refs/heads/main", self.host.main))
 
     def _start(self, event: Event) -> list[Job]:
+        event = replace(event, commit=event.commit or self.host.main)  # a run that another's end starts is main's
         source = self.host.laptop
         tree = subprocess.run(
             ["git", "-C", str(source), "ls-tree", "--name-only", event.commit, f"{WORKFLOWS}/"],
@@ -132,7 +135,10 @@ class GitHubActions:
             text = subprocess.run(
                 ["git", "-C", str(source), "show", f"{event.commit}:{file}"], capture_output=True, text=True, check=True
             )
+            self.ended = None
             self.run(yaml.safe_load(text.stdout), Path(file).name, event)
+            if self.ended is not None and event.name != "workflow_run":
+                self._start(self.ended)
         return self.jobs[before:]
 
     # -- one workflow
@@ -162,8 +168,7 @@ class GitHubActions:
                 results[name] = self._job(
                     file, name, job, keyed.get("permissions"), event, {**contexts, "matrix": matrix}
                 )
-        if event.name != "workflow_run":
-            self._start(self._completed(keyed["name"], number, event, results))
+        self.ended = self._completed(keyed.get("name", file), number, event, results)
 
     def _completed(self, workflow: str, number: int, event: Event, results: Mapping[str, Job]) -> Event:
         """What GitHub tells of a run that has ended; a workflow that it starts is the protected branch's."""
@@ -178,7 +183,7 @@ class GitHubActions:
             "head_repository": pull["head"]["repo"] if pull else {"full_name": self.host.repository},
             "pull_requests": [] if not pull or event.from_fork else [{"number": pull["number"], "base": pull["base"]}],
         }
-        return Event("workflow_run", {"workflow_run": payload}, "refs/heads/main", self.host.main)
+        return Event("workflow_run", {"workflow_run": payload}, "refs/heads/main", "")
 
     def _contexts(self, event: Event, number: int, needs: Mapping[str, Job]) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ci.forges.forge import State
-from ci.forges.github import GitHub, api
+from ci.forges.github import ACTIONS, GitHub, api
 from fonderie.core.errors import BadInputError, RefusedError
 from tests.road.cloud_build import substituted
 from tests.road.expressions import ExpressionError
@@ -153,16 +153,16 @@ def test_the_host_answers_as_githubs_description_says(host: GitHost) -> None:
     host.commit({"README.md": lambda text: f"{text}\n"}, "change")
     pull = host.open_pull_request("change")
     token = host.issue({"pull-requests": "write", "statuses": "write"})
-    forge = GitHub(api(token, host.url), host.repository, pull.number)
+    forge = GitHub(api(token, host.url), host.repository, pull.number, ACTIONS)
     assert forge.head() == pull.head
     comment = forge.create("a preview")
     forge.update(comment, "another")
     assert [each.body for each in forge.comments()] == ["another"]
-    forge.set_status(pull.head, State.SUCCESS, "1 changed")
-    assert forge.pull_requests_of(host.merge(pull)) == [pull.number]
+    forge.set_status(pull.head, State.SUCCESS, "1 changed", "dev")
+    assert [each.number for each in forge.merged(host.merge(pull))] == [pull.number]
     assert not host.refused
     with pytest.raises(RefusedError, match="may not do that"):
-        GitHub(api(host.issue({"pull-requests": "read"}), host.url), host.repository, pull.number).create("x")
+        GitHub(api(host.issue({"pull-requests": "read"}), host.url), host.repository, pull.number, ACTIONS).create("x")
 
 
 @pytest.mark.parametrize("host", ["private"], indirect=True)

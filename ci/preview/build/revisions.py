@@ -173,7 +173,7 @@ def lay_out(revision: str, folder: Path, root: Path = ROOT) -> Path:
 
 
 def _beside(folder: Path, root: Path) -> None:
-    """The generated bindings, which no commit holds: the working copy's, or where they are made of other things their own.
+    """The generated bindings, which no commit holds: the working copy's, or its own where those are of another pin.
 
     A revision that pins another provider than the working copy could not be synthesised with ours.
     """

@@ -53,6 +53,29 @@ def test_a_megabyte_on_both_streams_does_not_hang_it(tmp_path: Path) -> None:
     assert len(events) == 20_000
 
 
+def test_every_error_of_a_plan_is_told_up_to_a_screen(tmp_path: Path) -> None:
+    """It was the first and "(and 1 more)", and of `init` a sentence that says nothing."""
+    code = """
+    import json
+    for number in range(25):
+        diagnostic = {"severity": "error", "summary": f"Error {number}", "detail": "why"}
+        print(json.dumps({"@level": "error", "type": "diagnostic", "diagnostic": diagnostic}))
+    sys.exit(1)
+    """
+    with pytest.raises(StepFailedError) as caught:
+        terraform(tmp_path, code).plan(tmp_path / "out")
+    assert [line for line in caught.value.what.splitlines() if "Error" in line][19].endswith("Error 19 why")
+    assert caught.value.what.endswith("and 5 more")
+
+
+def test_every_error_of_init_is_told(tmp_path: Path) -> None:
+    (tmp_path / "cdk.tf.json").write_text('{"resource": {"a": 1}, "backend": 2}')
+    with pytest.raises(StepFailedError) as caught:
+        Terraform(find(), tmp_path, "dev-data", dict(os.environ)).init()
+    assert "Extraneous JSON object property" in caught.value.what
+    assert '"resource": {"a": 1}' in caught.value.what
+
+
 def test_the_log_that_somebody_asked_for_is_not_the_error(tmp_path: Path) -> None:
     code = """
     sys.stderr.write("2026-11-28T17:00:41.747Z [TRACE] provider: starting\\n" * 20_000)
