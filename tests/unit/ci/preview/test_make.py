@@ -6,6 +6,8 @@ import subprocess
 import pytest
 
 from ci.preview.build.preview import Request, make
+from ci.preview.build.revisions import kept
+from ci.preview.build.synthesis import synthesise
 from ci.preview.render.comment import render
 from ci.preview.report import Truth
 from fonderie.core.errors import BadInputError
@@ -187,3 +189,21 @@ def test_a_backend_that_moves_is_told_by_the_sandbox_too(repository):
         "terraform.backend.local.path",
         "the state is kept elsewhere: Terraform would forget what it manages",
     )
+
+
+def test_stacks_that_another_step_synthesised_are_planned_and_heads_code_is_not_run(repository, tmp_path):
+    repository.stacks({**BASE, "data": {"bucket": {"input": "two"}}})
+    repository.commit()
+    repository.git("tag", "head")
+    synthesise(kept("head", repository.root), ["dev"], tmp_path / "out")
+    repository.git("reset", "-q", "--hard", "main^1")
+    repository.write("ci/synth.py", "raise SystemExit('error: head was run')")
+    repository.commit()
+    made = make(
+        Request(("dev",), "main^1", "main", truth=Truth.SANDBOX, policy=False, root=repository.root,
+                synthesised=tmp_path / "out")
+    )  # fmt: skip
+    assert made.failures == ()
+    assert [(change.address, str(change.action)) for stack in made.stacks for change in stack.changes] == [
+        ("terraform_data.bucket", "changed")
+    ]
