@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 from fonderie.core.errors import BadDataError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Of the records that this code writes; it reads those up to it."""
 
 
@@ -23,11 +23,15 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", protected_namespaces=())
 
-    format_version: int = Field(default=1, ge=1, description="1 also in records from before there was this field")
+    format_version: int = Field(
+        default=FORMAT_VERSION, ge=1, description="1 also in files from before there was this field"
+    )
 
     @model_validator(mode="before")
     @classmethod
-    def _is_not_newer(cls, values: Any) -> Any:
+    def _is_not_newer(cls, values: Any, info: ValidationInfo) -> Any:
+        if info.mode == "json" and isinstance(values, dict):
+            values = {"format_version": 1, **values}
         version = values.get("format_version") if isinstance(values, Mapping) else None
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise NewerFormatError(
@@ -40,12 +44,10 @@ class Record(BaseModel):
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
-def parse_record(
-    kind: type[Kind], values: bytes | Mapping[str, Any], *, what: str, where: str | Path, hint: str
-) -> Kind:
-    """A record from JSON, or from its values. Raises BadDataError: `what` with `hint`, or that it is newer."""
+def parse_record(kind: type[Kind], text: bytes | str, *, what: str, where: str | Path, hint: str) -> Kind:
+    """A record from JSON. Raises BadDataError: `what` with `hint`, or that it is newer."""
     try:
-        return kind.model_validate_json(values) if isinstance(values, bytes) else kind.model_validate(values)
+        return kind.model_validate_json(text)
     except ValidationError as error:
         raise BadDataError(what, where=where, hint=hint) from error
     except NewerFormatError as error:

@@ -34,6 +34,7 @@ seed = 7
 
 [training.hyperparameters]
 max_iter = 20
+learning_rate = 0.3
 max_leaf_nodes = 15
 
 [gate]

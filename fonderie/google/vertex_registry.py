@@ -191,9 +191,8 @@ class VertexRegistry:
             values = {**document["candidate"], "registered_at": document["registered_at"]}
         except (ValueError, KeyError, TypeError) as error:
             raise BadDataError(what, where=place, hint=hint) from error
-        return parse_record(
-            ModelRecord, {**values, "version": int(version.version_id)}, what=what, where=place, hint=hint
-        )
+        text = json.dumps({**values, "version": int(version.version_id)})
+        return parse_record(ModelRecord, text, what=what, where=place, hint=hint)
 
     def _fetched(self, record: ModelRecord) -> Path:
         """The version's files on this machine: fetched into a draft folder, checked, moved into place."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fonderie.core.errors import BadDataError, RefusedError
 from ml.datasets.parquet import content_hash, read_parquet
 from ml.evaluation.answers import read_answers
+from ml.evaluation.baselines import read_baselines
 from ml.evaluation.evaluate import Subject, importance, score
 from ml.evaluation.scores import Evaluation, Role
 from ml.models import ModelConfig
@@ -46,7 +47,14 @@ def compare(
         month=lineage.month,
         metric=str(config.gate.metric),
         unit=config.gate.metric.unit,
-        challenger=score(config, subject, rows, ours),
+        challenger=score(
+            config,
+            subject,
+            rows,
+            ours,
+            champion=theirs,
+            baselines=read_baselines(challenger).predictions(rows, config.gate.naive_feature),
+        ),
         champion=None
         if champion is None or theirs is None
         else score(config, _as_champion(subject, champion), rows, theirs),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -36,6 +37,9 @@ class Check(BaseModel):
     challenger: Value = None
     champion: Value = None
     limit: Value = None
+    gain: float | None = None  # what is compared with the limit where shares are; its interval is by day
+    low: float | None = None
+    high: float | None = None
     verdict: Verdict
     reason: str = ""
 
@@ -52,12 +56,13 @@ class Decision(Record):
 
     @model_validator(mode="after")
     def _honest(self) -> Decision:
-        if self.outcome is Outcome.PROMOTE and not all_hold(self.checks):
+        required = REQUIRED if self.format_version > 1 else REQUIRED_1
+        if self.outcome is Outcome.PROMOTE and not all_hold(self.checks, required):
             raise ValueError("a decision to promote needs every check made and none failed")
         return self
 
 
-REQUIRED = (
+REQUIRED_1 = (
     "readable",
     "sides",
     "metric",
@@ -74,7 +79,9 @@ REQUIRED = (
     "slice rows",
     "slice gain",
 )
-_NEEDS_CHAMPION = {"gain", "slice gain"}
+"""Of decisions of format version 1, from before 2026-11-29."""
+REQUIRED = (*REQUIRED_1, "recent", "gain ceiling", "baseline")
+_NEEDS_CHAMPION = {"gain", "gain ceiling", "slice gain"}
 
 
 def unreadable(reason: str) -> Decision:
@@ -83,12 +90,12 @@ def unreadable(reason: str) -> Decision:
     return Decision(outcome=Outcome.KEEP, reasons=(f"readable: {reason}",), checks=(check,))
 
 
-def all_hold(checks: tuple[Check, ...] | list[Check]) -> bool:
+def all_hold(checks: Sequence[Check], required: Sequence[str] = REQUIRED) -> bool:
     """Every required check was made, none failed, and only comparisons with an absent champion were left out."""
     made = {check.name.split(":")[0] for check in checks}
     absent = any(check.name == "champion" and check.verdict is Verdict.NOT_APPLICABLE for check in checks)
     excused = _NEEDS_CHAMPION | {"champion"} if absent else set()
-    return made >= set(REQUIRED) and all(
+    return made >= set(required) and all(
         check.verdict is Verdict.PASSED
         or (check.verdict is Verdict.NOT_APPLICABLE and check.name.split(":")[0] in excused)
         for check in checks

@@ -1,5 +1,6 @@
 """Does the challenger take the champion's place? A pure function of two scores on the same rows, and its record.
 
+It knows its noise: a gain counts when its interval by day lies above zero, a loss in a slice when it lies below.
 It fails closed. Every check is written as what must hold, so that a missing, NaN or unknown value fails it; the
 answer is `promote` only when every check of the list was made and none failed.
 """
@@ -7,7 +8,6 @@ answer is `promote` only when every check of the list was made and none failed.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
@@ -15,8 +15,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ml.evaluation.decision import Check, Decision, Outcome, Verdict, all_hold, check_that, unreadable
 from ml.evaluation.metrics import Metric
+from ml.evaluation.relative_checks import baseline_checks, gain_checks, number, slice_checks
 from ml.evaluation.scores import Evaluation, Role, Score, SliceScore
 from ml.models import Gate
+
+MAX_AGE_DAYS = 31
+"""Between the last training day and the first held-out one: the model is judged on what comes next."""
 
 
 class Expected(BaseModel):
@@ -33,8 +37,9 @@ def decide(challenger: Score | None, champion: Score | None, rules: Gate, expect
     if challenger is None:
         return unreadable("the challenger was not scored")
     checks = [Check(name="readable", verdict=Verdict.PASSED)]
-    for make in (_identity, _numbers, _slices):
-        checks.extend(make(challenger, champion, rules, expected))
+    checks.extend(_identity(challenger, champion, rules, expected))
+    for make in (_numbers, gain_checks, baseline_checks, slice_checks):
+        checks.extend(make(challenger, champion, rules))
     failed = tuple(f"{check.name}: {check.reason}" for check in checks if check.verdict is Verdict.FAILED)
     promote = not failed and all_hold(checks)
     return Decision(
@@ -100,10 +105,19 @@ def _identity(challenger: Score, champion: Score | None, rules: Gate, expected: 
         champion=champion.model_hash if champion else expected.champion_hash,
     )
     yield _registered(champion, expected)
+    held_out = _day(challenger.holdout_from, absent=date.min)
     yield check_that(
         "unseen",
-        _day(challenger.trained_until) < _day(challenger.holdout_from, absent=date.min),
-        "the challenger may have been trained on held-out rows",
+        all(_day(score.trained_until) < held_out for score in there),
+        "a side may have been trained on held-out rows; train a month that is new to both",
+        challenger=challenger.trained_until,
+        champion=champion.trained_until if champion else None,
+        limit=challenger.holdout_from,
+    )
+    yield check_that(
+        "recent",
+        (held_out - _day(challenger.trained_until)).days <= MAX_AGE_DAYS,
+        f"its training ends more than {MAX_AGE_DAYS} days before the held-out rows",
         challenger=challenger.trained_until,
         limit=challenger.holdout_from,
     )
@@ -123,11 +137,10 @@ def _registered(champion: Score | None, expected: Expected) -> Check:
     )
 
 
-def _numbers(challenger: Score, champion: Score | None, rules: Gate, expected: Expected) -> Iterator[Check]:
-    """Enough rows, possible values, and the three limits on the metric."""
-    del expected
+def _numbers(challenger: Score, champion: Score | None, rules: Gate) -> Iterator[Check]:
+    """Enough rows, possible values, and the two limits on the metric itself."""
     there = [challenger] + ([champion] if champion else [])
-    ours, theirs = _number(challenger.metric), _number(champion.metric if champion else None)
+    ours, theirs = number(challenger.metric), number(champion.metric if champion else None)
     both = {"challenger": ours, "champion": theirs if champion else None}
     yield check_that(
         "rows",
@@ -149,70 +162,6 @@ def _numbers(challenger: Score, champion: Score | None, rules: Gate, expected: E
         **both,
         limit=rules.ceiling,
     )
-    if champion is None:
-        yield Check(name="gain", challenger=ours, verdict=Verdict.NOT_APPLICABLE, reason="no champion yet")
-        return
-    gain = rules.metric.gain(ours, theirs) if isinstance(rules.metric, Metric) else math.nan
-    yield check_that(
-        "gain",
-        gain >= rules.min_gain and gain > 0,
-        f"{_percent(gain)} better than the champion, wanted {_percent(rules.min_gain)}",
-        **both,
-        limit=rules.min_gain,
-    )
-
-
-def _slices(challenger: Score, champion: Score | None, rules: Gate, expected: Expected) -> Iterator[Check]:
-    """The same slices on both sides, covering every row, each with enough rows, none worse than tolerated."""
-    del expected
-    there = [challenger] + ([champion] if champion else [])
-    shapes = [sorted((each.dimension, each.value, each.rows) for each in score.slices) for score in there]
-    covered = all(_covers(score, rules) for score in there) and all(shape == shapes[0] for shape in shapes)
-    yield check_that(
-        "slices",
-        covered,
-        "slices are missing, come twice, do not add up to the rows, or differ between the sides",
-        challenger=len(challenger.slices),
-        champion=len(champion.slices) if champion else None,
-        limit=", ".join(rules.slices),
-    )
-    smallest = min((each.rows for score in there for each in score.slices), default=0)
-    enough = 0 < rules.min_slice_rows <= smallest or not rules.slices
-    reason = f"a slice has fewer than {rules.min_slice_rows} rows"
-    yield check_that("slice rows", enough, reason, challenger=smallest, limit=rules.min_slice_rows)
-    if champion is None:
-        yield Check(name="slice gain", verdict=Verdict.NOT_APPLICABLE, reason="no champion yet")
-        return
-    theirs = champion.of_slices()
-    if not challenger.slices:
-        yield check_that("slice gain", not rules.slices, "no slice to compare")
-    for ours in challenger.slices:
-        yield _slice_gain(ours, theirs.get((ours.dimension, ours.value)), rules)
-
-
-def _slice_gain(ours: SliceScore, theirs: SliceScore | None, rules: Gate) -> Check:
-    """One slice: not worse than the champion there by more than the tolerance."""
-    mine, other = _number(ours.metric), _number(theirs.metric if theirs else None)
-    # Both perfect is no regression; a champion without error admits no ratio otherwise.
-    gain = 0.0 if mine == other else rules.metric.gain(mine, other) if isinstance(rules.metric, Metric) else math.nan
-    tolerance = rules.slice_tolerance.get(ours.dimension, math.nan)
-    return check_that(
-        f"slice gain: {ours.name}",
-        tolerance >= 0 and gain >= -tolerance,
-        f"{_percent(-gain)} worse than the champion, {_percent(tolerance)} tolerated",
-        challenger=mine,
-        champion=other,
-        limit=-tolerance,
-    )
-
-
-def _covers(score: Score, rules: Gate) -> bool:
-    """Exactly the dimensions of the rules, no slice twice, each dimension adding up to all rows."""
-    rows: Counter[str] = Counter()
-    for each in score.slices:
-        rows[each.dimension] += each.rows
-    once = len(score.of_slices()) == len(score.slices)
-    return once and set(rows) == set(rules.slices) and all(total == score.rows for total in rows.values())
 
 
 def _all_of(score: Score) -> list[Score | SliceScore]:
@@ -230,17 +179,9 @@ def _no_worse(rules: Gate, value: float, than: float) -> bool:
     return value >= than if rules.metric.higher_is_better else value <= than
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
-
-
 def _day(text: str | None, *, absent: date = date.max) -> date:
     """The ISO day of `text`; `absent` when there is none or it is not a day."""
     try:
         return date.fromisoformat(text) if text else absent
     except ValueError:
         return absent
-
-
-def _percent(share: float) -> str:
-    return f"{share:.2%}" if math.isfinite(share) else "not a number"

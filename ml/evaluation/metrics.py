@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Loss = Callable[[Floats, Floats], Floats]
+    Resampled = Callable[[Floats], tuple[Floats, Floats]]
+    """How often each block is drawn (samples x blocks) -> values (samples), and their slopes by it (as it)."""
 
-BINS = 400
-"""Scores are binned by quantile where rows are summed by group; an area is then exact to a few ten-thousandths."""
+MAX_RANKS = 10_000
+"""Different predictions an area tells apart; of more, neighbours of equal share count as ties."""
+CURVE_RANKS = 400
+"""The same where every resample draws its own curve."""
 
 
 class TaskKind(StrEnum):
@@ -46,16 +50,16 @@ class Metric(ABC):
     highest: float = math.inf
 
     @abstractmethod
-    def weighted(self, actual: Floats, predicted: Floats, weights: Floats) -> Floats:
-        """The metric under each row of `weights` (samples x rows); NaN where it does not exist."""
+    def by_block(self, actual: Floats, predicted: Floats, block: NDArray[np.int64]) -> Resampled:
+        """The metric as a function of how often each block of rows (numbered from 0, such as days) is drawn."""
 
-    @abstractmethod
-    def sums(self, actual: Floats, predicted: Floats, group: NDArray[np.int64]) -> Floats:
-        """Sums (groups x parts) that may be added up over groups, numbered from 0; `of_sums` gives the metric."""
+    def value(self, actual: Floats, predicted: Floats) -> float:
+        """The metric of all rows; NaN where it does not exist."""
+        import numpy as np
 
-    @abstractmethod
-    def of_sums(self, sums: Floats) -> Floats:
-        """The metric of each row of sums; NaN where it does not exist."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values, _ = self.by_block(actual, predicted, np.zeros(len(actual), dtype=np.int64))(np.ones((1, 1)))
+        return float(values[0])
 
     def better(self, value: float, other: float) -> bool:
         """Is `value` strictly better than `other`?"""
@@ -68,8 +72,10 @@ class Metric(ABC):
     def gain(self, challenger: float, champion: float) -> float:
         """Improvement as a share of the champion's value: 0.02 is two per cent better, -0.02 two per cent worse.
 
-        NaN when the champion's value is zero: there is no ratio then.
+        NaN when only the champion's value is zero: there is no ratio then.
         """
+        if challenger == champion:
+            return 0.0
         if champion == 0:
             return math.nan
         return (challenger - champion if self.higher_is_better else champion - challenger) / champion
@@ -102,70 +108,97 @@ class MeanLoss(Metric):
     loss: Loss
     power: float = 1.0
 
-    def weighted(self, actual: Floats, predicted: Floats, weights: Floats) -> Floats:
-        """Weighted mean of the losses."""
-        import numpy as np
-
-        with np.errstate(invalid="ignore"):
-            return self.of_sums(np.column_stack([weights @ self.loss(actual, predicted), weights.sum(axis=1)]))
-
-    def sums(self, actual: Floats, predicted: Floats, group: NDArray[np.int64]) -> Floats:
-        """Loss and number of rows."""
-        import numpy as np
-
-        return np.column_stack([np.bincount(group, self.loss(actual, predicted)), np.bincount(group)])
-
-    def of_sums(self, sums: Floats) -> Floats:
+    def by_block(self, actual: Floats, predicted: Floats, block: NDArray[np.int64]) -> Resampled:
         """Loss over rows."""
         import numpy as np
 
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means: Floats = sums[:, 0] / sums[:, 1]
-            return means if self.power == 1 else means**self.power
+        losses, rows = np.bincount(block, self.loss(actual, predicted)), np.bincount(block)
+
+        def resampled(times: Floats) -> tuple[Floats, Floats]:
+            drawn = times @ rows
+            means = times @ losses / drawn
+            slopes = (losses - means[:, None] * rows) / drawn[:, None]
+            if self.power == 1:
+                return means, slopes
+            return means**self.power, self.power * means[:, None] ** (self.power - 1) * slopes
+
+        return resampled
 
 
 @dataclass(frozen=True)
 class RocArea(Metric):
     """Area under the ROC curve: chance that a positive row is above a negative one, half for a tie.
 
-    The rank-sum statistic with weights. A row is positive when `actual` is 1.
+    The rank-sum statistic. A row is positive when `actual` is 1.
     """
 
-    def weighted(self, actual: Floats, predicted: Floats, weights: Floats) -> Floats:
-        """Rows are sorted once for all samples."""
+    def by_block(self, actual: Floats, predicted: Floats, block: NDArray[np.int64]) -> Resampled:
+        """From the pairs of every two blocks: positive rows of one above negative rows of the other."""
         import numpy as np
 
-        if not np.isfinite(predicted).all():
-            return np.full(len(weights), np.nan)
-        order = np.argsort(predicted, kind="stable")
-        values, positive = predicted[order], actual[order] > 0.5
-        starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
-        up, down = (np.add.reduceat(weights[:, order] * rows, starts, axis=1) for rows in (positive, ~positive))
-        return _area(up, down)
+        up, down = _by_rank(actual, predicted, block, MAX_RANKS)
+        pairs = up.T @ (np.cumsum(down, axis=0) - down / 2)
+        positive, negative = up.sum(axis=0), down.sum(axis=0)
 
-    def sums(self, actual: Floats, predicted: Floats, group: NDArray[np.int64]) -> Floats:
-        """Negative and positive rows of each bin of predictions, in turn."""
+        def resampled(times: Floats) -> tuple[Floats, Floats]:
+            ups, downs = times @ positive, times @ negative
+            areas = np.einsum("sd,de,se->s", times, pairs, times, optimize=True) / (ups * downs)
+            slopes = times @ (pairs + pairs.T) / (ups * downs)[:, None]
+            return areas, slopes - areas[:, None] * (positive / ups[:, None] + negative / downs[:, None])
+
+        return resampled
+
+
+@dataclass(frozen=True)
+class AveragePrecision(Metric):
+    """Area under the precision-recall curve in steps: the mean precision over the positive rows.
+
+    Source: scikit-learn's `average_precision_score`. It says what an area under the ROC curve does not where few rows
+    are positive.
+    """
+
+    def by_block(self, actual: Floats, predicted: Floats, block: NDArray[np.int64]) -> Resampled:
+        """Every resample draws its curve over the ranks."""
         import numpy as np
 
-        edges = np.unique(np.quantile(predicted, np.linspace(0, 1, BINS + 1)[1:-1]))
-        cell = np.searchsorted(edges, predicted, side="right") * 2 + (actual > 0.5)
-        width, groups = 2 * (edges.size + 1), int(group.max()) + 1
-        flat = np.bincount(group * width + cell, minlength=groups * width)
-        return flat.reshape(groups, width).astype(np.float64)
+        several = int(block.max(initial=0)) > 0
+        up, down = _by_rank(actual, -predicted, block, CURVE_RANKS if several else len(actual))
 
-    def of_sums(self, sums: Floats) -> Floats:
-        """Over the bins."""
-        return _area(sums[:, 1::2], sums[:, 0::2])
+        def resampled(times: Floats) -> tuple[Floats, Floats]:
+            ups, downs = times @ up.T, times @ down.T
+            above, all_above = np.cumsum(ups, axis=1), np.cumsum(ups + downs, axis=1)
+            total = above[:, -1:]
+            precision = np.divide(above, all_above, out=np.zeros_like(above), where=all_above > 0)
+            values = (ups * precision).sum(axis=1, keepdims=True) / total
+            share = np.divide(ups, all_above, out=np.zeros_like(ups), where=all_above > 0)
+            lost = _from_behind(share * precision)
+            by_up = precision + _from_behind(share) - lost - values
+            return values[:, 0], (by_up @ up - lost @ down) / total
+
+        return resampled
 
 
-def _area(up: Floats, down: Floats) -> Floats:
-    """Areas of rows of weights: positive and negative ones by rising prediction."""
+def _by_rank(actual: Floats, predicted: Floats, block: NDArray[np.int64], most: int) -> tuple[Floats, Floats]:
+    """Positive and negative rows by rank of their prediction, rising, and block; NaN if a prediction is not finite."""
     import numpy as np
 
-    below = np.cumsum(down, axis=1) - down / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        areas: Floats = (up * below).sum(axis=1) / (up.sum(axis=1) * down.sum(axis=1))
-    return areas
+    blocks = int(block.max(initial=-1)) + 1
+    if not np.isfinite(predicted).all():
+        return np.full((1, blocks), np.nan), np.full((1, blocks), np.nan)
+    known, rank = np.unique(predicted, return_inverse=True)
+    if known.size > most:
+        known = np.unique(np.quantile(predicted, np.linspace(0, 1, most + 1)[1:-1]))
+        rank = np.searchsorted(known, predicted, side="right")
+    cell, size = rank * blocks + block, (known.size + 1) * blocks
+    up, down = (np.bincount(cell[side], minlength=size) for side in (actual > 0.5, actual <= 0.5))
+    return up.reshape(-1, blocks).astype(np.float64), down.reshape(-1, blocks).astype(np.float64)
+
+
+def _from_behind(values: Floats) -> Floats:
+    """Sums of each column and all behind it."""
+    import numpy as np
+
+    return np.cumsum(values[:, ::-1], axis=1)[:, ::-1]
 
 
 def _absolute(actual: Floats, predicted: Floats) -> Floats:
@@ -187,15 +220,27 @@ def _cross_entropy(actual: Floats, predicted: Floats) -> Floats:
 MAE = MeanLoss(name="mae", task=TaskKind.REGRESSION, unit="min", loss=_absolute)
 RMSE = MeanLoss(name="rmse", task=TaskKind.REGRESSION, unit="min", loss=_square, power=0.5)
 ROC_AUC = RocArea(name="roc_auc", task=TaskKind.CLASSIFICATION, higher_is_better=True, highest=1.0)
+AVERAGE_PRECISION = AveragePrecision(
+    name="average_precision", task=TaskKind.CLASSIFICATION, higher_is_better=True, highest=1.0
+)
 LOG_LOSS = MeanLoss(name="log_loss", task=TaskKind.CLASSIFICATION, loss=_cross_entropy)
+BRIER = MeanLoss(name="brier", task=TaskKind.CLASSIFICATION, loss=_square, highest=1.0)
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in (MAE, RMSE, ROC_AUC, LOG_LOSS)}
+METRICS: dict[str, Metric] = {
+    metric.name: metric for metric in (MAE, RMSE, ROC_AUC, AVERAGE_PRECISION, LOG_LOSS, BRIER)
+}
 """Every metric there is, by its name."""
 
 
 def metrics_of(task: TaskKind) -> tuple[Metric, ...]:
     """The metrics that apply to a task."""
     return tuple(metric for metric in METRICS.values() if metric.task is task)
+
+
+def judged_by(metric: Metric) -> tuple[Metric, ...]:
+    """What the gate judges by when `metric` decides: ranks alone do not tell whether a probability is one."""
+    ranks = metric.task is TaskKind.CLASSIFICATION and not isinstance(metric, MeanLoss)
+    return (metric, BRIER) if ranks else (metric,)
 
 
 def metric_named(value: object) -> Metric:

@@ -15,12 +15,42 @@ class Role(StrEnum):
 
 
 class Interval(BaseModel):
-    """A bootstrap confidence interval, in the metric's unit."""
+    """A bootstrap confidence interval by day, in the unit of what it is of."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     low: float
     high: float
+
+
+class Gain(BaseModel):
+    """How much better than another predictor on the same rows, as a share of the other's value (`Metric.gain`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    metric: str
+    share: float
+    interval: Interval | None = None  # paired, by day; None where there are too few days
+
+
+class Baseline(BaseModel):
+    """A predictor without a model on the same rows: a constant, the mean of a group, a declared feature as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    name: str
+    value: float  # of `gain.metric`
+    gain: Gain  # of the model over it
+
+
+class CalibrationBin(BaseModel):
+    """Rows with neighbouring predictions: what was predicted on average, and the share that was positive."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int
+    predicted: float
+    actual: float
 
 
 class SliceScore(BaseModel):
@@ -33,6 +63,7 @@ class SliceScore(BaseModel):
     rows: int
     metric: float | None
     interval: Interval | None = None
+    gain: Gain | None = None  # over the champion there; its interval holds for all slices together
 
     @property
     def name(self) -> str:
@@ -53,9 +84,17 @@ class Score(BaseModel):
     metric: float | None
     interval: Interval | None = None
     slices: tuple[SliceScore, ...] = ()
-    others: dict[str, float] = {}  # further measures, for the report only
+    others: dict[str, float] = {}  # further measures; the gate reads of them what it judges by
+    days: int | None = None  # the rows are of so many: what an interval counts
+    gains: tuple[Gain, ...] = ()  # over the champion, one a metric that the gate judges by
+    baselines: tuple[Baseline, ...] = ()
+    calibration: tuple[CalibrationBin, ...] = ()  # of a classifier, by rising prediction
     trained_until: str | None = None  # last day of the training rows, ISO
     holdout_from: str | None = None  # first day of the held-out rows, ISO
+
+    def value_of(self, metric: str) -> float | None:
+        """The metric that decides, or another one that was measured beside it."""
+        return self.metric if metric == self.name else self.others.get(metric)
 
     def of_slices(self) -> dict[tuple[str, str], SliceScore]:
         """Slices by dimension and value; of one that comes twice the last (the gate refuses such a score)."""

@@ -19,8 +19,8 @@ ORDER = ("day_number", "sched_dep_time", "origin", "carrier", "flight")
 
 
 def feature_names(config: ModelConfig) -> tuple[str, ...]:
-    """The model's features, then the slices of its gate that are not among them."""
-    return tuple(dict.fromkeys(config.features.names + config.gate.slices))
+    """The model's features, then what its gate reads that is not among them."""
+    return tuple(dict.fromkeys(config.features.names + config.gate.columns))
 
 
 def unbound_tables() -> Tables:

@@ -42,7 +42,8 @@ class Fit(BaseModel):
 
 
 def save(config: ModelConfig, pipeline: Any, rows: pa.Table, folder: Path) -> Fit:
-    """Write a fitted pipeline, its probes, its reference and its serving files into `folder`; fit.json comes last."""
+    """Write a fitted pipeline with all that is kept beside it into `folder`; fit.json comes last."""
+    from ml.evaluation.baselines import BASELINES, baselines_of
     from ml.serving.scoring.compiled_version import compile_version
     from ml.training.fit import frame
 
@@ -53,6 +54,7 @@ def save(config: ModelConfig, pipeline: Any, rows: pa.Table, folder: Path) -> Fi
     rng = np.random.default_rng(config.training.seed)
     drawn = np.sort(rng.choice(len(rows), min(REFERENCE_ROWS, len(rows)), replace=False))
     _write_predicted(config, pipeline, rows.take(drawn), folder / REFERENCE)
+    write_text(folder / BASELINES, baselines_of(config, rows).model_dump_json(indent=1) + "\n")
     names = list(config.features.names)
     compile_version(
         folder,

@@ -99,8 +99,8 @@ def _key(config: ModelConfig, months: Sequence[Month]) -> str:
 
     built = build(config, months)
     read = config.model_dump_json(include={"name", "task", "target", "features", "data", "training"})
-    slices = ",".join(config.gate.slices)  # columns of the held-out rows
-    parts = [built.data_hash, built.feature_hash, read, slices, code_version(), *map(str, months)]
+    columns = ",".join(config.gate.columns)  # of the held-out rows
+    parts = [built.data_hash, built.feature_hash, read, columns, code_version(), *map(str, months)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

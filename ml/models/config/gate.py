@@ -20,20 +20,31 @@ class Gate(Section):
     floor: float = Field(description="no worse than this, absolutely")
     ceiling: float = Field(description="better than this is too good to be true: a leaked label")
     min_gain: Fraction = Field(
-        default=0.01, description="better than the champion by this share of the champion's value"
+        default=0.01, description="better than the champion by this share of the champion's value, and beyond chance"
+    )
+    max_gain: Annotated[float, Field(gt=0)] = Field(
+        default=0.3, description="better than the champion by more than this share: a person looks first"
+    )
+    naive_feature: str | None = Field(
+        default=None, description="a numeric feature that, as it is, predicts: the model must be better"
     )
     slice_tolerance: dict[str, Annotated[float, Field(ge=0)]] = Field(
         default={"origin": 0.05, "carrier": 0.15, "hour_band": 0.10},
-        description="categorical feature -> how much worse one of its slices may be, a share of the champion's value",
+        description="categorical feature -> share by which one of its slices may be worse, chance left aside",
     )
     min_rows: Positive = Field(default=2000, description="rows held out, at least")
     min_slice_rows: Positive = Field(default=200, description="smaller slices are pooled, so that every row counts")
-    bootstrap_samples: Positive = Field(default=200, description="for the confidence intervals")
+    bootstrap_samples: Positive = Field(default=2000, description="draws of days, for the confidence intervals")
 
     @property
     def slices(self) -> tuple[str, ...]:
         """The features whose values are the slices."""
         return tuple(self.slice_tolerance)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The features that held-out rows have for the gate, whether the model reads them or not."""
+        return self.slices if self.naive_feature is None else (*self.slices, self.naive_feature)
 
     @model_validator(mode="after")
     def _ceiling_is_better_than_floor(self) -> Gate:

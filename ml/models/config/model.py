@@ -64,7 +64,7 @@ class Data(Section):
 
     max_quarantined_fraction: Fraction = Field(default=0.02, description="of a month's rows; above it the run stops")
     holdout_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.3, description="of the month's days, at its end"
+        default=0.4, description="of the month's days, at its end: intervals by day need a dozen"
     )
     max_bytes_billed: Annotated[int, Field(ge=1, lt=2**63)] = Field(
         default=20_000_000_000, description="of a query on BigQuery; above it the run is refused"
@@ -128,6 +128,8 @@ class ModelConfig(Section):
             if name not in CATALOGUE or CATALOGUE[name].kind is not FeatureKind.CATEGORICAL:
                 names = [n for n, feature in CATALOGUE.items() if feature.kind is FeatureKind.CATEGORICAL]
                 raise ValueError(f"gate.slice_tolerance: {name!r} is not a categorical feature; {near(name, names)}")
+        if (naive := self.gate.naive_feature) is not None:
+            _check_feature(naive, FeatureKind.NUMERIC)
         for name in self.drift.seasonal_features:
             if name not in self.features.names:
                 raise ValueError(f"drift.seasonal_features: {name!r} is not a feature of this model")

@@ -39,28 +39,25 @@ def test_a_new_metric_reaches_configuration_schema_scores_gate_and_monitor(
     config = load_model("air_time")
     rng = np.random.default_rng(1)
     actual = rng.uniform(30, 300, 4000)
-    rows = pa.table({"target": actual, **{name: rng.choice(["a", "b"], actual.size) for name in config.gate.slices}})
-    sides = {
-        role: score(
-            config,
-            Subject(
-                role=role, model_hash=str(role), holdout_hash="rows",
-                trained_until="2013-01-20", holdout_from="2013-01-21",
-            ),
-            rows,
-            actual + error,
-        )
-        for role, error in ((Role.CHALLENGER, 4.0), (Role.CHAMPION, 9.0))
-    }  # fmt: skip
+    slices = {name: rng.choice(["a", "b"], actual.size) for name in config.gate.slices}
+    rows = pa.table({"target": actual, "day_number": np.arange(actual.size) // 250, **slices})
+    subject = Subject(
+        role=Role.CHALLENGER, model_hash="challenger", holdout_hash="rows",
+        trained_until="2013-01-20", holdout_from="2013-01-21",
+    )  # fmt: skip
+    theirs, constant = actual + rng.uniform(4.5, 5.5, actual.size), np.full(actual.size, actual.mean())
+    ours = score(config, subject, rows, actual + 4.0, champion=theirs, baselines={"constant": constant})
+    champion = subject.model_copy(update={"role": Role.CHAMPION, "model_hash": "champion"})
 
-    decision = decide(*sides.values(), config.gate, Expected(holdout_hash="rows", champion_hash="champion"))
+    expected = Expected(holdout_hash="rows", champion_hash="champion")
+    decision = decide(ours, score(config, champion, rows, theirs), config.gate, expected)
     error = month_error(config.gate.metric, actual, actual + 9, np.arange(actual.size) % 28, seed=1)
 
     assert "root_error" in json.loads(schema_text())["$defs"]["Gate"]["properties"]["metric"]["enum"]
     assert [str(check.verdict) for check in decision.checks if check.name in ("metric", "gain")] == ["passed"] * 2
     assert decision.outcome == "promote"
-    assert sides[Role.CHALLENGER].metric == pytest.approx(4.0)
-    assert set(sides[Role.CHALLENGER].others) == {"mae", "rmse"}
+    assert ours.metric == pytest.approx(4.0)
+    assert set(ours.others) == {"mae", "rmse"}
     assert error is not None
     assert error.value == pytest.approx(9.0)
 

@@ -67,8 +67,8 @@ def test_what_is_written_now_carries_the_version(folder: Path) -> None:
 
 @pytest.mark.parametrize("file", ["registry/small/aliases.json", "registry/small/v002/model_record.json"])
 def test_a_registry_of_a_later_release_is_refused(folder: Path, file: str) -> None:
-    set_version(folder / file, 2)
-    with pytest.raises(NewerFormatError, match="format_version 2 is newer than 1, the latest that this") as error:
+    set_version(folder / file, FORMAT_VERSION + 1)
+    with pytest.raises(NewerFormatError, match="format_version 3 is newer than 2, the latest that this") as error:
         LocalRegistry(folder / "registry", "small").get("champion")
     assert error.value.where == str(folder / file)
     assert error.value.hint == "use the release that wrote it, or a later one"
@@ -78,8 +78,8 @@ def test_a_registry_of_a_later_release_is_refused(folder: Path, file: str) -> No
 def test_a_monitoring_history_of_a_later_release_is_refused(folder: Path, kind: str) -> None:
     history = History.of("small", str(folder / "monitoring"))
     for path in (folder / "monitoring" / "small" / kind).glob("*.json"):
-        set_version(path, 2)
-    with pytest.raises(NewerFormatError, match="format_version 2 is newer than 1"):
+        set_version(path, FORMAT_VERSION + 1)
+    with pytest.raises(NewerFormatError, match="format_version 3 is newer than 2"):
         getattr(history, kind)()
 
 
