@@ -38,7 +38,7 @@ def flights(month: Month, *, per_day: int = 60, seed: int = 0) -> pd.DataFrame:
     distance = np.array([ROUTES[name] for name in dest])
     season = 8 * np.cos((month.month - 1) / 12 * 2 * np.pi)
     air_time = np.round(15 + distance / 7.5 + season * distance / 1000 + rng.normal(0, 5, n)).clip(20)
-    dep_delay = np.round(rng.exponential(15, n) - 6)
+    dep_delay = np.round(rng.exponential(15, n) * (0.1 + (hour / 12) ** 2) - 6)  # delays pile up over the day
     arrival = hour * 60 + minute + air_time + 25
     frame = pd.DataFrame(
         {

@@ -1,9 +1,9 @@
 """Confidence intervals by day: rows of a day share their weather, so a day counts as one observation, not its rows.
 
 The studentised bootstrap: days are drawn with replacement, every draw is measured against its own standard error, and
-so the interval covers what it says from a dozen days on, where plain percentiles are a fifth too narrow. Each end is the
-farther one of the equal-tailed interval, which suits skewed errors, and the symmetric one, which suits areas: a few
-days bias them. Everything that prints an interval of a metric, and the gate, takes it from here.
+so the interval covers what it says from a dozen days on, where plain percentiles are a fifth too narrow. Each end is
+the farther one of the equal-tailed interval, which suits skewed errors, and of the symmetric one, which suits areas: a
+few days bias them. Everything that prints an interval of a metric, and the gate, takes it from here.
 
 Source: Davison and Hinkley, "Bootstrap Methods and their Application" (1997), 2.4 and 5.2; Hall, "On Symmetric
 Bootstrap Confidence Intervals" (1988); standard errors by the influence of each day, times n / (n - 1).

@@ -174,6 +174,6 @@ def number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def percent(share: float) -> str:
+def percent(share: float | None) -> str:
     """A share in a reason."""
-    return f"{share:.2%}" if math.isfinite(share) else "not a number"
+    return f"{share:.2%}" if share is not None and math.isfinite(share) else "not a number"

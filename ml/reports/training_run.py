@@ -10,6 +10,7 @@ from markupsafe import Markup
 from fonderie.core.page import Cell, Section, facts, number, page, paragraph, table, verdict
 from ml.datasets.parquet import read_parquet
 from ml.evaluation.decision import Check, Decision, Outcome, Verdict
+from ml.evaluation.relative_checks import percent
 from ml.evaluation.scores import Evaluation
 from ml.models import ModelConfig, TaskKind
 from ml.registry import Registry
@@ -40,16 +41,32 @@ def run_sections(config: ModelConfig, files: RunFiles) -> list[Section]:
 
 
 def decision_section(decision: Decision) -> Section:
-    """The table of the gate's checks with their values and limits."""
-    rows = [
-        (check.name, _value(check.challenger), _value(check.champion), _value(check.limit), _said(check), check.reason)
-        for check in decision.checks
-    ]
+    """The gate's checks with their values and limits; what passed is folded away."""
+    head = ("check", "challenger", "other", "gain", "interval", "limit", "verdict", "reason")
+    failed = [check for check in decision.checks if check.verdict is Verdict.FAILED]
+    held = [check for check in decision.checks if check.verdict is not Verdict.FAILED]
     word = verdict(decision.outcome is Outcome.PROMOTE, str(decision.outcome))
-    head = ("check", "challenger", "champion", "limit", "verdict", "reason")
-    reasons = paragraph("; ".join(decision.reasons))
-    return Section(
-        "The gate", Markup("<p>{}</p>").format(word) + reasons + table("Every check the gate made", head, rows)
+    body = Markup("<p>{}</p>").format(word) + paragraph("; ".join(decision.reasons))
+    if failed:
+        body += table("What kept it out", head, [_line(check) for check in failed])
+    folded = table("What held, or could not be asked without a champion", head, [_line(check) for check in held])
+    body += Markup("<details><summary>{} checks held</summary>{}</details>").format(len(held), folded)
+    return Section("The gate", body)
+
+
+def _line(check: Check) -> Sequence[Cell]:
+    shares = check.gain is not None
+    limit = percent(check.limit) if shares and isinstance(check.limit, float) else _value(check.limit)
+    known = check.low is not None and check.high is not None
+    return (
+        check.name,
+        _value(check.challenger),
+        _value(check.champion),
+        percent(check.gain) if check.gain is not None else None,
+        f"{percent(check.low)} to {percent(check.high)}" if known else None,
+        limit,
+        _said(check),
+        check.reason,
     )
 
 

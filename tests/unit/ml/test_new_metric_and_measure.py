@@ -46,7 +46,8 @@ def test_a_new_metric_reaches_configuration_schema_scores_gate_and_monitor(
         trained_until="2013-01-20", holdout_from="2013-01-21",
     )  # fmt: skip
     theirs, constant = actual + rng.uniform(4.5, 5.5, actual.size), np.full(actual.size, actual.mean())
-    ours = score(config, subject, rows, actual + 4.0, champion=theirs, baselines={"constant": constant})
+    baselines = {"constant": constant, str(config.gate.naive_feature): actual + 8.0}
+    ours = score(config, subject, rows, actual + 4.0, champion=theirs, baselines=baselines)
     champion = subject.model_copy(update={"role": Role.CHAMPION, "model_hash": "champion"})
 
     expected = Expected(holdout_hash="rows", champion_hash="champion")

@@ -19,6 +19,7 @@ from tests.small_model import SMALL, Place, small_place
 LATE = (
     SMALL.replace('name = "small"', 'name = "late"')
     .replace('task = "regression"', 'task = "classification"')
+    .replace("learning_rate = 0.3", "learning_rate = 0.1")
     .replace('column = "air_time"', 'column = "arr_delay"\nthreshold = 15')
     .replace('metric = "mae"\nfloor = 15.0\nceiling = 1.0', 'metric = "roc_auc"\nfloor = 0.1\nceiling = 0.999')
 )
@@ -87,7 +88,8 @@ def test_a_classifier_goes_the_same_way(place: Place, tmp_path: Path) -> None:
     assert ours.name == "roc_auc"
     assert ours.metric is not None
     assert 0.3 < ours.metric < 0.9
-    assert set(ours.others) == {"log_loss"}
+    assert set(ours.others) == {"log_loss", "brier", "average_precision", "calibration_error"}
+    assert sum(each.rows for each in ours.calibration) == ours.rows
     assert "Share of positives" in Path(walk.at["page"]).read_text()
 
 
