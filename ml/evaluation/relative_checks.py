@@ -83,7 +83,7 @@ class _Compared:
         return self.stated and self.share > 0 and self.low > 0
 
     def no_worse(self, tolerance: float) -> bool:
-        """Not worse by more than `tolerance`, or by chance; without an interval chance is no excuse."""
+        """Not worse by more than `tolerance`, or by chance; without an interval, chance excuses nothing."""
         return self.stated and tolerance >= 0 and (self.share >= -tolerance or self.high >= 0)
 
     def check(self, name: str, holds: bool, reason: str, *, limit: float) -> Check:
