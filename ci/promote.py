@@ -145,3 +145,14 @@ def prepare(made: Promotion, root: Path = ROOT, base: str = "HEAD") -> str:
 def push(made: Promotion, root: Path = ROOT) -> None:
     """Push the branch to `origin`."""
     line(root, "push", "--quiet", "origin", made.branch)
+
+
+def published(root: Path = ROOT) -> str:
+    """The commit of the remote's main branch, fetched now: what is promoted is what was merged, and nothing else.
+
+    Raises BadInputError without a remote, StepFailedError when it does not answer.
+    """
+    if "origin" not in line(root, "remote").split():
+        raise BadInputError("there is no remote `origin`", where=root, hint="a promotion starts from its main branch")
+    line(root, "fetch", "--quiet", "--no-tags", "origin", "main")
+    return line(root, "rev-parse", "FETCH_HEAD")

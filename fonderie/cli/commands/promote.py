@@ -16,16 +16,19 @@ def command(
 ) -> None:
     """Make a branch with one commit that moves the image digests, and with them the pipelines compiled for them.
 
-    The working copy is not touched. The pull request's preview shows exactly what changes.
+    Both are read from the remote's main branch, and the branch starts there: what is not merged is not promoted. The
+    working copy is not touched. The pull request's preview shows exactly what changes.
 
     ```console
     fonderie promote --from dev --to staging --dry-run
     fonderie promote --from staging --to prod --post
     ```
     """
-    from ci.promote import prepare, promotion, push
+    from ci.preview.build.revisions import kept
+    from ci.promote import prepare, promotion, published, push
 
-    made = promotion(source, target)
+    commit = published()
+    made = promotion(source, target, kept(commit))
     if not made.moves:
         print(f"{target} runs what {source} runs: nothing to promote")
         return
@@ -33,7 +36,7 @@ def command(
         print(f"{move.image}: {move.before[:19] or 'none'} -> {move.after[:19]}")
     if dry_run:
         return
-    print(f"branch {made.branch}, commit {prepare(made)[:9]}")
+    print(f"branch {made.branch}, commit {prepare(made, base=commit)[:9]}")
     if post:
         from ci.preview.post import github_of
 

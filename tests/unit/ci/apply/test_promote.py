@@ -3,7 +3,8 @@ import tomllib
 
 import pytest
 
-from ci.promote import prepare, promotion
+from ci.preview.build.revisions import kept
+from ci.promote import prepare, promotion, published
 from fonderie.core.errors import BadInputError, ConflictError
 
 OLD, NEW = ("sha256:" + digit * 64 for digit in "ab")
@@ -103,3 +104,32 @@ def test_settings_that_cannot_be_promoted_to(repository, text):
     (repository / "infra/environments/staging.toml").write_text(text)
     with pytest.raises(BadInputError):
         promotion("dev", "staging", repository)
+
+
+def test_what_is_merged_is_promoted_and_nothing_of_a_branch_or_the_working_copy(repository, tmp_path, monkeypatch):
+    monkeypatch.setenv("FONDERIE_HOME", str(tmp_path / "home"))
+    remote, clone = tmp_path / "remote.git", tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", "--bare", repository, remote], check=True)
+    subprocess.run(["git", "clone", "-q", remote, clone], check=True)
+    for name, value in (("user.email", "a@b.c"), ("user.name", "a")):
+        git(clone, "config", name, value)
+    git(clone, "checkout", "-q", "-b", "feature")
+    target = clone / "infra/environments/staging.toml"
+    target.write_text(target.read_text() + "\n# of a branch\n")
+    git(clone, "commit", "-qam", "of a branch")
+    target.write_text(target.read_text() + "\n# not committed\n")
+    (clone / "infra/environments/dev.toml").write_text(settings(OLD, READERS))
+
+    commit = published(clone)
+    made = promotion("dev", "staging", kept(commit, clone))
+    prepare(made, clone, base=commit)
+
+    assert [move.after for move in made.moves] == [NEW, NEW]
+    assert git(clone, "show", f"{made.branch}:infra/environments/staging.toml") == settings(NEW, READS).strip()
+    assert git(clone, "log", "--format=%s", f"{commit}..{made.branch}") == made.title
+    assert "# not committed" in target.read_text()
+
+
+def test_a_promotion_needs_a_remote(repository):
+    with pytest.raises(BadInputError, match="no remote"):
+        published(repository)
