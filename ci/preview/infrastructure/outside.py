@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ci.preview.infrastructure.access import access_changes
 from ci.preview.infrastructure.attributes import attribute_changes
-from ci.preview.infrastructure.exposure import exposures
+from ci.preview.infrastructure.data import lost_by
 from ci.preview.masking.values import Reader
 from ci.preview.report import AttributeChange, ChangePreview
 from fonderie.terraform.plan import Action, ResourceChange, StackPlan
@@ -46,7 +47,7 @@ def changed_outside(plan: StackPlan, reader: Reader) -> list[ChangePreview]:
         own = replace(change, before=_own(change, change.before, plan), after=_own(change, change.after, plan))
         attributes = attribute_changes(own, reader, arguments)
         told = [item for item in attributes if _top(item) not in VOLATILE]
-        alarm = next((grant.alarm for grant in exposures(own, plan, reader) if grant.alarm), "")
+        alarm = _alarms(own, plan, reader)
         if told or change.action is Action.DESTROY:
             told.sort(key=lambda item: _top(item) not in _ACCESS)
             shown = ChangePreview(
@@ -59,6 +60,13 @@ def changed_outside(plan: StackPlan, reader: Reader) -> list[ChangePreview]:
             )
             found.append(shown)
     return sorted(found, key=lambda change: (not opens(change), change.address))
+
+
+def _alarms(change: ResourceChange, plan: StackPlan, reader: Reader) -> str:
+    """What a preview of the same change would ring for: exposure, grants, data."""
+    grants = access_changes(replace(plan, changes=(change,)), reader)
+    found = [grant.alarm for grant in grants if grant.alarm]
+    return "; ".join(dict.fromkeys([*found, *(reader.plain(lost) for _, lost in lost_by(change))]))
 
 
 def opens(change: ChangePreview) -> bool:

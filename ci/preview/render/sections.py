@@ -41,7 +41,7 @@ def sections(preview: Preview, *, complete: bool = False) -> Iterator[Section]:
         _configuration(preview),
         _models(preview),
         _versions(preview, few),
-        _outside(preview, few),
+        outside(preview.stacks, few),
         _policy(preview, few),
         _cost(preview),
         _quota(preview),
@@ -211,9 +211,9 @@ def _model(change: ModelChange) -> tuple[Line, ...]:
     return line(code(change.model), where), what, line(code(change.before)), line(key(change.after))
 
 
-def _outside(preview: Preview, few: int | None) -> Section:
+def outside(stacks: Iterable[StackPreview], few: int | None = None) -> Section:
     """What changed outside, what opens something first; equal changes in one row."""
-    found = [(stack, change) for stack in preview.stacks for change in stack.outside]
+    found = [(stack, change) for stack in stacks for change in stack.outside]
     groups = _group(found, lambda pair: (pair[0].environment, outside_words(pair[1]), pair[1].why, opens(pair[1])))
     rows = []
     for group in groups:

@@ -12,6 +12,8 @@ import pytest
 from ci.preview.infrastructure.outside import changed_outside
 from ci.preview.masking.secrets import Masker
 from ci.preview.masking.values import Reader
+from ci.preview.render.document import markdown
+from ci.preview.render.sections import outside
 from tests.unit.ci.preview.plans import change, plan, preview
 
 RECORDED = json.loads((Path(__file__).parents[3] / "data" / "google" / "normalised.json").read_text())
@@ -181,3 +183,30 @@ def test_a_preview_shows_nothing_where_it_is_all_that_terraform_will_do():
     entry = change("google_storage_bucket.b", "update", {"days": 0}, {"days": None})
     shown = preview(entry, **configuration("google_storage_bucket.b")).stacks[0].changes[0].attributes
     assert [(item.path, item.before, item.after) for item in shown] == [("days", "0", "null")]
+
+
+@pytest.mark.parametrize(
+    ("address", "before", "after", "alarm"),
+    [
+        ("google_storage_bucket_iam_binding.b", {"bucket": "acme-raw", "role": "roles/x.viewer", "members": []},
+         {"bucket": "acme-raw", "role": "roles/x.viewer", "members": ["allUsers"]}, "PUBLIC"),
+        ("google_compute_firewall.f", {"allow": [{"protocol": "tcp"}], "source_ranges": ["10.0.0.0/8"]},
+         {"allow": [{"protocol": "tcp"}], "source_ranges": ["0.0.0.0/0"]}, "OPEN TO THE WORLD"),
+        ("google_storage_bucket.b", {"versioning": [{"enabled": True}]}, {"versioning": [{"enabled": False}]},
+         "no versions any more"),
+        ("google_bigquery_table.t", {"deletion_protection": True}, {"deletion_protection": False}, "not refused"),
+    ],
+)  # fmt: skip
+def test_drift_rings_for_what_a_preview_would(address, before, after, alarm):
+    (found,) = told(change(address, "update", before, after))
+    assert alarm in found.why
+
+
+def test_equal_drifts_are_one_row_and_what_opens_comes_first():
+    bumped = [change(f"google_thing.x{i:03}", "update", {"version": 1}, {"version": 2}) for i in range(163)]
+    rule = {"allow": [{"protocol": "tcp"}], "source_ranges": ["10.0.0.0/8"]}
+    opened = change("google_compute_firewall.f", "update", rule, {**rule, "source_ranges": ["0.0.0.0/0"]})
+    section = outside(preview(resource_drift=[*bumped, opened]).stacks, 6)
+    assert [sum(row.counts.values()) for row in section.rows] == [1, 163]
+    assert "OPEN TO THE WORLD" in markdown(section.rows[0].cells[0])
+    assert "and 157 more" in markdown(section.rows[1].cells[0])
