@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export CHECKPOINT_DISABLE := 1
 export DISABLE_VERSION_CHECK := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
-# Compiled Python is most of the speed of a second run.
+# What is imported is compiled once: most of the speed of a second run.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -19,7 +19,8 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.done node_modules/.done imports/.done  ## install everything the tasks need, inside this folder
+setup:  ## install everything the tasks need, inside this folder
+	@$(MAKE) -j 2 $(VENV)/.done imports/.done
 
 demo: setup  ## the main job, end to end: no account, no credentials
 	@$(BIN)/fonderie demo
@@ -52,7 +53,7 @@ format: setup  ## format and mend what ruff can
 bench: setup  ## measure, print ratios against their baselines, write docs/benchmarks.md
 	@$(BIN)/python -m tests.benchmarks $(ONLY)
 
-bindings: $(VENV)/.done node_modules/.done  ## generate the Python classes of the resource types in use
+bindings: node_modules/.done  ## generate the Python classes of the resource types in use
 	@rm -f imports/.done && $(MAKE) imports/.done
 
 schema: $(VENV)/.done  ## cut the provider's schema to the resource types in use: make schema WHOLE=schema.json
@@ -87,7 +88,7 @@ $(VENV)/.done: requirements/bootstrap.txt requirements/all.txt pyproject.toml
 	@python=$$(sh ci/setup.sh) && echo "== Python packages into $(VENV) (about 1 GB; a minute or two the first time)" && \
 	test -x $(BIN)/python || $$python -m venv $(VENV)
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -q --require-hashes -r requirements/bootstrap.txt
-	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes --compile-bytecode requirements/bootstrap.txt requirements/all.txt
+	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements/bootstrap.txt requirements/all.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation --offline --editable .
 	@touch $@
 
@@ -96,8 +97,8 @@ node_modules/.done: package.json package-lock.json
 	@npm ci --no-progress --loglevel=error >/dev/null
 	@touch $@
 
-imports/.done: $(SCHEMA) cdktf.json package-lock.json | $(VENV)/.done node_modules/.done
+imports/.done: $(SCHEMA) cdktf.json package-lock.json | node_modules/.done
 	@echo "== bindings of $$(grep -c '^\[in_use\.' fonderie/core/resource_types.toml) resource types into imports/"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" CI=1 FORCE_COLOR=0 CDKTF_EXPERIMENTAL_PROVIDER_SCHEMA_CACHE_PATH="$(CURDIR)/fonderie/sandbox/provider" \
+	@CI=1 FORCE_COLOR=0 CDKTF_EXPERIMENTAL_PROVIDER_SCHEMA_CACHE_PATH="$(CURDIR)/fonderie/sandbox/provider" \
 	node_modules/.bin/cdktf get --force >.cdktf-get.log 2>&1 || { cat .cdktf-get.log; exit 8; }
 	@rm -f .cdktf-get.log; touch $@
