@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -45,12 +46,18 @@ _KINDS = {
 }
 
 
-def tables_of(sql: str, project: str, default: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Project, dataset and name of each table that a query reads; INFORMATION_SCHEMA.X is one of its dataset's."""
+@lru_cache(maxsize=64)
+def _parse(sql: str) -> exp.Expression:
+    """The query's tree, to read and not to change: an estimate and its query have one text, and parsing is slow."""
     try:
-        tree = sqlglot.parse_one(sql, read="bigquery")
+        return sqlglot.parse_one(sql, read="bigquery")
     except sqlglot.errors.ParseError as error:
         raise RejectedError(400, "invalidQuery", str(error)) from error
+
+
+def tables_of(sql: str, project: str, default: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Project, dataset and name of each table that a query reads; INFORMATION_SCHEMA.X is one of its dataset's."""
+    tree = _parse(sql)
     known = {cte.alias for cte in tree.find_all(exp.CTE)}
     found = []
     for table in tree.find_all(exp.Table):
@@ -201,9 +208,10 @@ class BigQuery:
 
     def _parsed(self, asked: Mapping[str, Any]) -> exp.Expression:
         """A query whose tables are named as they are here: by dataset and name, without their project."""
-        tree = sqlglot.parse_one(asked["query"], read="bigquery")
+        tree = _parse(asked["query"])
         if self.world is None:
             return tree
+        tree = tree.copy()
         default = asked.get("defaultDataset", {}).get("datasetId", "")
         known = {cte.alias for cte in tree.find_all(exp.CTE)}
         for table in list(tree.find_all(exp.Table)):

@@ -26,9 +26,10 @@ from tests.unit.ml.datasets.everything import everything
 from tests.unit.ml.datasets.test_contracts import set_in
 
 MARCH, APRIL = Month(2013, 3), Month(2013, 4)
-CONFIGS = [load_model("air_time"), load_model("late_arrival"), everything()]
+CONFIGS = [everything(), load_model("air_time"), load_model("late_arrival")]
 
 
+@pytest.mark.prove(every=len(CONFIGS))
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
 def test_features_are_those_of_the_folder_to_the_last_bit(
     loaded: BigQueryOrigin, folder: Source, config: ModelConfig, google: Google

@@ -56,13 +56,12 @@ def test_months_are_loaded_listed_and_estimated_from_the_command_line(google: Go
     again = fonderie(google, invented, "data", "load", "--env", "dev")
     assert "every month is loaded" in again.stdout
 
-    asked = ("data", "estimate", "--model", "air_time", "--month", "2013-04", "--env", "dev")
-    estimated = json.loads(fonderie(google, invented, *asked, "--json").stdout)
+    asked = ("data", "estimate", "--model", "air_time", "--month", "2013-04", "--env", "dev", "--json")
+    estimated = json.loads(fonderie(google, invented, *asked).stdout)
 
     assert estimated["limit_bytes"] == 20_000_000_000
     assert set(estimated["bytes"]) == {"contract of flights", "contract of weather", "contract of planes", "features"}
     assert all(0 < count < 10_000_000 for count in estimated["bytes"].values())
-    assert "20.0 GB (ml/models/air_time.toml: data.max_bytes_billed)" in fonderie(google, invented, *asked).stdout
 
 
 def test_a_month_that_is_not_there_is_bad_data(google: Google, invented: Path) -> None:

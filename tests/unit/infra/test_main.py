@@ -141,6 +141,7 @@ def resources_of(outdir: Path) -> tuple[dict[str, Any], set[str]]:
 
 
 @pytest.mark.e2e
+@pytest.mark.prove(every=0)
 def test_the_whole_app_comes_out_the_same_under_the_fork(outdir: Path, tmp_path: Path) -> None:
     run([sys.executable, "-m", "ci.synth"], under("cdktn", tmp_path / "app"), tmp_path / "out")
 

@@ -281,6 +281,7 @@ def grants_of(stack: SynthesisedStack) -> Iterator[Resource]:
     return iter(found)
 
 
+@pytest.mark.prove(every=3)
 @pytest.mark.parametrize("stack", GRANTS)
 @pytest.mark.parametrize(
     ("argument", "value", "checks"),
