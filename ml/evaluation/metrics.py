@@ -45,6 +45,8 @@ class Metric(ABC):
     task: TaskKind
     unit: str = ""
     """Of its values; every target of a regression is in minutes."""
+    training_loss: str = ""
+    """What scikit-learn's gradient boosting minimises for it; empty: its task's usual loss."""
     higher_is_better: bool = False
     lowest: float = 0.0
     highest: float = math.inf
@@ -217,7 +219,7 @@ def _cross_entropy(actual: Floats, predicted: Floats) -> Floats:
     return np.asarray(-(actual * np.log(bounded) + (1 - actual) * np.log(1 - bounded)))
 
 
-MAE = MeanLoss(name="mae", task=TaskKind.REGRESSION, unit="min", loss=_absolute)
+MAE = MeanLoss(name="mae", task=TaskKind.REGRESSION, unit="min", loss=_absolute, training_loss="absolute_error")
 RMSE = MeanLoss(name="rmse", task=TaskKind.REGRESSION, unit="min", loss=_square, power=0.5)
 ROC_AUC = RocArea(name="roc_auc", task=TaskKind.CLASSIFICATION, higher_is_better=True, highest=1.0)
 AVERAGE_PRECISION = AveragePrecision(

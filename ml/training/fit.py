@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.preprocessing import OrdinalEncoder
 
 from fonderie.core.errors import BadDataError
 from ml.models import ModelConfig, TaskKind
+from ml.training.calibration import calibrate
 
 MAX_CATEGORIES = 255
 """Of one feature: what scikit-learn's histogram gradient boosting can bin."""
@@ -33,7 +35,9 @@ def build_pipeline(config: ModelConfig) -> Pipeline:
         verbose_feature_names_out=False,
     )
     boosting = HistGradientBoostingRegressor if config.task is TaskKind.REGRESSION else HistGradientBoostingClassifier
+    loss = config.gate.metric.training_loss
     trees = boosting(
+        **({"loss": loss} if loss else {}),
         **dict(config.training.hyperparameters),
         categorical_features=list(range(len(config.features.categorical))) or None,
         early_stopping=False,
@@ -43,7 +47,9 @@ def build_pipeline(config: ModelConfig) -> Pipeline:
 
 
 def fit(config: ModelConfig, rows: pa.Table) -> Pipeline:
-    """Train on a table with the model's features and `target`. The same rows and seed give the same predictions.
+    """Train on a table with the model's features, `day_number` and `target`; a classifier's answers are probabilities.
+
+    The loss is that of the gate's metric. The same rows and seed give the same predictions.
 
     Raises BadDataError: a category too many, or one class only.
     """
@@ -56,7 +62,19 @@ def fit(config: ModelConfig, rows: pa.Table) -> Pipeline:
     target = rows["target"].to_numpy()
     if config.task is TaskKind.CLASSIFICATION and len(np.unique(target)) < 2:
         raise BadDataError("the training rows are all of one class", where="target", hint="a longer window_months")
-    return build_pipeline(config).fit(frame(rows, config.features.names), target)
+    made = _trained(config, rows)
+    if config.task is TaskKind.CLASSIFICATION:
+        calibrate(made, rows, partial(_trained, config), partial(_raw, config))
+    return made
+
+
+def _trained(config: ModelConfig, rows: pa.Table) -> Pipeline:
+    return build_pipeline(config).fit(frame(rows, config.features.names), rows["target"].to_numpy())
+
+
+def _raw(config: ModelConfig, pipeline: Pipeline, rows: pa.Table) -> NDArray[np.float64]:
+    """Sums of the leaves, before the logistic function."""
+    return np.asarray(pipeline.decision_function(frame(rows, config.features.names)), dtype=np.float64)
 
 
 def frame(rows: pa.Table, features: tuple[str, ...] | list[str]) -> pd.DataFrame:
