@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from imports.google.container_cluster import (
@@ -50,7 +49,7 @@ class Cluster(Construct):
     Compute Engine's default account is never used. Source: GKE, "Harden your cluster's security".
     """
 
-    def __init__(self, scope: Construct, id: str, *, env: Environment, after: Sequence[Any] = ()) -> None:
+    def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:
         super().__init__(scope, id)
         self.cluster = ContainerCluster(
             self,
@@ -60,7 +59,6 @@ class Cluster(Construct):
             description=f"Pipelines and serving of the {env.name} environment",
             deletion_protection=env.protected,
             resource_labels=env.all_labels,
-            depends_on=list(after) or None,
             **_nodes(env),
             **_network(env),
             **_security(env),

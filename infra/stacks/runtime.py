@@ -43,8 +43,9 @@ class RuntimeStack(EnvironmentStack):
 
     def _kubernetes(self) -> None:
         env = self.env
-        sync = [ConfigSync(self, "config-sync", env=env).feature] if env.features.config_sync else []
-        cluster = Cluster(self, "cluster", env=env, after=sync).cluster
+        cluster = Cluster(self, "cluster", env=env).cluster
+        if env.features.config_sync:
+            ConfigSync(self, "config-sync", env=env, cluster=cluster)
         system, pipelines = env.cluster.system, env.cluster.pipelines
         NodePool(
             self,

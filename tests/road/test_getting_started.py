@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from fonderie.sandbox.cloud.cloud import Cloud
+from infra.settings import load_environment
 from tests.road.machine import FOREIGN, ROOT, Machine, listed_files
 
 pytestmark = pytest.mark.e2e
@@ -81,6 +83,15 @@ def type_in(machine: Machine, who: str, text: str) -> str:
     return done.stdout
 
 
+def manifests_of_the_cluster(machine: Machine) -> str:
+    """What Config Sync has been told to pull by now."""
+    (file,) = (machine.workspace / ".fonderie").rglob("google.sqlite")
+    with Cloud(file) as cloud:
+        members = cloud.things("google_gke_hub_feature_membership")
+    oci = [each for member in members for each in member.attributes["configmanagement"][0]["config_sync"][0]["oci"]]
+    return str(oci[0]["sync_repo"]) if oci else ""
+
+
 def test_the_page_runs_up_to_the_bootstrap(machine: Machine) -> None:
     """The first two blocks."""
     (_, settings), (who, bootstrap), *_ = typed()
@@ -94,7 +105,10 @@ def test_the_page_runs_up_to_the_bootstrap(machine: Machine) -> None:
 def test_the_page_runs_to_its_last_line(machine: Machine) -> None:
     with pytest.raises(AssertionError, match=r"[Pp]ermission|denied"):  # an engineer bootstraps nothing
         type_in(machine, "engineer", typed()[1][1])
-    said = [type_in(machine, who, text) for who, text in typed()]
+    said, synced = list[str](), list[str]()
+    for who, text in typed():
+        said.append(type_in(machine, who, text))
+        synced.append(manifests_of_the_cluster(machine))
     whole = "".join(said)
     assert [who for who, _ in typed()] == [*["person"] * 7, "engineer", "plan", "person"]
     assert "832,597 rows" in whole
@@ -102,5 +116,7 @@ def test_the_page_runs_to_its_last_line(machine: Machine) -> None:
     assert "paused" not in said[7]  # there are images: the schedules run
     assert said[8].count(": unchanged") == 5
     assert "recreated dev" in said[9]
+    assert not synced[4]  # the cluster is there and runs nothing
+    assert synced[6] == load_environment("dev", machine.workspace / "infra" / "environments").kubeflow.manifests
     settings = (machine.workspace / "infra" / "environments" / "dev.toml").read_text()
     assert settings.count("@sha256:") == 3

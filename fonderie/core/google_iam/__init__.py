@@ -1,9 +1,11 @@
 """Google's IAM as far as we call it: which methods need which permissions, and which predefined role holds those.
 
 `calls.json`: per resource type and action, the API methods that hashicorp/google 7.45.0 calls, recorded from the real
-provider. `methods.json`: per method the permissions it needs, with their source (`map`: a public map of methods to
-permissions; `docs:`: a page of cloud.google.com). `roles.json`: Google's role definitions of 2026-08-22, cut to the
-permissions of `methods.json`: a role holds more than is listed here, but nothing else that we call.
+provider; those of google_gke_hub_feature_membership are read in its source instead (`services/gkehub/hub_utils.go`).
+`methods.json`: per method the permissions it needs, with their source (`map`: a public map of methods to permissions;
+`docs:`: a page of cloud.google.com). `roles.json`: Google's role definitions of 2026-08-22, cut to the
+permissions of `methods.json`: a role holds more than is listed here, but nothing else that we call. What people on call
+run by `gcloud` (builds, executions, schedules, log entries) is listed of the basic roles and Cloud Build's only.
 """
 
 from __future__ import annotations

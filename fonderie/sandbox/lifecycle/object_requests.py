@@ -88,6 +88,7 @@ UNCHECKED = frozenset(
         ("google_service_networking_connection", "service"),
         ("google_project_service", "service"),
         ("google_gke_hub_feature", "name"),
+        ("google_gke_hub_feature_membership", "membership"),  # a cluster's, which is made with it: a rule looks
     }
 )
 _NEVER = frozenset({"id", "self_link", "name", "member", "members", "email", "labels", "terraform_labels"})

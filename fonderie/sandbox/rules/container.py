@@ -1,10 +1,11 @@
-"""GKE: clusters bring the project's pool of Kubernetes identities, need ranges that exist, and keep some features.
+"""GKE: clusters bring the project's pool of Kubernetes identities, need ranges that exist, and join a fleet.
 
 Source: GKE's "Workload Identity Federation" and "VPC-native clusters" pages."""
 
 from __future__ import annotations
 
-from fonderie.sandbox.lifecycle.interface import Path, State
+from fonderie.sandbox.cloud.cloud import CloudObject
+from fonderie.sandbox.lifecycle.interface import ApiError, Path, State
 from fonderie.sandbox.lifecycle.members import workload_pool_note
 from fonderie.sandbox.lifecycle.world import ObjectRequest, block, text
 from fonderie.sandbox.planning.type_rules import Situation, TypeRules
@@ -13,6 +14,8 @@ from fonderie.sandbox.rules.rulebook import LifecycleEvent, rule
 _IDENTITIES = "https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity"
 _POSTURE = "https://container.googleapis.com/$discovery/rest?version=v1"
 _MANAGEMENT = "https://github.com/hashicorp/terraform-provider-google/pull/23849"
+_MEMBERSHIPS = "https://gkehub.googleapis.com/$discovery/rest?version=v1"
+_CONFLICT = "https://github.com/hashicorp/terraform-provider-google/issues/21049"
 _RANGES = "https://cloud.google.com/kubernetes-engine/docs/concepts/alias-ips"
 
 
@@ -57,13 +60,48 @@ def workloads_are_no_longer_scanned(request: ObjectRequest) -> None:
         raise request.error(400, "Vulnerability scanning is no longer supported.", "badRequest")
 
 
-@rule(LifecycleEvent.CREATE, "google_gke_hub_feature", source=_MANAGEMENT)
+@rule(LifecycleEvent.CREATE, "google_gke_hub_feature", "google_gke_hub_feature_membership", source=_MANAGEMENT)
 def config_sync_has_no_automatic_management(request: ObjectRequest) -> None:
     """Config Sync's field `management` takes no automatic management any more."""
-    defaults = block(block(request.state, "fleet_default_member_config"), "configmanagement")
-    if text(defaults, "management") == "MANAGEMENT_AUTOMATIC":
+    defaults = block(request.state, "fleet_default_member_config")
+    if text(block(defaults or request.state, "configmanagement"), "management") == "MANAGEMENT_AUTOMATIC":
         what = "AutomaticManagement is no longer supported on the gkehub api server for the ConfigManagement feature"
         raise request.error(400, what, "badRequest")
+
+
+@rule(LifecycleEvent.CREATE, "google_gke_hub_feature_membership", source=_MEMBERSHIPS)
+def a_feature_is_set_for_members_of_the_fleet(request: ObjectRequest) -> None:
+    """What a feature is to do on a cluster is said once the cluster is a member of the fleet."""
+    if request.fresh and _member(request) is None:
+        key = f"projects/{request.project}/locations/{_membership_location(request)}/memberships/{_membership(request)}"
+        raise request.error(400, f"{key} is not a valid Membership in this project", "badRequest")
+
+
+@rule(LifecycleEvent.CREATE, "google_gke_hub_feature_membership", source=_CONFLICT)
+def a_fleets_default_is_not_written_over(request: ObjectRequest) -> None:
+    """A cluster that has joined under a feature's fleet default has settings, which the provider does not create."""
+    path = request.world.names.refer("google_gke_hub_feature", text(request.state, "feature"), request.values)
+    feature = request.cloud.live("google_gke_hub_feature", path)
+    if feature and feature.attributes.get("fleet_default_member_config") and _member(request):
+        words = "Resource already exists - apply blocked by lifecycle params"
+        raise ApiError.because(f"Error creating FeatureMembership: {words}")
+
+
+def _membership(request: ObjectRequest) -> str:
+    return text(request.state, "membership").rpartition("/")[2]
+
+
+def _membership_location(request: ObjectRequest) -> str:
+    return text(request.state, "membership_location") or "global"
+
+
+def _member(request: ObjectRequest) -> CloudObject | None:
+    """The cluster that joined under the membership's name, or a membership that was made by itself."""
+    place = f"projects/{request.project}/locations/{_membership_location(request)}"
+    cluster = request.cloud.live("google_container_cluster", f"{place}/clusters/{_membership(request)}")
+    if cluster and block(cluster.attributes, "fleet"):
+        return cluster
+    return request.cloud.live("google_gke_hub_membership", f"{place}/memberships/{_membership(request)}")
 
 
 def _cluster_wanted(prior: State | None, wanted: State, given: State) -> State:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from infra import names
 from infra.policy.checks.subject import CheckSubject, at
 
-SYNC = "fleet_default_member_config.configmanagement.config_sync"
+SYNC = "configmanagement.config_sync"
 
 
 def triggers(subject: CheckSubject) -> Iterator[str]:
@@ -31,7 +31,9 @@ def triggers(subject: CheckSubject) -> Iterator[str]:
 
 def config_sync(subject: CheckSubject) -> Iterator[str]:
     """The cluster takes the artefact that the settings name by digest, as its own identity, and nothing else."""
-    if subject.type != "google_gke_hub_feature" or not at(subject.values, SYNC):
+    if at(subject.values, "fleet_default_member_config"):
+        yield "fleet_default_member_config is what clusters take that join, beside what the cluster here has"
+    if subject.type != "google_gke_hub_feature_membership" or not at(subject.values, SYNC):
         return
     manifests = subject.env.kubeflow.manifests
     identity = names.email(subject.env, names.IdentityName.SYNC)

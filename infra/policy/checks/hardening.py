@@ -30,7 +30,7 @@ class Need:
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 CLUSTER, POOL = "google_container_cluster", "google_container_node_pool"
 BUCKET, TRIGGER = "google_storage_bucket", "google_cloudbuild_trigger"
-SYNC = "fleet_default_member_config.configmanagement.config_sync"
+SYNC = "configmanagement.config_sync"
 TRUE, FALSE = "true", "false"
 
 NEEDS = (
@@ -102,7 +102,8 @@ NEEDS = (
          "it calls a host that is not Google's"),
     Need("FND_SCHEDULE", "google_cloud_scheduler_job", "http_target.oauth_token.service_account_email", ".+",
          "it calls without an identity"),
-    Need("FND_CONFIG_SYNC", "google_gke_hub_feature", f"{SYNC}.prevent_drift", TRUE, "drift is not corrected"),
+    Need("FND_CONFIG_SYNC", "google_gke_hub_feature_membership", f"{SYNC}.prevent_drift", TRUE,
+         "drift is not corrected"),
 )  # fmt: skip
 
 

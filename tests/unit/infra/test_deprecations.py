@@ -38,6 +38,7 @@ SCHEMAS = {
     "container_node_pool": ("container.v1", "NodePool"),
     "eventarc_trigger": ("eventarc.v1", "Trigger"),
     "gke_hub_feature": ("gkehub.v1", "Feature"),
+    "gke_hub_feature_membership": ("gkehub.v1", "MembershipFeatureSpec"),
     "iam_workload_identity_pool": ("iam.v1", "WorkloadIdentityPool"),
     "iam_workload_identity_pool_provider": ("iam.v1", "WorkloadIdentityPoolProvider"),
     "kms_crypto_key": ("cloudkms.v1", "CryptoKey"),

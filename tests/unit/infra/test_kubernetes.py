@@ -41,8 +41,13 @@ def test_the_cluster_pulls_its_environments_manifests_by_digest_as_an_identity_o
     name: str, stacks: Synthesised
 ) -> None:
     env = load_environment(name)
-    feature = one(stacks[f"{name}-runtime"], "gke_hub_feature")
-    configured = feature["fleet_default_member_config"]["configmanagement"]
+    runtime = stacks[f"{name}-runtime"]
+    assert "fleet_default_member_config" not in one(runtime, "gke_hub_feature")  # taken at joining, then in the way
+    member = one(runtime, "gke_hub_feature_membership")
+    cluster = "google_container_cluster.cluster.fleet[0]"
+    assert member["membership"] == f"${{{cluster}.membership_id}}"
+    assert member["membership_location"] == f"${{{cluster}.membership_location}}"
+    configured = member["configmanagement"]
     identity = names.email(env, names.IdentityName.SYNC)
     oci = {"policy_dir": ".", "secret_type": "gcpserviceaccount", "gcp_service_account_email": identity}
     assert set(configured) == {"config_sync"}  # Google has removed `management`

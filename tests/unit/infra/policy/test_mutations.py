@@ -24,7 +24,7 @@ Values = dict[str, Any]
 WAIVERS = read_waivers()
 GONE = object()
 NOBODYS = "412345678903-compute@developer.gserviceaccount.com"
-SYNC = "fleet_default_member_config.configmanagement.config_sync"
+SYNC = "configmanagement.config_sync"
 
 
 @pytest.fixture(scope="module")
@@ -178,13 +178,15 @@ CASES: list[tuple[str, str, str, Any, str]] = [
     ("runtime", "container_node_pool", "management.auto_upgrade", False, "FND_UPGRADES"),
     ("runtime", "container_node_pool", "management.auto_repair", False, "FND_UPGRADES"),
     ("runtime", "container_node_pool", "node_config.image_type", "UBUNTU_CONTAINERD", "FND_UPGRADES"),
-    ("runtime", "gke_hub_feature", f"{SYNC}.git.sync_repo", "https://github.com/else/where", "FND_SYNCED"),
-    ("runtime", "gke_hub_feature", f"{SYNC}.oci.sync_repo", "europe-west1-docker.pkg.dev/else/where/x:1", "FND_SYNCED"),
-    ("runtime", "gke_hub_feature", f"{SYNC}.oci.sync_repo", GONE, "FND_SYNCED"),
-    ("runtime", "gke_hub_feature", f"{SYNC}.oci.secret_type", "none", "FND_SYNCED"),
-    ("runtime", "gke_hub_feature", f"{SYNC}.oci.gcp_service_account_email", NOBODYS, "FND_SYNCED"),
+    ("runtime", "gke_hub_feature_membership", f"{SYNC}.git.sync_repo", "https://github.com/else/where", "FND_SYNCED"),
+    ("runtime", "gke_hub_feature_membership", f"{SYNC}.oci.sync_repo", "europe-west1-docker.pkg.dev/else/where/x:1",
+     "FND_SYNCED"),
+    ("runtime", "gke_hub_feature", f"fleet_default_member_config.{SYNC}.enabled", True, "FND_SYNCED"),
+    ("runtime", "gke_hub_feature_membership", f"{SYNC}.oci.sync_repo", GONE, "FND_SYNCED"),
+    ("runtime", "gke_hub_feature_membership", f"{SYNC}.oci.secret_type", "none", "FND_SYNCED"),
+    ("runtime", "gke_hub_feature_membership", f"{SYNC}.oci.gcp_service_account_email", NOBODYS, "FND_SYNCED"),
     ("delivery", "cloud_scheduler_job", "paused", True, "FND_PAUSED"),
-    ("runtime", "gke_hub_feature", f"{SYNC}.prevent_drift", False, "FND_CONFIG_SYNC"),
+    ("runtime", "gke_hub_feature_membership", f"{SYNC}.prevent_drift", False, "FND_CONFIG_SYNC"),
     ("runtime", "vertex_ai_endpoint", "encryption_spec", GONE, "FND_ENCRYPTION"),
     ("runtime", "vertex_ai_endpoint", "deletion_policy", "DELETE", "FND_PROTECTION"),
     ("runtime", "vertex_ai_endpoint", "predict_request_response_logging_config.enabled", False, "FND_LOGGING"),

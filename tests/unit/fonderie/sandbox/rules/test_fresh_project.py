@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fonderie.sandbox.lifecycle.interface import ApiError
+from fonderie.sandbox.lifecycle.interface import UNKNOWN, ApiError
 from fonderie.sandbox.rules.rulebook import all_rules, table
 from tests.unit.fonderie.sandbox.google import NUMBER, PROJECT, Google
 
@@ -166,6 +166,50 @@ def test_workload_identities_exist_once_the_first_cluster_does(fresh: Google) ->
     pool = [{"workload_pool": f"{PROJECT}.svc.id.goog"}]
     fresh.make("google_container_cluster", name="c", location="us-central1", workload_identity_config=pool)
     fresh.make("google_service_account_iam_member", member=member, **grant)
+
+
+def test_new_manifests_reach_a_cluster_that_has_joined(fresh: Google) -> None:
+    fresh.enable("container", "gkehub")
+
+    def synced(digest: str) -> list[dict[str, Any]]:
+        oci = [{"sync_repo": f"europe-west1-docker.pkg.dev/p/r/m@sha256:{digest}", "policy_dir": "."}]
+        return [{"config_sync": [{"enabled": True, "oci": oci}]}]
+
+    feature = fresh.make("google_gke_hub_feature", name="configmanagement", location="global")
+    member = {
+        "feature": feature["name"],
+        "location": "global",
+        "membership": "c",
+        "membership_location": "us-central1",
+        "configmanagement": synced("a"),
+    }
+    with pytest.raises(ApiError, match="memberships/c is not a valid Membership in this project"):
+        fresh.make("google_gke_hub_feature_membership", **member)
+    cluster = {"name": "c", "location": "us-central1", "fleet": [{"project": PROJECT, "membership_id": UNKNOWN}]}
+    joined = fresh.make("google_container_cluster", **cluster)
+    assert joined["fleet"][0]["membership_id"] == "c"
+
+    state = fresh.make("google_gke_hub_feature_membership", **member)
+    done = fresh.change("google_gke_hub_feature_membership", state, configmanagement=synced("b"))
+
+    assert not done.diagnostics
+    (here,) = fresh.world.cloud.things("google_gke_hub_feature_membership")
+    assert here.attributes["configmanagement"][0]["config_sync"][0]["oci"][0]["sync_repo"].endswith("sha256:b")
+
+
+def test_a_fleets_default_stands_in_the_way_of_what_one_cluster_gets(fresh: Google) -> None:
+    fresh.enable("container", "gkehub")
+    default = [{"configmanagement": [{"config_sync": [{"enabled": True}]}]}]
+    fresh.make(
+        "google_gke_hub_feature",
+        name="configmanagement",
+        location="global",
+        fleet_default_member_config=default,
+    )
+    fresh.make("google_container_cluster", name="c", location="us-central1", fleet=[{"project": PROJECT}])
+    member = {"feature": "configmanagement", "location": "global", "membership_location": "us-central1"}
+    with pytest.raises(ApiError, match="Resource already exists - apply blocked by lifecycle params"):
+        fresh.make("google_gke_hub_feature_membership", membership="c", **member, **default[0])
 
 
 def test_a_federated_member_needs_its_pool(fresh: Google) -> None:
