@@ -80,11 +80,20 @@ OWN_CALLS: dict[IdentityName | TeamName, tuple[str, ...]] = {
         "serviceusage.services.list",
         "compute.regions.get",
     ),
-    # `fonderie models promote`, `rollback` and `deploy`.
+    # `fonderie models promote`, `rollback` and `deploy`, and what the runbooks of alerts name (`constructs/watch.py`).
     TeamName.ONCALL: (
         f"{_MODELS}.listVersions",
         f"{_MODELS}.mergeVersionAliases",
         *_DEPLOYS_MODELS,
+        f"{_RUNS}.get",
+        f"{_RUNS}.list",
+        "cloudbuild.projects.locations.builds.get",
+        "cloudbuild.projects.locations.builds.list",
+        "cloudscheduler.projects.locations.jobs.get",
+        "cloudscheduler.projects.locations.jobs.run",
+        "logging.entries.list",
+        "workflowexecutions.projects.locations.workflows.executions.get",
+        "workflowexecutions.projects.locations.workflows.executions.list",
     ),
 }
 EMPTIES_BUCKETS = ("storage.objects.list", "storage.objects.delete")  # `force_destroy`, in an ephemeral environment
@@ -146,6 +155,7 @@ def _permissions(env: Environment, who: IdentityName | TeamName) -> list[str]:
             calls |= {BILLED_TO_THE_PROJECT} if env.budget or who is TeamName.ENGINEER else set()
         case TeamName.ONCALL:
             calls |= {BILLED_TO_THE_PROJECT}
+            held = frozenset({"cloudscheduler.jobs.fullView"})  # how a schedule went is seen without what it sends
         case IdentityName.APPLY:
             calls |= _provider_methods(WRITES, written_by={""})
             held = predefined_roles()[PROJECT_IAM_ADMIN]  # its condition limits what it grants, not what it reads

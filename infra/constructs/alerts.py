@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from imports.google.logging_metric import (
     LoggingMetric,
@@ -52,7 +52,7 @@ class NotificationChannels(Construct):
 class LogMetric(Construct):
     """Counts log entries that `filter` finds, by what the fields `labels` of an entry hold, for a chart.
 
-    No alert is made of it: see LogAlert. Source: Cloud Logging, "Configure counter metrics".
+    No alert is made of it: `LogEntries` says why. Source: Cloud Logging, "Configure counter metrics".
     """
 
     def __init__(
@@ -81,65 +81,36 @@ class LogMetric(Construct):
         )
 
 
-class Alert(Construct):
-    """An alert policy on one time series, with what to do written in it.
+@dataclass(frozen=True)
+class Threshold:
+    """One time series above a value; with `denominator`, a ratio. Source: Cloud Monitoring, "Alerting policies in the
+    API"."""
 
-    `denominator` makes it a ratio. Source: Cloud Monitoring, "Alerting policies in the API".
-    """
-
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        env: Environment,
-        what: str,
-        title: str,
-        runbook: str,
-        filter: str,
-        threshold: float,
-        channels: Sequence[str],
-        aligner: str,
-        period_s: int = 300,
-        duration_s: int = 0,
-        denominator: str | None = None,
-        severity: str = "WARNING",
-        labels: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(scope, id)
-        # Without a reducer a numerator is divided by the denominator of the same labels: errors by errors.
-        reducer = "REDUCE_SUM" if denominator else None
-        aggregation = {
-            "alignment_period": f"{period_s}s",
-            "per_series_aligner": aligner,
-            "cross_series_reducer": reducer,
-        }
-        aggregations = [MonitoringAlertPolicyConditionsConditionThresholdAggregations(**aggregation)]
-        below = [MonitoringAlertPolicyConditionsConditionThresholdDenominatorAggregations(**aggregation)]
-        condition = MonitoringAlertPolicyConditions(
-            display_name=title,
-            condition_threshold=MonitoringAlertPolicyConditionsConditionThreshold(
-                filter=filter,
-                comparison="COMPARISON_GT",
-                threshold_value=threshold,
-                duration=f"{duration_s}s",
-                aggregations=aggregations,
-                denominator_filter=denominator,
-                denominator_aggregations=below if denominator else None,
-            ),
-        )
-        strategy = MonitoringAlertPolicyAlertStrategy(auto_close=CLOSES_AFTER)
-        self.policy = _policy(
-            self, env, what, condition, strategy, runbook, channels=channels, severity=severity, labels=labels
-        )
+    filter: str
+    above: float
+    aligner: str
+    denominator: str | None = None
+    period_s: int = 300
+    duration_s: int = 300
 
 
-class LogAlert(Construct):
-    """An alert policy on the log entries that `filter` finds, with what to do written in it; at most one an hour.
+@dataclass(frozen=True)
+class LogEntries:
+    """Log entries that `filter` finds; `fields`, by label, are told with the incident.
 
     On the entries and not on a metric of them: a policy on a metric is refused for some ten minutes after the metric
-    was made, and rings for entries of the one resource type that its filter names. `labels` are fields of the entry,
-    told with the incident. Source: Cloud Logging, "Configure log-based alerting policies".
+    was made, and rings for entries of the one resource type that its filter names. Source: Cloud Logging, "Configure
+    log-based alerting policies".
+    """
+
+    filter: str
+    fields: Mapping[str, str] | None = None
+
+
+class Alert(Construct):
+    """An alert policy with what to do written in it: `runbook` names only what who is on call may run.
+
+    Log entries ring at most once an hour.
     """
 
     def __init__(
@@ -151,50 +122,59 @@ class LogAlert(Construct):
         what: str,
         title: str,
         runbook: str,
-        filter: str,
+        condition: Threshold | LogEntries,
         channels: Sequence[str],
         severity: str = "ERROR",
         labels: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, id)
-        condition = MonitoringAlertPolicyConditions(
-            display_name=title,
-            condition_matched_log=MonitoringAlertPolicyConditionsConditionMatchedLog(
-                filter=filter, label_extractors=_extractors(labels)
-            ),
+        limit = None
+        if isinstance(condition, LogEntries):
+            limit = MonitoringAlertPolicyAlertStrategyNotificationRateLimit(period=TOLD_AT_MOST_EACH)
+        self.policy = MonitoringAlertPolicy(
+            self,
+            "Default",
+            display_name=names.resource(env, what),
+            combiner="OR",
+            severity=severity,
+            conditions=[_log(title, condition) if isinstance(condition, LogEntries) else _threshold(title, condition)],
+            documentation=MonitoringAlertPolicyDocumentation(content=runbook, mime_type="text/markdown"),
+            alert_strategy=MonitoringAlertPolicyAlertStrategy(auto_close=CLOSES_AFTER, notification_rate_limit=limit),
+            notification_channels=list(channels) or None,
+            user_labels={**env.all_labels, **(labels or {})},
         )
-        strategy = MonitoringAlertPolicyAlertStrategy(
-            auto_close=CLOSES_AFTER,
-            notification_rate_limit=MonitoringAlertPolicyAlertStrategyNotificationRateLimit(period=TOLD_AT_MOST_EACH),
-        )
-        self.policy = _policy(self, env, what, condition, strategy, runbook, channels=channels, severity=severity)
+
+
+def _threshold(title: str, condition: Threshold) -> MonitoringAlertPolicyConditions:
+    # Without a reducer a numerator is divided by the denominator of the same labels: errors by errors.
+    aggregation = {
+        "alignment_period": f"{condition.period_s}s",
+        "per_series_aligner": condition.aligner,
+        "cross_series_reducer": "REDUCE_SUM" if condition.denominator else None,
+    }
+    below = [MonitoringAlertPolicyConditionsConditionThresholdDenominatorAggregations(**aggregation)]
+    return MonitoringAlertPolicyConditions(
+        display_name=title,
+        condition_threshold=MonitoringAlertPolicyConditionsConditionThreshold(
+            filter=condition.filter,
+            comparison="COMPARISON_GT",
+            threshold_value=condition.above,
+            duration=f"{condition.duration_s}s",
+            aggregations=[MonitoringAlertPolicyConditionsConditionThresholdAggregations(**aggregation)],
+            denominator_filter=condition.denominator,
+            denominator_aggregations=below if condition.denominator else None,
+        ),
+    )
+
+
+def _log(title: str, condition: LogEntries) -> MonitoringAlertPolicyConditions:
+    return MonitoringAlertPolicyConditions(
+        display_name=title,
+        condition_matched_log=MonitoringAlertPolicyConditionsConditionMatchedLog(
+            filter=condition.filter, label_extractors=_extractors(condition.fields)
+        ),
+    )
 
 
 def _extractors(labels: Mapping[str, str] | None) -> dict[str, str] | None:
     return {label: f"EXTRACT({field})" for label, field in labels.items()} if labels else None
-
-
-def _policy(
-    scope: Construct,
-    env: Environment,
-    what: str,
-    condition: MonitoringAlertPolicyConditions,
-    strategy: MonitoringAlertPolicyAlertStrategy,
-    runbook: str,
-    *,
-    channels: Sequence[str],
-    severity: str,
-    labels: Mapping[str, str] | None = None,
-) -> Any:
-    return MonitoringAlertPolicy(
-        scope,
-        "Default",
-        display_name=names.resource(env, what),
-        combiner="OR",
-        severity=severity,
-        conditions=[condition],
-        documentation=MonitoringAlertPolicyDocumentation(content=runbook, mime_type="text/markdown"),
-        alert_strategy=strategy,
-        notification_channels=list(channels) or None,
-        user_labels={**env.all_labels, **(labels or {})},
-    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from infra import names
 from infra.bindings import Construct
-from infra.constructs.alerts import Alert, LogAlert, LogMetric, NotificationChannels
+from infra.constructs.alerts import Alert, LogEntries, LogMetric, NotificationChannels, Threshold
 from infra.constructs.dashboard import Dashboard
 from infra.settings import Environment
 
@@ -45,13 +45,14 @@ class Watch(Construct):
             '(resource.type="aiplatform.googleapis.com/PipelineJob" AND jsonPayload.state="PIPELINE_STATE_FAILED") OR '
             f'(logName="{names.event_log(env)}" AND jsonPayload.event="run-finished" AND jsonPayload.state="FAILED")'
         )
-        self._log_alert(
+        self._alert(
             "pipeline-failed",
             "A run of a pipeline failed",
             f"`fonderie runs list --engine vertex --env {env.name}` lists the runs, "
             f"`fonderie runs show RUN --log --engine vertex --env {env.name}` says what failed; on the cluster it is "
-            f"`--engine kubeflow`. The champion keeps serving.",
-            filter,
+            f"`--engine kubeflow`. `gcloud logging read QUERY --project {env.project_id}` reads a task's log by its "
+            f"query. The champion keeps serving.",
+            LogEntries(filter),
         )
         return LogMetric(
             self,
@@ -65,15 +66,14 @@ class Watch(Construct):
     def _drift(self) -> Any:
         env, of_model = self._env, {"model": "jsonPayload.model"}
         filter = f'logName="{names.event_log(env)}" AND jsonPayload.event="drift_alarm"'
-        self._log_alert(
+        self._alert(
             "drift-alarm",
             "Data or predictions have moved",
             "A retraining was asked for if debounce and cool-down allow; "
             f"`fonderie runs list --engine vertex --env {env.name}` lists the monitoring runs, "
-            f"`fonderie runs show RUN --engine vertex --env {env.name}` has the report of what moved.",
-            filter,
+            f"`fonderie runs show RUN --engine vertex --env {env.name}` says where the report of what moved is.",
+            LogEntries(filter, of_model),
             severity="WARNING",
-            labels=of_model,
         )
         return LogMetric(
             self,
@@ -88,37 +88,44 @@ class Watch(Construct):
     def _schedules(self) -> None:
         """What should start by the clock, or on request, and does not: no run is there that could fail."""
         env, ours = self._env, f"^{self._env.name}-"
-        self._log_alert(
+        self._alert(
             "schedule-failed",
             "A schedule could not start what it should",
             f"`gcloud scheduler jobs describe JOB --location {env.region} --project {env.project_id}` has the last "
             f"answer, `gcloud scheduler jobs run JOB --location {env.region} --project {env.project_id}` tries again.",
-            f'resource.type="cloud_scheduler_job" AND resource.labels.job_id=~"{ours}" AND severity>=ERROR AND '
-            f'jsonPayload."@type"="{ATTEMPT}"',
-            labels={"job": "resource.labels.job_id"},
+            LogEntries(
+                f'resource.type="cloud_scheduler_job" AND resource.labels.job_id=~"{ours}" AND severity>=ERROR AND '
+                f'jsonPayload."@type"="{ATTEMPT}"',
+                {"job": "resource.labels.job_id"},
+            ),
         )
         workflow = names.resource(env, names.RETRAIN)
-        self._log_alert(
+        self._alert(
             "start-failed",
             "A run that was asked for did not start",
             f"`gcloud workflows executions list {workflow} --location {env.region} --project {env.project_id}` lists "
             f"what was asked for, `gcloud workflows executions describe EXECUTION --workflow {workflow} "
             f"--location {env.region} --project {env.project_id}` says why it failed.",
-            'resource.type="workflows.googleapis.com/Workflow" AND '
-            f'resource.labels.workflow_id="{workflow}" AND severity>=ERROR AND jsonPayload.state="FAILED"',
+            LogEntries(
+                'resource.type="workflows.googleapis.com/Workflow" AND '
+                f'resource.labels.workflow_id="{workflow}" AND severity>=ERROR AND jsonPayload.state="FAILED"'
+            ),
         )
 
     def _builds(self, builds: Sequence[str]) -> None:
         """Builds that run unattended; the author of a pull request sees the preview's."""
         env = self._env
         triggers = " OR ".join(f'"{build}"' for build in builds)
-        self._log_alert(
+        self._alert(
             "build-failed",
             "A build failed: applying, images, or the nightly drift check",
             f"`gcloud builds list --region {env.region} --project {env.project_id} --filter status=FAILURE` lists "
-            f"them, `fonderie drift --env {env.name}` shows what the nightly check has seen.",
-            f'resource.type="build" AND resource.labels.build_trigger_id=({triggers}) AND '
-            'textPayload=~"^(ERROR|TIMEOUT)(:|$)"',
+            f"them, `gcloud builds log BUILD --region {env.region} --project {env.project_id}` says why, and what the "
+            f"nightly check has seen.",
+            LogEntries(
+                f'resource.type="build" AND resource.labels.build_trigger_id=({triggers}) AND '
+                'textPayload=~"^(ERROR|TIMEOUT)(:|$)"'
+            ),
         )
 
     def _watch_endpoint(self, model: str) -> None:
@@ -126,58 +133,51 @@ class Watch(Construct):
         of_model = f'{ENDPOINT} AND resource.labels.endpoint_id = "{names.endpoint_id(env, model)}"'
         responses = f'metric.type = "{METRIC}/response_count" AND {of_model}'
         what = model.replace("_", "-")
-        shared: dict[str, Any] = {
-            "env": env,
-            "channels": self._channels,
-            "severity": "ERROR",
-            "labels": {"model": model},
-        }
-        Alert(
-            self,
-            f"{model}-errors",
-            what=f"{what}-errors",
-            title=f"{model}: too many requests fail",
-            runbook=(
-                f"`fonderie models rollback {model} --env {env.name} --reason REASON` puts the previous champion back."
+        self._alert(
+            f"{what}-errors",
+            f"{model}: too many requests fail",
+            f"`fonderie models rollback {model} --env {env.name} --reason REASON` puts the previous champion back.",
+            Threshold(
+                f'{responses} AND metric.labels.response_code = starts_with("5")',
+                above=env.alerts.error_ratio,
+                aligner="ALIGN_RATE",
+                denominator=responses,
             ),
-            filter=f'{responses} AND metric.labels.response_code = starts_with("5")',
-            denominator=responses,
-            threshold=env.alerts.error_ratio,
-            aligner="ALIGN_RATE",
-            duration_s=300,
-            **shared,
+            id=f"{model}-errors",
+            labels={"model": model},
         )
-        Alert(
-            self,
-            f"{model}-latency",
-            what=f"{what}-latency",
-            title=f"{model}: answers are slow",
-            runbook="95th percentile; more replicas (`[serving]` in the environment's file) or a faster machine.",
-            filter=f'metric.type = "{METRIC}/prediction_latencies" AND {of_model}',
-            threshold=env.alerts.latency_ms,
-            aligner="ALIGN_PERCENTILE_95",
-            duration_s=300,
-            **shared,
+        self._alert(
+            f"{what}-latency",
+            f"{model}: answers are slow",
+            "95th percentile; more replicas (`[serving]` in the environment's file) or a faster machine.",
+            Threshold(
+                f'metric.type = "{METRIC}/prediction_latencies" AND {of_model}',
+                above=env.alerts.latency_ms,
+                aligner="ALIGN_PERCENTILE_95",
+            ),
+            id=f"{model}-latency",
+            labels={"model": model},
         )
 
-    def _log_alert(
+    def _alert(
         self,
         what: str,
         title: str,
         runbook: str,
-        filter: str,
+        condition: Threshold | LogEntries,
         *,
+        id: str = "",
         severity: str = "ERROR",
         labels: dict[str, str] | None = None,
     ) -> None:
-        LogAlert(
+        Alert(
             self,
-            what,
+            id or what,
             env=self._env,
             what=what,
             title=title,
             runbook=runbook,
-            filter=filter,
+            condition=condition,
             channels=self._channels,
             severity=severity,
             labels=labels,

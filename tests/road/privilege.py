@@ -324,7 +324,8 @@ def _request(client: httpx.Client, project: Project, caller: Caller, method: str
         if resource.startswith("secret:"):
             return f"{path}/versions/latest"
         if ".workflows." in method:
-            return f"{location}/workflows/{names.resource(env, 'retraining')}"
+            execution = "/executions/x" if method.endswith(".get") else ""
+            return f"{location}/workflows/{names.resource(env, 'retraining')}{execution}"
         if ".triggers." in method:
             return f"{location}/triggers/{names.resource(env, 'drift')}"
         return re.sub("^projects/x", f"projects/{env.project_id}", pattern.replace("projects/x/locations/x", location))
@@ -338,6 +339,8 @@ def _request(client: httpx.Client, project: Project, caller: Caller, method: str
         dataset = path.rpartition("/")[2]
         query = f"select * from `{dataset}.months`" if resource.startswith("dataset:") else "select 1"
         body = {"configuration": {"query": {"query": query, "useLegacySql": False}}}
+    elif method == "logging.entries.list":
+        body = {"resourceNames": [f"projects/{env.project_id}"]}
     elif method == "logging.entries.write":
         body = {"entries": [{"logName": f"projects/{env.project_id}/logs/x"}]}
     address = f"{project.rest.address}/{api.prefix}" + re.sub(r"\{\+?(\w+)\}", fill, known["path"])

@@ -350,7 +350,6 @@ def test_a_method_of_which_no_permission_is_known_is_for_owners_only(sandbox: Sa
         f"storage/v1/b?project={PROJECT}",
         f"v1/{P}/secrets",
         f"v1/{P}/builds",
-        f"v1/{LOCATION}/builds",
         f"v1/{LOCATION}/triggers",
         f"v1/{LOCATION}/repositories/dev-images/packages/x/versions",
         f"v1/{LOCATION}/repositories/dev-images/packages/x/tags",
