@@ -29,6 +29,8 @@ CHECKS = "Checks"
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("", "The main job, end to end, on this machine; ends with a report."),
     "bootstrap": (PLATFORM, "Create what an environment needs first: state bucket, keys, identities, service agents."),
+    "deploy": (PLATFORM, "Deploy an environment with the real cdktf, waiting where Google is not ready."),
+    "diff": (PLATFORM, "Show what a deploy would do, with the real cdktf."),
     "infra": (PLATFORM, "Show an environment: its stacks and resources, and who may do what."),
     "recreate": (PLATFORM, "Destroy an environment and deploy it again, with an empty plan at the end."),
     "sandbox": (PLATFORM, "An offline stand-in for Google: run Terraform and cdktf without an account."),
