@@ -24,6 +24,7 @@ from typing import Any
 from fonderie.core import errors
 from fonderie.core.errors import FonderieError, MissingToolError, StepFailedError
 from fonderie.core.home import home
+from fonderie.sandbox.tools import write_tools
 
 ROOT = Path(__file__).parents[2]
 _DYING_S = 1.0
@@ -135,10 +136,12 @@ def stand_in(options: Options) -> Iterator[StandIn]:
     try:
         identities = _answer(process)
         environment = command_environment(options, identities.get("apply") or next(iter(identities.values())))
+        write_tools(Path(tools), environment["PATH"])
         if not options.established:
             environment |= _write_guards(
                 Path(tools), environment, options.cloud.absolute(), options.facts_file, identities.get("plan", {})
             )
+        environment["PATH"] = os.pathsep.join([tools, environment["PATH"]])
         yield StandIn(process, environment, identities)
     finally:
         _stop(process)
@@ -213,8 +216,7 @@ def _write_guards(
             _CDKTF.format(verbs=verbs, binary=shlex.quote(str(Path(binary).absolute()))), encoding="utf-8"
         )
         script.chmod(0o755)
-    path = os.pathsep.join([str(folder), environment.get("PATH", "")])
-    return {"PATH": path} | ({"TERRAFORM_BINARY_NAME": Path(chosen).name} if Path(chosen).is_absolute() else {})
+    return {"TERRAFORM_BINARY_NAME": Path(chosen).name} if Path(chosen).is_absolute() else {}
 
 
 def run(command: Sequence[str], options: Options) -> int:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -51,6 +52,40 @@ def _stand_ins(folder: Path) -> list[str]:
 
 def test_a_command_runs_with_the_stand_in_and_its_code_comes_back(folder: Path) -> None:
     sandbox(folder, "run", "--", "sh", "-c", 'test -n "$TF_REATTACH_PROVIDERS" && exit 7', code=7)
+
+
+def test_a_file_for_calls_that_cannot_be_written_is_refused_before_anything_starts(folder: Path) -> None:
+    said = sandbox(folder, "run", "--calls", "nowhere/calls.jsonl", "--", "touch", "started", code=3)
+    assert "cannot be written: No such file or directory" in said
+    assert "--calls" in said
+    assert not (folder / "started").exists()
+
+
+TOOL = """#!/bin/sh
+echo "$(basename "$0") $*: $CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE $CLOUDSDK_AUTH_ACCESS_TOKEN"
+"""
+
+
+def test_gcloud_and_docker_go_to_the_sandbox_or_nowhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("gcloud", "docker"):
+        tool = folder / "bin" / name
+        tool.parent.mkdir(exist_ok=True)
+        tool.write_text(TOOL)
+        tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}/bin:{os.environ['PATH']}")
+    answered = ["gcloud beta builds list", "gcloud storage ls", "gcloud auth configure-docker x --quiet",
+                "docker build --tag europe-west1-docker.pkg.dev/p/r/i .", "docker push localhost:5000/i"]  # fmt: skip
+    refused = ["gcloud ai models list", "gcloud auth login", "gcloud", "docker push europe-west1-docker.pkg.dev/p/r/i",
+               "docker pull gcr.io/p/i"]  # fmt: skip
+    commands = "; ".join(f"{each}; echo = $?" for each in (*answered, *refused))
+
+    said = sandbox(folder, "run", "--", "sh", "-c", commands).splitlines()
+
+    assert said[1 : 2 * len(answered) : 2] == ["= 0"] * len(answered)
+    for line, command in zip(said[: 2 * len(answered) : 2], answered, strict=True):
+        assert re.fullmatch(rf"{re.escape(command)}: http://127\.0\.0\.1:\d+/storage/v1/ sandbox\.\S+", line)
+    assert said.count("= 7") == len(refused)
+    assert sum("would reach the real" in line for line in said) == len(refused)
 
 
 def test_real_terraform_deploys_shows_and_destroys(folder: Path) -> None:

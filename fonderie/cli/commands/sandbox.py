@@ -83,8 +83,17 @@ def _options(
 
     file = (cloud or default_cloud()).absolute()
     counted, allowed = tuple(projects or ()), tuple(quotas or ())
-    calls = calls and calls.absolute()
+    calls = calls and _writable(calls.absolute())
     return Options(file, schema, facts, established, counted, allowed, identity, propagation_s, calls, remote_state)
+
+
+def _writable(calls: Path) -> Path:
+    """The file that `--calls` names, made if it is not there. Raises BadInputError before anything is started."""
+    try:
+        calls.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise BadInputError(f"cannot be written: {error.strerror}", where=f"--calls {calls}") from error
+    return calls
 
 
 def _open(cloud: Path | None) -> Cloud:

@@ -27,7 +27,9 @@ _NOTE = "token-secret"
 
 
 class TokenError(RefusedError):
-    """A token that is unknown here, of another cloud, or expired."""
+    """A token that is unknown here, of another cloud, or `expired`."""
+
+    expired = False
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class Tokens:
         if claims is None:
             raise TokenError("the token was not issued by this cloud", where="Authorization")
         if claims["exp"] <= self.now():
-            raise TokenError("the token has expired", where="Authorization", hint="ask for another")
+            error = TokenError("the token has expired", where="Authorization", hint="ask for another")
+            error.expired = True
+            raise error
         return Caller(claims["member"], claims["attributes"])
 
     def _secret(self) -> bytes:

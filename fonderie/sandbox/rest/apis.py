@@ -194,7 +194,8 @@ class GoogleApis:
         try:
             return self.tokens.caller_of(token)
         except TokenError as error:
-            raise RejectedError(401, "ACCESS_TOKEN_EXPIRED", f"{_INVALID} ({error.what})", {}) from error
+            reason = "ACCESS_TOKEN_EXPIRED" if error.expired else "ACCESS_TOKEN_TYPE_UNSUPPORTED"
+            raise RejectedError(401, reason, _INVALID, {"sandbox": error.what}) from error
 
     def _judge(self, call: Call, known: Service, api: str) -> Call:
         """The call, with who makes it. Raises RejectedError, or DeniedError for who may not."""

@@ -17,6 +17,7 @@ from fonderie.sandbox.iam.access import AccessControl
 from fonderie.sandbox.iam.caller import Caller
 from fonderie.sandbox.iam.tokens import Tokens
 from fonderie.sandbox.lifecycle.world import World
+from fonderie.sandbox.tools import gcloud_environment
 
 if TYPE_CHECKING:
     from fonderie.sandbox.rest.apis import GoogleApis
@@ -43,6 +44,7 @@ class RestServer:
             "FONDERIE_GOOGLE_ENDPOINT": self.address,
             "GOOGLE_OAUTH_ACCESS_TOKEN": token,
             "GOOGLE_BACKEND_STORAGE_CUSTOM_ENDPOINT": f"{self.address}/storage/v1/",
+            **gcloud_environment(self.address, token),
         }
 
 

@@ -180,11 +180,23 @@ def test_an_expired_token_and_one_of_another_cloud_are_unknown(
 ) -> None:
     with Cloud(tmp_path_factory.mktemp("other") / "google.sqlite") as other:
         foreign = Tokens(other).issue(person)
-    for token in (foreign, sandbox.token(person, lifetime_s=-1)):
+    expired = sandbox.token(person, lifetime_s=-1)
+    forged = f"{sandbox.token(person)[:-3]}abc"
+    for token, reason in (
+        (foreign, "ACCESS_TOKEN_TYPE_UNSUPPORTED"),
+        (forged, "ACCESS_TOKEN_TYPE_UNSUPPORTED"),
+        (expired, "ACCESS_TOKEN_EXPIRED"),
+    ):
         answer = sandbox.call(
             None, "GET", "storage/v1/b?project=acme-ml-dev", headers={"authorization": f"Bearer {token}"}
         )
-        assert answer.status_code == 401, answer.text
+        error = answer.json()["error"]
+        assert (error["code"], error["status"], error["details"][0]["reason"]) == (401, "UNAUTHENTICATED", reason)
+        # Google's words to the letter: its clients' users search for them
+        assert error["message"] == (
+            "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
+            "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
+        )
     options = {"api_endpoint": sandbox.server.address}
     theirs = storage.Client(project=PROJECT, credentials=Credentials(foreign), client_options=options)
     with pytest.raises(RefreshError):
