@@ -19,6 +19,7 @@ from fonderie.google.operator import with_token
 from infra import names
 from infra.access.roles import custom_roles
 from infra.settings import Environment
+from infra.settings.sections import TOKEN_ISSUER
 from infra.synthesised import SynthesisedStack
 
 
@@ -347,9 +348,31 @@ def secrets(target: DoctorTarget, google: RestClient) -> Iterator[DoctorFinding]
             yield failed(f"secret {secret}", "has no value", mend)
 
 
-def _federation(target: DoctorTarget) -> DoctorFinding:
-    """The repository is known by its number: its name can be given up and taken by somebody else."""
+def _federation(target: DoctorTarget, google: RestClient) -> DoctorFinding:
+    """Tokens of our repository's workflows are taken, and no others: by its number, for a name can be taken over."""
     git = target.env.git
+    path = f"{names.identity_pool_path(target.env)}/providers/{names.identity_provider(target.env)}"
+    mend = f"fonderie bootstrap --env {target.env.name}"
+    try:
+        seen = google.get("iam", f"v1/{path}")
+    except NotFoundError:
+        return failed("federation", f"{path} is not there", mend)
+    if seen.get("state") == "DELETED":
+        where = (
+            f"--workload-identity-pool {names.identity_pool(target.env)} --location global --project {target.project}"
+        )
+        undelete = (
+            f"gcloud iam workload-identity-pools providers undelete {names.identity_provider(target.env)} {where}"
+        )
+        return failed("federation", f"{path} is deleted", undelete)
+    if seen.get("disabled"):
+        return failed("federation", f"{path} is disabled", mend)
+    for what, has, wanted in (
+        ("attribute condition", seen.get("attributeCondition", ""), git.federation_condition),
+        ("issuer", seen.get("oidc", {}).get("issuerUri", ""), TOKEN_ISSUER),
+    ):
+        if has != wanted:
+            return failed("federation", f"the {what} is {has or 'empty'}, the settings say {wanted}", mend)
     missing = [key for key in ("repository_id", "owner_id") if getattr(git, key) is None]
     if missing:
         mend = f"gh api repos/{git.repository} --jq '.id, .owner.id', then [git] in infra/environments"
@@ -396,7 +419,7 @@ def _in_registry(google: RestClient, check: str, reference: str, mend: str) -> D
 
 def git(target: DoctorTarget, google: RestClient) -> Iterator[DoctorFinding]:
     """A person has authorised the Git host, once: no API can do it."""
-    yield _federation(target)
+    yield _federation(target, google)
     if not target.env.git.connected:
         yield passed("git connection", f"not wanted: the settings say git.ci = {target.env.git.ci}")
         return

@@ -13,10 +13,8 @@ from imports.google.iam_workload_identity_pool_provider import (
 from infra import names
 from infra.bindings import Construct
 from infra.constructs.protection import never_destroyed
-from infra.settings import Environment, GitSettings
-from infra.settings.sections import CiSystem
-
-ISSUER = "https://token.actions.githubusercontent.com"
+from infra.settings import Environment
+from infra.settings.sections import TOKEN_ISSUER, CiSystem
 
 
 class GitFederation(Construct):
@@ -52,8 +50,8 @@ class GitFederation(Construct):
                 "attribute.repository": "assertion.repository",
                 "attribute.repository_ref": "assertion.repository + '@' + assertion.ref",
             },
-            attribute_condition=_condition(env.git),
-            oidc=IamWorkloadIdentityPoolProviderOidc(issuer_uri=ISSUER),
+            attribute_condition=env.git.federation_condition,
+            oidc=IamWorkloadIdentityPoolProviderOidc(issuer_uri=TOKEN_ISSUER),
             lifecycle=never_destroyed(),
         )
         members = f"principalSet://iam.googleapis.com/{names.identity_pool_path(env)}"
@@ -61,9 +59,3 @@ class GitFederation(Construct):
         branch = f"{env.git.repository}@refs/heads/{env.git.branch}"
         self.anywhere = [f"{members}/attribute.repository/{env.git.repository}"] if served else []
         self.protected = [f"{members}/attribute.repository_ref/{branch}"] if served else []
-
-
-def _condition(git: GitSettings) -> str:
-    """Source: GitHub, "OpenID Connect reference": the numbers are strings in its tokens."""
-    claims = {"repository": git.repository, "repository_id": git.repository_id, "repository_owner_id": git.owner_id}
-    return " && ".join(f"assertion.{claim} == '{value}'" for claim, value in claims.items() if value is not None)

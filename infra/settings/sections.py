@@ -48,6 +48,9 @@ class CiSystem(StrEnum):
     NONE = "none"
 
 
+TOKEN_ISSUER = "https://token.actions.githubusercontent.com"
+
+
 class GitSettings(EnvironmentSection):
     """The repository that previews and applies."""
 
@@ -68,6 +71,16 @@ class GitSettings(EnvironmentSection):
     def connected(self) -> bool:
         """Whether Cloud Build is connected to the repository, and has triggers."""
         return self.ci is CiSystem.CLOUD_BUILD
+
+    @property
+    def federation_condition(self) -> str:
+        """Whose tokens are taken. Source: GitHub, "OpenID Connect reference": the numbers are strings in its tokens."""
+        claims = {
+            "repository": self.repository,
+            "repository_id": self.repository_id,
+            "repository_owner_id": self.owner_id,
+        }
+        return " && ".join(f"assertion.{claim} == '{value}'" for claim, value in claims.items() if value is not None)
 
 
 class NetworkSettings(EnvironmentSection):

@@ -46,6 +46,20 @@ def offered(*, without: str = "", unsupported: str = "") -> dict[str, Any]:
     return {"permissions": [*known, {"name": unsupported, "customRolesSupportLevel": "NOT_SUPPORTED"}]}
 
 
+def provider(**changed: Any) -> dict[str, Any]:
+    """What IAM answers of the pool's provider, as the bootstrap stack makes it."""
+    condition = f"assertion.repository == 'acme/fonderie' && assertion.repository_id == '{ENV.git.repository_id}'"
+    return {
+        "state": "ACTIVE",
+        "attributeCondition": f"{condition} && assertion.repository_owner_id == '{ENV.git.owner_id}'",
+        "oidc": {"issuerUri": "https://token.actions.githubusercontent.com"},
+        **changed,
+    }
+
+
+PROVIDER = "iam.projects.locations.workloadIdentityPools.providers.get"
+ANY_OWNER = {"attributeCondition": "assertion.repository == 'acme/fonderie'"}
+ELSEWHERES = {"oidc": {"issuerUri": "https://gitlab.com"}}
 PROJECT = "cloudresourcemanager.projects.get"
 STORAGE_ON = {"services": [{"config": {"name": "storage.googleapis.com"}}]}
 
@@ -79,6 +93,7 @@ def healthy() -> dict[str, Any]:
         "storage.buckets.get": {"versioning": {"enabled": True}},
         "artifactregistry.projects.locations.repositories.dockerImages.get": {"name": "x"},
         "cloudbuild.projects.locations.connections.get": {"installationState": {"stage": "COMPLETE"}},
+        PROVIDER: provider(),
     }
 
 
@@ -135,6 +150,12 @@ def test_every_question_is_one_that_google_answers_and_none_writes(
         (IMAGE, 404, "image of serving", "not in the registry", "gcloud builds triggers run"),
         (IMAGE, 404, "image of the manifests", "manifests-dev@sha256:", "fonderie manifests push --env dev"),
         (CONNECTION, WAITING, "git connection", "PENDING_USER_OAUTH", "https://x"),
+        (PROVIDER, 404, "federation", "dev-github is not there", "fonderie bootstrap --env dev"),
+        (PROVIDER, provider(state="DELETED"), "federation", "is deleted", "providers undelete dev-github"),
+        (PROVIDER, provider(disabled=True), "federation", "is disabled", "fonderie bootstrap --env dev"),
+        (PROVIDER, provider(**ANY_OWNER), "federation", "attribute condition is assertion.repository ==", "bootstrap"),
+        (PROVIDER, provider(attributeCondition=""), "federation", "attribute condition is empty", "bootstrap"),
+        (PROVIDER, provider(**ELSEWHERES), "federation", "issuer is https://gitlab.com", "fonderie bootstrap"),
         (PLACES, ELSEWHERE, "organisation", "in:us-locations", "region"),
         (POLICY, DELETED, "grants", "deleted", "cdktf deploy"),
     ],
@@ -180,7 +201,8 @@ def test_who_plans_must_see_the_budget_on_the_billing_account(
 def test_a_repository_that_is_trusted_by_its_name_alone_is_said(target: DoctorTarget, healthy: dict[str, Any]) -> None:
     git = ENV.git.model_copy(update={"repository_id": None})
 
-    found = look(replace(target, env=ENV.model_copy(update={"git": git})), healthy)
+    made = {PROVIDER: provider(attributeCondition=git.federation_condition)}
+    found = look(replace(target, env=ENV.model_copy(update={"git": git})), healthy | made)
 
     assert found["federation"].state is CheckState.UNSEEN
     assert "repository_id not set" in found["federation"].seen
