@@ -15,7 +15,7 @@ import yaml
 
 from fonderie.core.errors import BadDataError, MissingToolError, StepFailedError
 from fonderie.google import Access
-from fonderie.google.artifacts import OciImage, push
+from fonderie.google.artifacts import OciImage, annotations_of, push
 from infra import names
 from infra.bindings import ROOT
 from infra.settings import Environment, load_environment
@@ -23,6 +23,7 @@ from infra.stacks.runtime import WORKLOADS
 
 KUBERNETES = ROOT / "infra" / "kubernetes"
 FILE = "manifests.yaml"
+BESIDE = "dev.fonderie.manifests."  # an annotation, for each environment that is promoted to
 
 
 def render(env: Environment, folder: Path = KUBERNETES) -> str:
@@ -66,9 +67,19 @@ def _problems(env: Environment, objects: list[dict[str, Any]]) -> Iterator[str]:
 def push_all(owner: Environment, access: Access, folder: Path = KUBERNETES) -> dict[str, str]:
     """Render and push for every environment that pulls from the owner's registry: environment -> reference by digest.
 
+    Each notes those of the same commit that are promoted to from it, the owner first, then `readers` in their order.
     Nothing is pushed unless all could be rendered. Raises what `render` and `fonderie.google.artifacts.push` raise.
     """
     environments = [owner, *(load_environment(reader.name) for reader in owner.image_readers)]
     rendered = {env.name: render(env, folder) for env in environments if env.features.config_sync}
-    place = f"{names.images_url(owner)}/manifests-"
-    return {name: push(access, f"{place}{name}", OciImage.of({FILE: text})) for name, text in rendered.items()}
+    pushed = dict[str, str]()
+    for name, text in reversed(rendered.items()):
+        later = {BESIDE + other: reference for other, reference in pushed.items()}
+        pushed[name] = push(access, f"{names.images_url(owner)}/manifests-{name}", OciImage.of({FILE: text}, later))
+    return {name: pushed[name] for name in rendered}
+
+
+def beside(access: Access, reference: str, environment: str) -> str:
+    """What was rendered for an environment from the same commit as the manifests `reference`; empty where it is not
+    noted. Raises what `fonderie.google.artifacts.annotations_of` raises."""
+    return annotations_of(access, reference).get(BESIDE + environment, "")

@@ -44,13 +44,13 @@ def synthesised(environment: str) -> list[Stack]:
 def refuse_absent(env: Environment, access: Access | None = None) -> None:
     """Raise RefusedError for images and manifests that the settings name and the registry does not hold.
 
-    Nothing is asked where the state is local or a stand-in answers: neither has a registry. Raises what
+    Nothing is asked where the state is on this machine: a trial runs none of them. Raises what
     `fonderie.google.artifacts.exists` raises.
     """
     if access is None:
-        access = Access.from_environment(env.project_id, env.region)
-        if access.endpoint or Backend.LOCAL in (env.backend, os.environ.get("FONDERIE_BACKEND")):
+        if Backend.LOCAL in (env.backend, os.environ.get("FONDERIE_BACKEND")):
             return
+        access = Access.from_environment(env.project_id, env.region)
     from fonderie.google.artifacts import exists
 
     absent = [f"{key} = {artefact}" for key, artefact in env.artefacts.items() if not exists(access, artefact)]

@@ -35,8 +35,8 @@ class OciImage:
     blobs: tuple[bytes, bytes]
 
     @classmethod
-    def of(cls, files: Mapping[str, str]) -> OciImage:
-        """The image that unpacks to `files` (path -> text), without times and owners."""
+    def of(cls, files: Mapping[str, str], annotations: Mapping[str, str] | None = None) -> OciImage:
+        """The image that unpacks to `files` (path -> text), without times and owners; what is noted in its manifest."""
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
             for name, text in sorted(files.items()):
@@ -51,6 +51,7 @@ class OciImage:
             "mediaType": MANIFEST,
             "config": {"mediaType": CONFIG, "digest": digest(config), "size": len(config)},
             "layers": [{"mediaType": LAYER, "digest": digest(layer), "size": len(layer)}],
+            **({"annotations": dict(annotations)} if annotations else {}),
         }
         return cls(_json(manifest), (config, layer))
 
@@ -86,6 +87,13 @@ def exists(access: Access, reference: str) -> bool:
     if not name.startswith("sha256:"):
         raise BadInputError(f"{reference} is not pinned by digest")
     return _Registry(access, repository).has(f"manifests/{name}")
+
+
+def annotations_of(access: Access, reference: str) -> dict[str, str]:
+    """What the manifest of an image named by digest notes. Raises NotFoundError, RefusedError, StepFailedError."""
+    repository, _, name = reference.partition("@")
+    answer = _Registry(access, repository).send("GET", f"manifests/{name}", headers={"Accept": MANIFEST})
+    return dict(answer.json().get("annotations", {}))
 
 
 class _Registry:

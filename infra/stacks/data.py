@@ -49,14 +49,15 @@ class DataStack(EnvironmentStack):
         )
 
     def _image_readers(self) -> list[str]:
-        """Who pulls: the cluster's nodes and Config Sync, and the projects of environments without a registry.
+        """Who pulls: the cluster's nodes and Config Sync, and the projects of environments without a registry; and who
+        promotes, to look whether it is there.
 
         Of another project every account may, since a grant to one that does not exist yet is refused. Vertex AI pulls
         as its service agent, which a project's own registry lets in by itself; no workload pulls.
         Source: Vertex AI, "Use a custom container image: Artifact Registry permissions".
         """
         others = [names.accounts_of(other, kind) for other in self.env.image_readers for kind in names.AccountKind]
-        return [*self._members(*IMAGE_READERS), *others]
+        return [*self._members(*IMAGE_READERS), *others, *self.env.people.engineers]
 
     def _members(self, *identities: IdentityName) -> list[str]:
         return [names.member(self.env, who) for who in identities]

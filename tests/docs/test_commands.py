@@ -21,8 +21,8 @@ from fonderie.cli.main import COMMANDS, build
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OTHER_TOOLS = {
-    "bash", "cat", "cd", "cdktf", "cp", "curl", "docker", "export", "gcloud", "gh", "git", "grep", "kubectl", "open",
-    "printf", "python", "sed", "sh", "tee", "terraform", "tofu",
+    "bash", "cat", "cd", "cdktf", "cp", "curl", "docker", "export", "gcloud", "gh", "git", "grep", "kubectl", "mkdir",
+    "mv", "open", "printf", "python", "sed", "sh", "tee", "terraform", "tofu",
 }  # fmt: skip
 
 

@@ -15,7 +15,9 @@ from typing import Any
 import httpx
 
 from ci.lifecycle.deploy import Deployer, Stack, synthesise
+from fonderie.google.artifacts import MANIFEST
 from fonderie.sandbox.cloud.cloud import Cloud
+from fonderie.sandbox.cloud.documents import Documents
 from fonderie.sandbox.iam.access import CallLog
 from fonderie.sandbox.iam.caller import Caller
 from fonderie.sandbox.iam.tokens import SCOPE, identity_token
@@ -128,6 +130,16 @@ def deploy(project: Project, folder: Path, token: str) -> None:
     by_apply = {**environment, **project.environment_for(names.member(project.env, names.IdentityName.APPLY))}
     del by_apply["FONDERIE_SANDBOX_AS"]
     Deployer(by_apply).deploy([stack for stack in stacks if not stack.name.endswith("-bootstrap")], done=store)
+    hold_artefacts(project)
+
+
+def hold_artefacts(project: Project) -> None:
+    """What the settings name by digest is in the registry, as after the builds that made it: its name, no content."""
+    env = project.env
+    where = f"projects/{project.id}/locations/{env.region}/repositories/{names.images(env)}"
+    for reference in env.artefacts.values():
+        held = {"content": "", "type": MANIFEST}
+        Documents(project.world.cloud, "registry content")[f"{where}/manifests/{reference.partition('@')[2]}"] = held
 
 
 def bootstrap(project: Project, folder: Path, source: Path = ROOT) -> dict[str, str]:

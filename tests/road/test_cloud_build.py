@@ -90,7 +90,7 @@ def test_the_images_and_manifests_are_built_and_pushed_as_the_builder(
     succeeded(started)
     (build,) = started
     assert build.identity == f"serviceAccount:dev-builder@{dev.id}.iam.gserviceaccount.com"
-    assert [step.id for step in build.steps] == ["images", "tools", "setup", "manifests"]
+    assert [step.id for step in build.steps] == ["served", "images", "tools", "setup", "manifests"]
     named_as_the_registry_has_them(build.said, dev, pull.merge)
 
 

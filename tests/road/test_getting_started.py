@@ -49,11 +49,17 @@ def environment(machine: Machine) -> dict[str, str]:
     path = [machine.folder / "bin", here / ".venv" / "bin", here / "node_modules" / ".bin"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     tokens = {"CONNECTION_TOKEN": "ghs_connection", "BUILDS_TOKEN": "ghs_builds"}
-    return {**kept, **tokens, "PATH": ":".join([*map(str, path), os.environ["PATH"]]), "OMP_NUM_THREADS": "1"}
+    who = {
+        f"GIT_{role}_{key}": word
+        for role in ("AUTHOR", "COMMITTER")
+        for key, word in (("NAME", "ada"), ("EMAIL", "a@b.c"))
+    }
+    return {**kept, **tokens, **who, "PATH": ":".join([*map(str, path), os.environ["PATH"]]), "OMP_NUM_THREADS": "1"}
 
 
 def type_in(machine: Machine, who: str, text: str) -> str:
-    """What a block says. It ends at its first command that fails."""
+    """What a block says. It ends at its first command that fails. Foreign tools come before those of the sandbox."""
+    text = f"export PATH={machine.folder / 'bin'}:$PATH\n{text}"
     command = [
         "fonderie",
         "sandbox",
@@ -110,13 +116,14 @@ def test_the_page_runs_to_its_last_line(machine: Machine) -> None:
         said.append(type_in(machine, who, text))
         synced.append(manifests_of_the_cluster(machine))
     whole = "".join(said)
-    assert [who for who, _ in typed()] == [*["person"] * 7, "engineer", "plan", "person"]
+    assert [who for who, _ in typed()] == [*["person"] * 8, "engineer", "plan", "person"]
     assert "832,597 rows" in whole
-    assert "training-air-time-2013-04" in said[7]
-    assert "paused" not in said[7]  # there are images: the schedules run
-    assert said[8].count(": unchanged") == 5
-    assert "recreated dev" in said[9]
+    assert said[6] == ""  # the working copy has what was deployed, and nothing else
+    assert "training-air-time-2013-04" in said[8]
+    assert "paused" not in said[8]  # there are images: the schedules run
+    assert said[9].count(": unchanged") == 5
+    assert "recreated dev" in said[10]
     assert not synced[4]  # the cluster is there and runs nothing
-    assert synced[6] == load_environment("dev", machine.workspace / "infra" / "environments").kubeflow.manifests
+    assert synced[5] == load_environment("dev", machine.workspace / "infra" / "environments").kubeflow.manifests
     settings = (machine.workspace / "infra" / "environments" / "dev.toml").read_text()
     assert settings.count("@sha256:") == 3

@@ -27,10 +27,11 @@ BUILD_KEYS = {"steps", "options", "timeout", "availableSecrets"}
 PLUMBING = re.compile(
     r"sh ci/(cloudbuild/tools|images/build)\.sh|sh ci/cloudbuild/base\.sh \"\$_BASE_BRANCH\"|cd base"
     r'|export FONDERIE_REVIEW_KEY="\$GITHUB_TOKEN"|\.venv/bin/python -m ci\.(synth|preview\.post previews)'
-    r"|\.\./\.venv/bin/python -m ci\.preview\.post \.\./kept|gcloud auth configure-docker .*"
+    r"|\.\./\.venv/bin/python -m ci\.preview\.post \.\./kept|gcloud auth configure-docker .*|touch \.served"
     r'|python3 -m ci\.environments github_actions >> "\$GITHUB_OUTPUT"'
 )
 IF_SERVED = 'python3 -m ci.environments cloud_build "$_ENVIRONMENT" '
+WAS_SERVED = "test ! -e .served || "  # in an image without Python: an earlier step asked
 
 
 def read(path):
@@ -136,6 +137,17 @@ def test_a_build_leaves_an_environment_of_another_system_alone(capsys):
     assert "dev is not served by github_actions" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("path", BUILDS, ids=ids)
+def test_a_build_does_nothing_for_an_environment_of_another_system(path):
+    lines = scripts(path)
+    acts = [line for line in lines if "fonderie " in line or "images/build" in line]
+    assert acts
+    for line in acts:
+        assert line.startswith((IF_SERVED, WAS_SERVED))
+        if line.startswith(WAS_SERVED):
+            assert f"{IF_SERVED}touch .served" in lines[: lines.index(line)]
+
+
 def test_a_name_that_is_wrong_does_not_look_like_an_environment_of_another_system():
     with pytest.raises(FileNotFoundError):
         environments.main("cloud_build", "nowhere", "true")
@@ -184,7 +196,10 @@ def test_a_build_gives_the_token_to_no_step_that_runs_the_pull_requests_code():
 def test_every_step_is_a_make_target_or_a_command_that_exists(path):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for line in (
-        text.removesuffix(" || [ $? -le 2 ]").removeprefix(IF_SERVED).removeprefix("env -C .. ")
+        text.removesuffix(" || [ $? -le 2 ]")
+        .removeprefix(IF_SERVED)
+        .removeprefix(WAS_SERVED)
+        .removeprefix("env -C .. ")
         for text in scripts(path)
     ):
         if line.startswith("make "):

@@ -280,27 +280,33 @@ def test_an_apply_is_refused_while_something_it_names_is_not_in_the_registry(
 
 
 @pytest.mark.parametrize(
-    ("name", "variables"),
+    ("name", "variables", "asks"),
     [
-        ("local", {}),
-        ("dev", {"FONDERIE_BACKEND": "local"}),
-        ("dev", {"FONDERIE_GOOGLE_ENDPOINT": "http://127.0.0.1:9"}),
+        ("local", {}, False),
+        ("dev", {"FONDERIE_BACKEND": "local"}, False),
+        ("dev", {"FONDERIE_GOOGLE_ENDPOINT": "http://127.0.0.1:9"}, True),
     ],
-    ids=["an environment of this machine", "the sandbox", "the sandbox with a remote state"],
+    ids=["an environment of this machine", "a trial in the sandbox", "the sandbox with a remote state"],
 )
-def test_no_registry_is_asked_where_there_is_none(
-    name: str, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+def test_a_registry_is_asked_unless_the_state_is_on_this_machine(
+    name: str, variables: dict[str, str], asks: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable in ("FONDERIE_BACKEND", "FONDERIE_GOOGLE_ENDPOINT"):
         monkeypatch.delenv(variable, raising=False)
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     asked: list[str] = []
-    monkeypatch.setattr("fonderie.google.artifacts.exists", lambda _, artefact: asked.append(artefact))
 
-    refuse_absent(load_environment(name))
+    def there(access: Access, artefact: str) -> bool:
+        asked.append(artefact)
+        return access.endpoint == variables["FONDERIE_GOOGLE_ENDPOINT"]
 
-    assert asked == []
+    monkeypatch.setattr("fonderie.google.artifacts.exists", there)
+    env = load_environment(name)
+
+    refuse_absent(env)
+
+    assert asked == (list(env.artefacts.values()) if asks else [])
 
 
 def test_the_command_asks_before_it_plans_and_a_look_alone_does_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,8 @@ def test_one_registry_holds_the_images_of_all_and_lets_in_who_pulls_in_each(stac
     # Accounts of other projects need not exist when this one is deployed.
     others = {names.accounts_of(env, kind) for env in (staging, prod) for kind in names.AccountKind}
 
-    assert readers == ours | others
+    promote = set(dev.people.engineers)  # they look whether what they promote is there
+    assert readers == ours | others | promote
     for env in (dev, staging, prod):
         assert names.images_url(env) == registry
         texts = json.dumps(stacks[f"{env.name}-delivery"]) + json.dumps(stacks[f"{env.name}-runtime"])
