@@ -42,5 +42,8 @@ class Forge(Protocol):
     def update(self, comment: Comment, body: str) -> Comment | None:
         """Change a comment; None when it is gone, or somebody else's."""
 
+    def delete(self, comment: Comment) -> None:
+        """Remove a comment of ours; one that is gone is fine."""
+
     def set_status(self, commit: str, state: State, description: str, environment: str) -> None:
         """The commit's `fonderie/preview/ENVIRONMENT` status; `description` of at most 140 characters."""

@@ -69,6 +69,10 @@ class GitHub:
         answer = self._api.send("PATCH", path, {"body": body}, allow=(*GONE, 403))
         return self._comment(answer.json()) if answer.is_success else None
 
+    def delete(self, comment: Comment) -> None:
+        """Remove a comment of ours; one that is gone is fine."""
+        self._api.send("DELETE", f"{self._repository}/issues/comments/{comment.id}", allow=(*GONE, 403))
+
     def set_status(self, commit: str, state: State, description: str, environment: str) -> None:
         """The commit's status."""
         body = {"state": state.value, "description": description[:140], "context": f"{CONTEXT}/{environment}"}

@@ -67,6 +67,10 @@ class GitLab:
         answer = self._api.send("PUT", f"{self._notes}/{comment.id}", {"body": body}, allow=(*GONE, 403))
         return Comment(comment.id, body) if answer.is_success else None
 
+    def delete(self, comment: Comment) -> None:
+        """Remove a note of ours; one that is gone is fine."""
+        self._api.send("DELETE", f"{self._notes}/{comment.id}", allow=(*GONE, 403))
+
     def set_status(self, commit: str, state: State, description: str, environment: str) -> None:
         """The commit's status."""
         body = {"state": _STATES[state], "description": description[:140], "name": f"fonderie/preview/{environment}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from ci.preview.masking.patterns import without_patterns
 from fonderie.core.errors import BadInputError, FonderieError, RefusedError, StepFailedError
 
 _TRIES = 5
+_MOST_REDIRECTS = 4
 _LONGEST_WAIT_S = 90.0
 GONE = (404, 410)
 
@@ -54,9 +56,10 @@ class Api:
             raise StepFailedError(f"{self.name} did not answer {_TRIES} times: {said}", where=path) from None
 
     def _once(self, method: str, path: str, body: Mapping[str, Any] | None, allow: tuple[int, ...]) -> httpx.Response:
-        url = path if path.startswith("http") else f"{self.url}{path}"
-        answer = httpx.request(method, url, json=body, headers=dict(self.headers), timeout=20.0, follow_redirects=True)
+        answer = self._asked(method, path if path.startswith("http") else f"{self.url}{path}", body)
         if answer.is_success:
+            if answer.content and not _is_json(answer):
+                raise StepFailedError(f"{self.name} answered with something else than JSON", where=path)
             return answer
         if answer.status_code >= 500:
             raise _TryAgainError(f"status {answer.status_code}")
@@ -66,6 +69,18 @@ class Api:
         if answer.status_code in allow:
             return answer
         raise self._refused(answer, path)
+
+    def _asked(self, method: str, url: str, body: Mapping[str, Any] | None) -> httpx.Response:
+        """The answer, behind redirects of the same host: httpx would take our token to another."""
+        for _ in range(_MOST_REDIRECTS):
+            answer = httpx.request(method, url, json=body, headers=dict(self.headers), timeout=20.0)
+            if not answer.has_redirect_location:
+                return answer
+            moved = httpx.URL(url).join(answer.headers["location"])
+            if (moved.scheme, moved.host, moved.port) != (answer.url.scheme, answer.url.host, answer.url.port):
+                raise RefusedError(f"{self.name} sends us to another host, {moved.host}: not with our token")
+            url = str(moved)
+        raise StepFailedError(f"{self.name} redirects without end", where=url)
 
     def _limited(self, answer: httpx.Response) -> float | None:
         """Seconds until a rate limit lets us in again; None when it is not that."""
@@ -78,6 +93,8 @@ class Api:
         reset = headers.get("x-ratelimit-reset", headers.get("ratelimit-reset", ""))
         if remaining == "0":
             return max(0.0, float(reset) - self.now()) if reset.isdigit() else 1.0
+        if "secondary rate limit" in _message(answer):  # without a header: "wait at least one minute"
+            return 60.0
         return 1.0 if answer.status_code == 429 else None
 
     def _wait(self, seconds: float) -> None:
@@ -116,4 +133,13 @@ def _message(answer: httpx.Response) -> str:
     except ValueError:
         return answer.reason_phrase
     found = body.get("message") or body.get("error") if isinstance(body, dict) else None
-    return str(found or answer.reason_phrase)[:300]
+    more = body.get("errors") if isinstance(body, dict) else None
+    return str(found or answer.reason_phrase)[:300] + (f": {json.dumps(more)[:300]}" if more else "")
+
+
+def _is_json(answer: httpx.Response) -> bool:
+    try:
+        answer.json()
+    except ValueError:
+        return False
+    return True

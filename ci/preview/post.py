@@ -1,4 +1,4 @@
-"""The one comment of a change: created, or updated where it is; what is out of date is folded away.
+"""The one comment of a change: created, or updated where it is.
 
 python -m ci.preview.post FOLDER        posts what `fonderie preview --keep FOLDER` left there, of every environment
 """
@@ -21,8 +21,6 @@ from ci.preview.render.wording import verdict
 from ci.preview.report import Preview, merged
 from ci.preview.review import Review, opened, seal
 from fonderie.core.errors import BadInputError, FonderieError
-
-OUTDATED = "<!-- fonderie:preview outdated -->"
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def post_preview(
     body = render(preview, limit=target.forge.limit - len(tail), marker=marker) + tail
     rows = [(name, preview.of(name)) for name in preview.environments]
     statuses = [(name, State.FAILURE if each.red else State.SUCCESS, verdict(each)[1]) for name, each in rows]
-    return post(target, body, statuses, marker=marker, needed=not preview.empty)
+    return post(target, body, statuses, marker=marker, wanted=not preview.empty)
 
 
 def reviewed(environment: str, variables: Mapping[str, str] = os.environ) -> Review:
@@ -151,6 +149,8 @@ def _pull_request(variables: Mapping[str, str]) -> int:
 def needed(variables: Mapping[str, str], name: str) -> str:
     """The value of a variable. Raises BadInputError when it is not set."""
     value = variables.get(name, "").strip()
+    if len(value.split()) > 1:
+        raise BadInputError("holds a space or a line break", where=name)
     if not value:
         raise BadInputError("is not set", where=name, hint="docs/preview.md lists what --post reads")
     return value
@@ -165,36 +165,35 @@ def _number(text: str, name: str) -> int:
 Status = tuple[str, State, str]  # environment, state, one line
 
 
-def post(target: Target, body: str, statuses: Iterable[Status], *, marker: str = MARKER, needed: bool = True) -> str:
+def post(target: Target, body: str, statuses: Iterable[Status], *, marker: str = MARKER, wanted: bool = True) -> str:
     """Put `body` into the change's one comment and set the commit's statuses; what was done, in words.
 
-    What is not `needed` only replaces what is there.
-
-    A preview of a commit that the change has left is not posted over a newer one. A comment deleted meanwhile is made
-    again. Of two previews that create at once, the older comment stays and takes the later body.
+    What is not `wanted` only replaces what is there. A preview of a commit that the change has left is not posted over
+    a newer one. A comment deleted meanwhile is made again. Of two previews that create at once, the older comment stays
+    and takes the later body.
     """
     forge = target.forge
     now = forge.head()
     if now != target.commit:
         return f"not posted: the change has moved on to {now[:9]}, this is the preview of {target.commit[:9]}"
-    for environment, state, line in statuses:
+    said = _comment(forge, body, marker, wanted)
+    for environment, state, line in statuses:  # last: a token that may not set them has posted all the same
         forge.set_status(target.commit, state, line, environment)
+    return said
+
+
+def _comment(forge: Forge, body: str, marker: str, wanted: bool) -> str:
     mine = _ours(forge, marker)
-    if not needed and not mine:
+    if not wanted and not mine:
         return "nothing changes, and there is no comment to update"
     for comment in mine:
         if forge.update(comment, body):
-            _fold(forge, [other for other in mine if other.id != comment.id])
+            _remove(forge, [other for other in mine if other.id != comment.id])
             return f"updated {comment.url or f'comment {comment.id}'}"
-    created = forge.create(body)
-    rivals = [
-        comment
-        for comment in _ours(forge, marker)
-        if comment.id < created.id and comment.id not in {c.id for c in mine}
-    ]
-    for older in rivals:
-        if forge.update(older, body):
-            _fold(forge, [created])
+    created, known = forge.create(body), {comment.id for comment in mine}
+    for older in _ours(forge, marker):
+        if older.id < created.id and older.id not in known and forge.update(older, body):
+            _remove(forge, [created])
             return f"updated {older.url or f'comment {older.id}'}"
     return f"created {created.url or f'comment {created.id}'}"
 
@@ -205,11 +204,9 @@ def _ours(forge: Forge, marker: str) -> list[Comment]:
     return sorted(found, key=lambda one: one.id)
 
 
-def _fold(forge: Forge, comments: list[Comment]) -> None:
+def _remove(forge: Forge, comments: list[Comment]) -> None:
     for comment in comments:
-        inner = comment.body.partition("-->")[2][: forge.limit - 500]
-        summary = "An outdated preview"
-        forge.update(comment, f"{OUTDATED}\n<details><summary>{summary}</summary>\n\n{inner}\n</details>\n")
+        forge.delete(comment)
 
 
 def main(folder: str) -> None:

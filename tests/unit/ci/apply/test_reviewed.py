@@ -19,7 +19,7 @@ from fonderie.core.errors import ConflictError
 from fonderie.terraform.configuration import read_configuration
 from tests.unit.ci.preview.forge_server import TOKEN, Server, serving
 
-KEY = "a key"
+KEY = "a-key"
 APP = """
 import json, os, pathlib
 out = pathlib.Path(os.environ["CDKTF_OUTDIR"])

@@ -77,6 +77,8 @@ class Server:
                 return self._list(request, number) if request.method == "GET" else self._created(body["body"], number)
             case ["repos", "acme", "ml", "issues", "comments", number] | [
                 "projects", "5", "merge_requests", "7", "notes", number]:  # fmt: skip
+                if request.method == "DELETE":
+                    return Response(status_code=204 if self.comments.pop(int(number), None) else 404)
                 return self._updated(int(number), body["body"])
             case ["repos", "acme", "ml", "commits", sha, "pulls"]:
                 return JSONResponse([pull for pull in self.merged if sha in pull["commits"]])
@@ -112,7 +114,7 @@ class Server:
 def serving() -> Iterator[Server]:
     """A server on a free port of this machine."""
     state = Server()
-    app = Starlette(routes=[Route("/{path:path}", state.answer, methods=["GET", "POST", "PATCH", "PUT"])])
+    app = Starlette(routes=[Route("/{path:path}", state.answer, methods=["GET", "POST", "PATCH", "PUT", "DELETE"])])
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from ci.forges import github, gitlab
 from ci.forges.forge import State
 from ci.preview.fingerprint import record
-from ci.preview.post import OUTDATED, Target, before, marker_of, post, post_applied, post_preview, reviewed, target_of
+from ci.preview.post import Target, before, marker_of, post, post_applied, post_preview, reviewed, target_of
 from ci.preview.render.comment import MARKER
 from ci.preview.review import Review, opened, seal
 from fonderie.core.errors import BadInputError, RefusedError, StepFailedError
@@ -101,14 +101,11 @@ def test_a_comment_of_somebody_else_with_our_marker_is_not_taken_for_ours(server
     assert bodies(server) == [BODY, BODY + " 2"]
 
 
-def test_duplicates_are_folded_away(server, target):
+def test_duplicates_are_removed(server, target):
     server.add(BODY)
     server.add(BODY + " too")
     put(target, BODY + " new")
-    first, second = bodies(server)
-    assert first == BODY + " new"
-    assert second.startswith(OUTDATED)
-    assert "<details>" in second
+    assert bodies(server) == [BODY + " new"]
 
 
 def test_two_previews_at_once_leave_one_comment(server, target):
@@ -123,7 +120,7 @@ def test_two_previews_at_once_leave_one_comment(server, target):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(body.startswith(MARKER) for body in bodies(server)) == 1
+    assert len(bodies(server)) == 1
 
 
 def test_a_rival_created_in_between_takes_the_later_body(server, target):
@@ -174,6 +171,53 @@ def test_a_rate_limit_is_waited_for(server, target):
     assert 7.0 in server.waited
 
 
+def test_a_secondary_rate_limit_without_a_header_is_waited_for(server, target):
+    server.faults.append(JSONResponse({"message": "You have exceeded a secondary rate limit."}, 403))
+    assert put(target, BODY).startswith("created")
+    assert 60.0 in server.waited
+
+
+def test_an_answer_that_is_not_json_is_said(server, target):
+    server.faults.append(Response("<html>sign in</html>", media_type="text/html"))
+    with pytest.raises(StepFailedError, match="something else than JSON"):
+        put(target, BODY)
+
+
+def test_no_token_goes_to_another_host(server, target):
+    server.faults.append(Response(status_code=302, headers={"location": "http://localhost:9/elsewhere"}))
+    with pytest.raises(RefusedError, match="another host, localhost"):
+        put(target, BODY)
+
+
+def test_a_redirect_of_the_same_host_is_followed(server, target):
+    path = "/repos/acme/ml/pulls/7" if isinstance(target.forge, github.GitHub) else "/projects/5/merge_requests/7"
+    server.faults.append(Response(status_code=301, headers={"location": path}))
+    assert put(target, BODY).startswith("created")
+
+
+def test_what_a_forge_finds_wrong_is_told(server, target):
+    server.faults.append(JSONResponse({"message": "Validation Failed", "errors": [{"field": "body"}]}, 422))
+    with pytest.raises(BadInputError, match=r'Validation Failed: .*"field": "body"'):
+        put(target, BODY)
+
+
+def test_a_token_that_may_not_set_statuses_posts_all_the_same(server, target):
+    def refuse(request):
+        if "statuses" in request.url.path:
+            server.faults.append(JSONResponse({"message": "Resource not accessible by integration"}, 403))
+
+    server.before = refuse
+    with pytest.raises(RefusedError, match="may not do that"):
+        put(target, BODY)
+    assert bodies(server) == [BODY]
+
+
+def test_a_token_with_a_line_break_is_refused_and_not_shown():
+    with pytest.raises(BadInputError, match="holds a space or a line break") as caught:
+        target_of(ACTIONS | {"GITHUB_TOKEN": "ghs_one\nghs_two"})
+    assert "ghs_" not in str(caught.value)
+
+
 def test_a_long_rate_limit_is_said_instead_of_waited_for(server, target):
     headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "99999999999"}
     server.faults.append(JSONResponse({"message": "API rate limit exceeded"}, 403, headers=headers))
@@ -221,7 +265,7 @@ def test_a_wrong_variable_is_refused(bad):
         target_of(ACTIONS | bad)
 
 
-KEY = "a key that no pull request is given"
+KEY = "a-key-that-no-pull-request-is-given"
 RECORD = record(
     "prod",
     [
