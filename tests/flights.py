@@ -11,6 +11,8 @@ import pandas as pd
 from ml.datasets.months import Month
 
 ROUTES = {"LAX": 2475.0, "ORD": 733.0, "BOS": 187.0, "MIA": 1089.0, "DEN": 1620.0}
+ZONES = {"LAX": 3, "DEN": 2, "ORD": 1}
+"""Hours that the clock of a destination is behind."""
 CARRIERS = ("UA", "DL", "B6")
 PACE = {"UA": 1.0, "DL": 1.04, "B6": 0.97}
 """So that neither a destination's mean nor a carrier's is the best there is."""
@@ -39,7 +41,8 @@ def flights(month: Month, *, per_day: int = 60, seed: int = 0) -> pd.DataFrame:
     season = 8 * np.cos((month.month - 1) / 12 * 2 * np.pi)
     air_time = np.round(15 + distance / 7.5 + season * distance / 1000 + rng.normal(0, 5, n)).clip(20)
     dep_delay = np.round(rng.exponential(15, n) * (0.1 + (hour / 12) ** 2) - 6)  # delays pile up over the day
-    arrival = hour * 60 + minute + air_time + 25
+    planned = np.round(40 + distance / 7.5) - 60 * np.array([ZONES.get(name, 0) for name in dest])
+    arrival = hour * 60 + minute + planned
     frame = pd.DataFrame(
         {
             "year": month.year,

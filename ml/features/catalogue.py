@@ -19,7 +19,15 @@ Column = Any
 LABELS = ("air_time", "arr_delay", "dep_delay", "arr_time", "dep_time")
 """Columns known only after departure: targets, never features."""
 
-FAMILIES = ("schedule", "weather", "fleet", "routes")
+FAMILIES = ("schedule", "weather", "fleet", "departures", "routes")
+
+
+FEEDS: Mapping[str, frozenset[str]] = {
+    "landings": frozenset({"route_history", "carrier_history", "zone_history"}),
+    "departures": frozenset({"departures", "carrier_departures"}),
+    "weather": frozenset({"weather"}),
+}
+"""Feeds and the lookups (`needs` of a feature) that they bring: when one stops, all its features turn null at once."""
 
 
 class FeatureKind(StrEnum):

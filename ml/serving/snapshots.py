@@ -2,8 +2,8 @@
 
 A request names a flight; its features come from the snapshot of its day. The snapshot is the feature query of training
 (`ml.features.queries.compile_sql`, compiled once) over tables in which everything a server cannot know is blank: what
-became of the day's own flights, and every later flight. Weather is looked up at the scheduled hour or before it, so
-that a snapshot made in the morning is made again as observations come in.
+became of flights that have not left or landed by its minute, every later day, every later observation of the weather.
+A snapshot made in the morning is made again as departures and observations come in.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ml.datasets.parquet import read_parquet
 from ml.datasets.schema import Dataset
 from ml.datasets.sources import Source, source
 from ml.features.catalogue import LABELS
+from ml.features.lookups import OBSERVED_AT_MIN
 from ml.features.queries import KEYS, compile_sql
 from ml.features.tables import day_number, with_history
 from ml.models import ModelConfig
@@ -37,7 +38,6 @@ class Snapshot:
     """The features of every flight of one day."""
 
     day: date
-    features: tuple[str, ...]
     rows: Mapping[Key, Mapping[str, Any]]
 
     def instance(self, key: Key) -> dict[str, Any]:
@@ -45,17 +45,18 @@ class Snapshot:
         row = self.rows.get(key)
         if row is None:
             raise BadInputError(f"no flight {'/'.join(map(str, key))} is scheduled on {self.day}")
-        return {name: row[name] for name in self.features}
+        return dict(row)
 
 
-def snapshot(config: ModelConfig, day: date, origin: Source | None = None, *, hour: int = 23) -> Snapshot:
-    """The features of a day's flights, with weather up to `hour` of the airports' clocks.
+def snapshot(config: ModelConfig, day: date, origin: Source | None = None, *, minute: int = 1439) -> Snapshot:
+    """The features of a day's flights from what is known at its `minute`, on the airports' clocks.
 
     Raises BadDataError for a month without data or with too many rows in quarantine.
     """
-    tables = known_tables(config, day, origin or source(), hour)
+    tables = known_tables(config, day, origin or source(), minute)
     rows = _features(config, tables, day).to_pylist()
-    return Snapshot(day, config.features.names, {tuple(row[name] for name in KEYS): row for row in rows})
+    names = config.features.names
+    return Snapshot(day, {tuple(row[name] for name in KEYS): {name: row[name] for name in names} for row in rows})
 
 
 def _features(config: ModelConfig, tables: Mapping[Dataset, pa.Table], day: date) -> pa.Table:
@@ -74,43 +75,42 @@ def _sql(config: str) -> str:
     return compile_sql(ModelConfig.model_validate_json(config), "duckdb")
 
 
-def known_tables(config: ModelConfig, day: date, origin: Source, hour: int) -> dict[Dataset, pa.Table]:
-    """The datasets as they are known at that hour of that day."""
+def known_tables(config: ModelConfig, day: date, origin: Source, minute: int) -> dict[Dataset, pa.Table]:
+    """The datasets as they are known at that minute of that day."""
     month = Month(day.year, day.month)
     reports = check_months(with_history([month], origin), config.data.max_quarantined_fraction, origin)
     whole = {
         dataset: pa.concat_tables([read_parquet(report.clean) for report in reports if report.dataset is dataset])
         for dataset in Dataset
     }
+    now = day_number(day) * 1440 + minute
+    weather = whole[Dataset.WEATHER]
     return {
-        Dataset.FLIGHTS: _without_outcomes(whole[Dataset.FLIGHTS], day),
-        Dataset.WEATHER: whole[Dataset.WEATHER].filter(_until(whole[Dataset.WEATHER], day, hour)),
+        Dataset.FLIGHTS: _without_outcomes(whole[Dataset.FLIGHTS], day, now),
+        Dataset.WEATHER: weather.filter(pc.less_equal(_minutes(weather, OBSERVED_AT_MIN), now)),
         Dataset.PLANES: whole[Dataset.PLANES],
     }
 
 
-def _without_outcomes(flights: pa.Table, day: date) -> pa.Table:
-    """Flights up to the day; what became of those of the day itself is not known."""
-    flights = flights.filter(pc.less_equal(_day_codes(flights), _code(day)))
-    past = pc.less(_day_codes(flights), _code(day))
+def _without_outcomes(flights: pa.Table, day: date, now: int) -> pa.Table:
+    """Flights up to the day; what became of those that have not left, or not landed, by minute `now` is not known."""
+    flights = flights.filter(pc.less_equal(_days(flights), day_number(day)))
+    left = pc.add(_minutes(flights, flights["minute"]), flights["dep_delay"])
+    landed = pc.add(left, flights["air_time"])
     for label in LABELS:
         at = flights.column_names.index(label)
-        known = pc.if_else(past, flights[label], pa.scalar(None, flights[label].type))
+        known = pc.less_equal(left if label.startswith("dep") else landed, now)
+        known = pc.if_else(pc.fill_null(known, False), flights[label], pa.scalar(None, flights[label].type))
         flights = flights.set_column(at, label, known)
     return flights
 
 
-def _until(weather: pa.Table, day: date, hour: int) -> Any:
-    earlier = pc.less(_day_codes(weather), _code(day))
-    today = pc.and_(pc.equal(_day_codes(weather), _code(day)), pc.less_equal(weather["hour"], hour))
-    return pc.or_(earlier, today)
+def _minutes(table: pa.Table, minute: Any) -> Any:
+    """Minutes since 1970-01-01 of the rows' hours and `minute`, on their own clock."""
+    return pc.add(pc.add(pc.multiply(_days(table), 1440), pc.multiply(table["hour"], 60)), minute)
 
 
-def _day_codes(table: pa.Table) -> Any:
-    """20130401 for the first of April 2013."""
-    years, months = pc.multiply(table["year"], 10_000), pc.multiply(table["month"], 100)
-    return pc.add(pc.add(years, months), table["day"])
-
-
-def _code(day: date) -> int:
-    return day.year * 10_000 + day.month * 100 + day.day
+def _days(table: pa.Table) -> Any:
+    """Days since 1970-01-01."""
+    text = [pc.utf8_lpad(table[name].cast(pa.string()), 2, "0") for name in ("year", "month", "day")]
+    return pc.binary_join_element_wise(*text, "-").cast(pa.date32()).cast(pa.int32()).cast(pa.int64())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -15,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from fonderie.core.errors import BadDataError
+from ml.features.catalogue import CATALOGUE, FEEDS
 from ml.models import ModelConfig, TaskKind
 from ml.training.calibration import calibrate
 
@@ -69,12 +71,28 @@ def fit(config: ModelConfig, rows: pa.Table) -> Pipeline:
 
 
 def _trained(config: ModelConfig, rows: pa.Table) -> Pipeline:
-    return build_pipeline(config).fit(frame(rows, config.features.names), rows["target"].to_numpy())
+    inputs = frame(with_outages(config, rows), config.features.names)
+    return build_pipeline(config).fit(inputs, rows["target"].to_numpy())
 
 
 def _raw(config: ModelConfig, pipeline: Pipeline, rows: pa.Table) -> NDArray[np.float64]:
     """Sums of the leaves, before the logistic function."""
     return np.asarray(pipeline.decision_function(frame(rows, config.features.names)), dtype=np.float64)
+
+
+def with_outages(config: ModelConfig, rows: pa.Table) -> pa.Table:
+    """`rows` as if each feed had been down for `training.feed_outages` of them: its features are null there.
+
+    So that a model has learned what to say without a feed before one stops.
+    """
+    rng = np.random.default_rng(config.training.seed)
+    for lookups in FEEDS.values():
+        down = pa.array(rng.random(len(rows)) < config.training.feed_outages)
+        for name in config.features.numeric:
+            if lookups.intersection(CATALOGUE[name].needs):
+                column = pc.if_else(down, pa.scalar(None, rows[name].type), rows[name])
+                rows = rows.set_column(rows.column_names.index(name), name, column)
+    return rows
 
 
 def frame(rows: pa.Table, features: tuple[str, ...] | list[str]) -> pd.DataFrame:

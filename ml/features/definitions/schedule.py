@@ -38,9 +38,7 @@ def sched_dep_min(flights: Table) -> Column:
 @feature(FeatureKind.NUMERIC)
 def sched_block_min(flights: Table) -> Column:
     """Scheduled arrival minus scheduled departure on the airports' own clocks, minutes, 0 to 1439."""
-    hhmm = flights.sched_arr_time
-    arrival_min = hhmm // 100 * 60 + hhmm % 100
-    return ((arrival_min - flights.sched_dep_min + 1440) % 1440).cast("float64")
+    return flights.sched_block_min.cast("float64")
 
 
 @feature(FeatureKind.NUMERIC)

@@ -1,4 +1,4 @@
-"""The latest weather observation where the flight departs, at or before the scheduled hour, at most six hours old."""
+"""The latest weather observation where the flight departs: made before the scheduled minute, at most six hours old."""
 
 from __future__ import annotations
 

@@ -89,6 +89,9 @@ class Training(Section):
         default=12, description="the month itself and those before it, as far as there is data"
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7  # what NumPy takes
+    feed_outages: Fraction = Field(
+        default=0.05, description="of the rows, for each feed: trained on without it, so that the model knows null"
+    )
     hyperparameters: Hyperparameters = Hyperparameters()
 
 

@@ -85,7 +85,8 @@ def test_a_new_measure_reaches_configuration_schema_monitor_and_preview() -> Non
         numbers = {name: rng.normal(size=500) for name in names.numeric}
         before = pd.DataFrame(numbers | {name: ["a"] * 500 for name in names.categorical})
         found = list(feature_findings(
-            config, before, before.assign(seats=before.seats + 3), dict.fromkeys(names.names, 0.1), season_known=True
+            config, before, before.assign(distance=before.distance + 3), dict.fromkeys(names.names, 0.1),
+            season_known=True,
         ))
         print(json.dumps({
             "default": config.model_dump()["drift"]["mean_shift"],
@@ -103,6 +104,6 @@ def test_a_new_measure_reaches_configuration_schema_monitor_and_preview() -> Non
         "default": 0.5,
         "schema": 0.5,
         "words": "drift threshold of a mean",
-        "alarms": ["seats"],
+        "alarms": ["distance"],
         "measured": True,
     }

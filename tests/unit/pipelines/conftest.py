@@ -22,7 +22,7 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quick() -> ModelConfig:
     """air_time with few trees, and a gate for months of a tenth of the real rows."""
     config = load_model("air_time")
-    small = {"min_rows": 200, "min_slice_rows": 40, "bootstrap_samples": 20, "floor": 60.0}
+    small = {"min_rows": 200, "min_slice_rows": 40, "bootstrap_samples": 20, "floor": 60.0, "max_gain": 0.9}
     trees = config.training.hyperparameters.model_copy(update={"max_iter": 12, "learning_rate": 0.3})
     return config.model_copy(
         update={

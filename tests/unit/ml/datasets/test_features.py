@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ml.datasets.months import Month
 from ml.datasets.schema import Dataset
-from ml.features.catalogue import CATALOGUE, FeatureKind, feature, feature_definitions
-from ml.features.lookups import HISTORY_DAYS, OBSERVATION_AGE_H, TAXI_ALLOWANCE_MIN
+from ml.features.catalogue import CATALOGUE, LABELS, FeatureKind, feature, feature_definitions
+from ml.features.lookups import FEED_AGE_DAYS, OBSERVATION_AGE_H, TAXI_ALLOWANCE_MIN
 from ml.features.queries import feature_hash
 from ml.features.tables import day_number
 from ml.models import load_model
@@ -34,29 +37,94 @@ def mean_of(rows: pd.DataFrame, label: str) -> float:
     return float(rows[label].mean()) if len(rows) else np.nan
 
 
-def test_route_means_are_those_of_the_flights_landed_in_the_28_days_before(some: pd.DataFrame) -> None:
-    all_flights = numbered(FLIGHTS).dropna(subset=["air_time"])
-    landing = all_flights["at"] + all_flights["dep_delay"].clip(lower=0) + all_flights["air_time"] + TAXI_ALLOWANCE_MIN
-    landed_day = landing // 1440
+def service_day(minute: pd.Series | float) -> pd.Series | float:
+    return (minute - 300) // 1440
+
+
+def landed_flights() -> pd.DataFrame:
+    flights = numbered(FLIGHTS).dropna(subset=["air_time"])
+    landing = flights["at"] + flights["dep_delay"].clip(lower=0) + flights["air_time"] + TAXI_ALLOWANCE_MIN
+    return flights.assign(landed_day=service_day(landing))
+
+
+def test_means_are_those_of_the_flights_landed_in_the_days_before(some: pd.DataFrame) -> None:
+    flights = landed_flights()
+    night = 0
     for row in some.itertuples():
-        past = all_flights[(landed_day < row.day_number) & (landed_day >= row.day_number - HISTORY_DAYS)]
+        today = service_day(row.at)
+        night += today < row.day_number
         got = RESULT.loc[(row.day_number, row.flight)]
-        route = past[(past["origin"] == row.origin) & (past["dest"] == row.dest)]
-        airline = past[(past["origin"] == row.origin) & (past["carrier"] == row.carrier)]
-        assert got["route_air_time_28d"] == pytest.approx(mean_of(route, "air_time"), nan_ok=True)
-        assert got["route_arr_delay_28d"] == pytest.approx(mean_of(route, "arr_delay"), nan_ok=True)
-        assert got["carrier_arr_delay_28d"] == pytest.approx(mean_of(airline, "arr_delay"), nan_ok=True)
+        before = flights[flights["landed_day"] < today]
+        route = before[(before["origin"] == row.origin) & (before["dest"] == row.dest)]
+        airline = before[(before["origin"] == row.origin) & (before["carrier"] == row.carrier)]
+        for name in CATALOGUE:
+            kind, label, days = (name.split("_")[0], "_".join(name.split("_")[1:-1]), name.split("_")[-1])
+            if kind in ("route", "carrier") and days in ("28d", "7d", "1d"):
+                past = {"route": route, "carrier": airline}[kind]
+                past = past[past["landed_day"] >= today - int(days[:-1])]
+                assert got[name] == pytest.approx(mean_of(past, label), nan_ok=True), name
+    assert night > 0
+
+
+def time_zone(row: Any) -> float:
+    arrival = row.sched_arr_time // 100 * 60 + row.sched_arr_time % 100
+    block = (arrival - row.hour * 60 - row.minute) % 1440
+    return (row.distance / 7.5 + 70 - block) // 60
+
+
+def test_the_excess_of_a_time_zone_is_over_the_mean_that_was_known_of_each_route_at_the_time(
+    some: pd.DataFrame,
+) -> None:
+    flights = landed_flights()
+    flights["zone"] = [time_zone(row) for row in flights.itertuples()]
+    usual = RESULT["route_air_time_28d"].reindex(pd.MultiIndex.from_frame(flights[["day_number", "flight"]]))
+    flights["excess"] = flights["air_time"].to_numpy() - usual.to_numpy()
+    assert flights["zone"].nunique() > 1
+    for row in some.itertuples():
+        today = service_day(row.at)
+        past = flights[(flights["zone"] == time_zone(row)) & (flights["landed_day"] < today)].dropna(subset=["excess"])
+        got = RESULT.loc[(row.day_number, row.flight)]
+        for days in (1, 3):
+            expected = mean_of(past[past["landed_day"] >= today - days], "excess")
+            assert got[f"time_zone_excess_{days}d"] == pytest.approx(expected, nan_ok=True, abs=1e-3)
+
+
+def test_departure_delays_are_those_of_the_flights_that_left_one_to_three_hours_before(some: pd.DataFrame) -> None:
+    flights = numbered(FLIGHTS).dropna(subset=["dep_delay"])
+    flights["left"] = flights["at"] + flights["dep_delay"]
+    assert (flights["dep_delay"] < 0).any()
+    for row in some.itertuples():
+        quarter = flights["left"] // 15 - row.at // 15
+        near = flights[(quarter >= -12) & (quarter <= -5) & (service_day(flights["left"]) == service_day(row.at))]
+        assert (row.at - near["left"]).between(60, 195).all()
+        got = RESULT.loc[(row.day_number, row.flight)]
+        here = near[near["origin"] == row.origin]
+        assert got["origin_dep_delay_3h"] == pytest.approx(mean_of(here, "dep_delay"), nan_ok=True)
+        own = here[here["carrier"] == row.carrier]
+        assert got["carrier_dep_delay_3h"] == pytest.approx(mean_of(own, "dep_delay"), nan_ok=True)
+
+
+def test_a_feed_that_stops_gives_null_and_not_old_values() -> None:
+    stops = day_number(date(2013, 2, 10))
+    dead = numbered(FLIGHTS)["day_number"] >= stops
+    unheard = FLIGHTS.assign(**{name: FLIGHTS[name].mask(dead) for name in LABELS})
+    result = computed(everything(), TABLES | {Dataset.FLIGHTS: unheard})
+    day = service_day(result.index.get_level_values(0) * 1440 + result["sched_dep_min"])
+    of_labels = [name for name in CATALOGUE if CATALOGUE[name].family in ("routes", "departures")]
+    later = result[day >= stops + 2 + FEED_AGE_DAYS]
+    assert later[of_labels].isna().all().all()
+    before = result[(day < stops) & (day > stops - 5)]
+    assert before["route_air_time_28d"].notna().all()
 
 
 def test_weather_is_the_latest_observation_and_never_an_old_one(some: pd.DataFrame) -> None:
     sparse = WEATHER[WEATHER["hour"] % 9 == 0]
     result = computed(everything(), TABLES | {Dataset.WEATHER: sparse})
-    observations = numbered(sparse)
+    observations = numbered(sparse.assign(minute=51))
     unknown = 0
     for row in some.itertuples():
-        hour = row.day_number * 24 + row.hour
-        seen = observations[(observations["origin"] == row.origin) & (observations["at"] // 60 <= hour)]
-        seen = seen[seen["at"] // 60 >= hour - OBSERVATION_AGE_H]
+        seen = observations[(observations["origin"] == row.origin) & (observations["at"] < row.at)]
+        seen = seen[seen["at"] >= row.at - (OBSERVATION_AGE_H + 1) * 60]
         expected = seen.sort_values("at")["temp"].iloc[-1] if len(seen) else np.nan
         unknown += np.isnan(expected)
         assert result.loc[(row.day_number, row.flight), "temp"] == pytest.approx(expected, nan_ok=True)

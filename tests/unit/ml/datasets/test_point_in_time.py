@@ -1,7 +1,7 @@
 """No feature sees the future: change what is not known yet at some minute, and every feature up to it stays.
 
 What is known at minute t: the timetable and the weather up to t; of a flight, its departure once it has left and its
-labels once it has landed.
+labels once it has landed. A row of the weather's hour 14 was observed at 14:51, as these airports report.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ml.datasets.months import Month
 from ml.datasets.schema import Dataset
+from ml.features.catalogue import CATALOGUE
 from tests.flights import CARRIERS, MEASURES, ORIGINS, ROUTES
 from tests.unit.ml.datasets.everything import computed, everything, invented_tables
 
@@ -22,6 +23,7 @@ TABLES = invented_tables(MONTHS)
 CONFIG = everything()
 BEFORE = computed(CONFIG, TABLES)
 EPOCH = pd.Timestamp("1970-01-01")
+REPORTED_AT = 51
 
 Frame = pd.DataFrame
 
@@ -29,7 +31,7 @@ Frame = pd.DataFrame
 def minutes(frame: Frame) -> pd.Series:
     """Minute numbers of the rows' own clock."""
     days = (pd.to_datetime(frame[["year", "month", "day"]]) - EPOCH).dt.days
-    return days * 1440 + frame["hour"] * 60 + frame.get("minute", 0)
+    return days * 1440 + frame["hour"] * 60 + frame.get("minute", REPORTED_AT)
 
 
 def left(flights: Frame) -> pd.Series:
@@ -138,4 +140,20 @@ def test_a_label_is_no_feature() -> None:
     flights = TABLES[Dataset.FLIGHTS].assign(air_time=np.nan, arr_delay=np.nan, dep_delay=np.nan, dep_time=np.nan)
     blind = computed(CONFIG, TABLES | {Dataset.FLIGHTS: flights.assign(arr_time=np.nan)})
     changed = {name for name in BEFORE.columns if not blind[name].equals(BEFORE[name])}
-    assert changed == {"target", "route_air_time_28d", "route_arr_delay_28d", "carrier_arr_delay_28d"}
+    made_of_labels = {name for name in CATALOGUE if CATALOGUE[name].family in ("routes", "departures")}
+    assert changed == {"target", *made_of_labels}
+
+
+def test_a_flight_reads_the_report_of_the_minute_before_and_no_later_one() -> None:
+    at_51, at_52 = (
+        computed(CONFIG, TABLES | {Dataset.FLIGHTS: TABLES[Dataset.FLIGHTS].assign(hour=14, minute=minute)})
+        for minute in (51, 52)
+    )
+    reports = TABLES[Dataset.WEATHER].assign(day_number=minutes(TABLES[Dataset.WEATHER]) // 1440)
+    reports = reports.set_index(["origin", "day_number", "hour"])["temp"]
+    for flights, hour in ((at_51, 13), (at_52, 14)):
+        keys = [(origin, day, hour) for origin, (day, _) in zip(flights["origin"], flights.index, strict=True)]
+        known = reports.reindex(pd.MultiIndex.from_tuples(keys)).to_numpy()
+        there = ~np.isnan(known)
+        assert there.sum() > 1000
+        assert (flights["temp"].to_numpy()[there] == known[there]).all()

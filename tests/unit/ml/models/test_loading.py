@@ -100,7 +100,7 @@ def test_a_new_file_is_a_new_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ('column = "air_time"', 'column = "airtime"', "did you mean air_time?", None),
         ('"distance", "sched', '"distnace", "sched', "did you mean distance?", None),
         ('"distance", "sched', '"carrier", "sched', "named twice|'carrier' is categorical", None),
-        ('"distance", "sched', '"seats", "sched', "named twice: seats", None),
+        ('"distance", "sched', '"temp", "sched', "named twice: temp", None),
         ("carrier = 0.15", "carier = 0.15", "did you mean carrier?", None),
         ('"visib"]', '"visibility"]', "drift.seasonal_features: 'visibility'", None),
         ("debounce_windows = 2", "debounce_windows = 0", "debounce_windows = 0", None),

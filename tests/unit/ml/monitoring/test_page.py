@@ -63,7 +63,7 @@ def test_alarms_come_first_and_what_is_within_its_limit_is_folded_away(seen: Mon
     folded = [each.text.strip() for each in drawn.findall(".//details//h3")]
     shown = [each.text.strip() for each in drawn.iter("h3") if each.text.strip() not in folded]
     alarms = [by_name[name].severity is Severity.ALARM for name in shown]
-    assert "carrier" in shown
+    assert "temp" in shown
     assert alarms == sorted(alarms, reverse=True)
     assert all(share_of_limit(by_name[name]) >= 1 for name in shown)
     assert all(share_of_limit(by_name[name]) < 1 for name in folded)

@@ -34,7 +34,7 @@ JANUARY, FEBRUARY = Month(2013, 1), Month(2013, 2)
 
 @pytest.fixture(scope="module")
 def config() -> ModelConfig:
-    """Every kind of feature: timetable, weather, plane, history."""
+    """Every kind of feature that is looked up: timetable, weather, departures, history."""
     model = load_model("late_arrival")
     few = model.training.model_copy(
         update={"hyperparameters": model.training.hyperparameters.model_copy(update={"max_iter": 15})}
@@ -130,10 +130,10 @@ def test_another_version_or_other_data_do_not_mix_with_a_run(
 def test_a_version_that_reads_other_features_or_a_month_without_data_is_refused(
     config: ModelConfig, registry: Registry, tmp_path: Path
 ) -> None:
-    numeric = tuple(name for name in config.features.numeric if name != "seats")
+    numeric = tuple(name for name in config.features.numeric if name != "distance")
     fewer = config.model_copy(update={"features": config.features.model_copy(update={"numeric": numeric})})
 
-    with pytest.raises(BadDataError, match="reads unknown features: seats"):
+    with pytest.raises(BadDataError, match="reads unknown features: distance"):
         predict_month(fewer, FEBRUARY, registry, out=tmp_path / "a")
     with pytest.raises(BadDataError, match="no flights for 2013-09"):
         predict_month(config, Month(2013, 9), registry, out=tmp_path / "b")
@@ -168,27 +168,34 @@ def test_a_month_of_requests_gets_the_features_of_training(config: ModelConfig, 
     assert compared == len(trained) * len(config.features.names)
 
 
-def test_a_snapshot_of_an_hour_knows_no_later_weather_and_suffices_for_its_flights(
-    config: ModelConfig, registry: Registry, place: Path, tmp_path: Path
-) -> None:
-    noon = snapshot(config, date(2013, 2, 3), hour=11)
+def test_a_snapshot_of_a_minute_suffices_for_its_flights(config: ModelConfig, registry: Registry, place: Path) -> None:
+    noon = snapshot(config, date(2013, 2, 3), minute=720)
     whole = snapshot(config, date(2013, 2, 3))
 
-    hours = {key: int(key[KEYS.index("sched_dep_time")]) // 100 for key in whole.rows}
-    assert all(noon.rows[key] == whole.rows[key] for key, hour in hours.items() if hour <= 11)
-    assert any(noon.rows[key] != whole.rows[key] for key, hour in hours.items() if hour > 11)
+    minutes = {key: key[KEYS.index("sched_dep_time")] for key in whole.rows}
+    assert all(noon.rows[key] == whole.rows[key] for key, at in minutes.items() if at <= 1200)
+    assert any(noon.rows[key] != whole.rows[key] for key, at in minutes.items() if at > 1200)
 
 
-def test_what_happens_later_changes_no_snapshot(config: ModelConfig, place: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("minute", [300, 720, 891, 892])
+def test_what_happens_after_its_minute_changes_no_snapshot(
+    config: ModelConfig, place: Path, tmp_path: Path, minute: int
+) -> None:
+    """Departures, landings, and reports of the weather, which are made at 51 minutes past."""
     shutil.copytree(place / "data", tmp_path / "data")
-    changed = tmp_path / "data/flights/2013-02.parquet"
-    flights = pq.read_table(changed).to_pandas()
-    later = flights["day"] >= 10
-    flights.loc[later, ["air_time", "arr_delay", "dep_delay"]] += 30
-    flights.to_parquet(changed)
+    flights, weather = (tmp_path / f"data/{name}/2013-02.parquet" for name in ("flights", "weather"))
+    rows = pq.read_table(flights).to_pandas()
+    left = (rows["day"] - 10) * 1440 + rows["hour"] * 60 + rows["minute"] + rows["dep_delay"]
+    rows.loc[left > minute, ["dep_delay"]] += 30
+    rows.loc[left + rows["air_time"] > minute, ["air_time", "arr_delay"]] += 30
+    rows.to_parquet(flights)
+    reports = pq.read_table(weather).to_pandas()
+    later = (reports["day"] - 10) * 1440 + reports["hour"] * 60 + 51 >= minute
+    reports.loc[later, ["temp", "visib"]] /= 2
+    reports.to_parquet(weather)
 
-    before = snapshot(config, date(2013, 2, 10), Source(place / "data"))
-    after = snapshot(config, date(2013, 2, 10), Source(tmp_path / "data"))
+    before = snapshot(config, date(2013, 2, 10), Source(place / "data"), minute=minute)
+    after = snapshot(config, date(2013, 2, 10), Source(tmp_path / "data"), minute=minute)
 
     assert before == after
 

@@ -42,7 +42,7 @@ def config() -> ModelConfig:
         update={"numeric": ("sched_dep_min", "distance", "temp"), "categorical": ("origin", "dest", "carrier")}
     )
     trees = late.training.hyperparameters.model_copy(update={"max_iter": 150, "min_samples_leaf": 5})
-    training = late.training.model_copy(update={"hyperparameters": trees})
+    training = late.training.model_copy(update={"hyperparameters": trees, "feed_outages": 0.0})
     return late.model_copy(update={"features": features, "training": training})
 
 
