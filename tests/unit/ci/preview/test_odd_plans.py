@@ -15,7 +15,9 @@ from ci.preview.render.comment import page, render
 from fonderie.terraform.plan import read_plan
 from tests.unit.ci.preview.odd_plans import SECRET, destroyed, plans
 
-HEADING = re.compile(r"### .+ Preview: |#### (⚠️ Destroyed|Access|Models|Changed outside|Policy|Cost)")
+HEADING = re.compile(
+    r"### .+ Preview: |#### (⚠️ Destroyed|⚠️ Data|Access|Not in|Models|New versions|Changed outside|Policy|Cost|Quota)"
+)
 MARKS = MarkdownIt("commonmark", {"html": True}).enable("table")
 
 
