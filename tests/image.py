@@ -107,12 +107,12 @@ class Image:
         """Where Vertex AI mounts buckets."""
         return self.root / "gcs"
 
-    def popen(self, command: Sequence[str], *, pipes: int | None = None, **variables: str) -> subprocess.Popen[str]:
+    def popen(self, command: Sequence[str], *, stdin: int | None = None, **variables: str) -> subprocess.Popen[str]:
         """Start `command` as the image's user, in its folder, with its variables and those given; HOME is not set."""
         drops = {"user": self.file.user[0], "group": self.file.user[1], "extra_groups": []} if os.geteuid() == 0 else {}
         return subprocess.Popen(
             command, cwd=self._at(self.file.workdir), env=self._variables() | variables,
-            stdout=pipes or subprocess.PIPE, stderr=subprocess.STDOUT, text=True, umask=0o022, **drops,
+            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, umask=0o022, **drops,
         )  # fmt: skip
 
     def run(self, command: Sequence[str], **variables: str) -> subprocess.CompletedProcess[str]:

@@ -92,8 +92,8 @@ class Access:
             if self.credentials is not None:
                 return self.credentials
             if self.endpoint and self.endpoint.startswith("http://"):
-                token = loopback_token(self.endpoint)
-                return Credentials(token) if token else AnonymousCredentials()
+                token, payer = loopback_token(self.endpoint), os.environ.get("GOOGLE_CLOUD_QUOTA_PROJECT")
+                return Credentials(token, quota_project_id=payer) if token else AnonymousCredentials()
             credentials, _ = google.auth.default(scopes=[SCOPES + self.scope])
             if isinstance(credentials, Credentials) and not credentials.quota_project_id:
                 return credentials.with_quota_project(self.project)

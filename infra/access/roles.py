@@ -69,7 +69,6 @@ OWN_CALLS: dict[IdentityName | TeamName, tuple[str, ...]] = {
         f"{_RUNS}.list",
         f"{_RUNS}.cancel",
         f"{_MODELS}.listVersions",
-        f"{_MODELS}.operations.get",
         f"{_METADATA}.create",
         f"{_METADATA}.get",
         f"{_METADATA}.contexts.create",

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import socket
+import subprocess
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,21 +42,58 @@ REGISTRY = f"vertex://acme/europe-west1/acme-models?image=europe-west1-docker.pk
 PIPELINES_IMAGE = f"europe-west1-docker.pkg.dev/acme/images/pipelines{DIGEST}"
 
 
+# What a task's command ends in, for one task after the other: libraries are imported once.
+SERVER = """
+import json, sys, tempfile, traceback
+from kfp.dsl import executor_main
+
+for line in sys.stdin:
+    source, *arguments = json.loads(line)
+    with tempfile.NamedTemporaryFile("w", prefix="component_", suffix=".py") as module:
+        module.write(source)
+        module.flush()
+        sys.argv, code = ["executor", "--component_module_path", module.name, *arguments], 0
+        try:
+            executor_main.executor_main()
+        except BaseException:
+            traceback.print_exc(file=sys.stdout)
+            code = 1
+    print(f"\\0{code}", flush=True)
+"""
+
+
 @dataclass
 class Executors:
-    """Kubeflow's own local runner, which gives each task's command to the image instead of this environment."""
+    """Kubeflow's own local runner, which gives each task's command to the image instead of this environment.
+
+    With a `server` in the image the command's Python takes the tasks of all; `make prove` starts each by its own.
+    """
 
     image: Image
     google: str
     config: ModelConfig
     ran: set[str]
+    server: subprocess.Popen[str] | None = None
 
     def run(self, full_command: list[str], env_vars: dict[str, str] | None = None) -> int:
         """One task, as Kubeflow's runner starts it."""
         self.ran.add(full_command[full_command.index("--function_to_execute") + 1])
+        if self.server is not None:
+            return self._serve(*full_command[3:])  # sh -ec SCRIPT SOURCE ARGUMENTS
         done = self.image.run(full_command, FONDERIE_GOOGLE_ENDPOINT=self.google, **(env_vars or {}))
         print(done.stdout)
         return done.returncode
+
+    def _serve(self, *task: str) -> int:
+        assert self.server is not None
+        assert self.server.stdin is not None
+        assert self.server.stdout is not None
+        print(json.dumps(task), file=self.server.stdin, flush=True)
+        for line in self.server.stdout:
+            if line.startswith("\0"):
+                return int(line[1:])
+            print(line, end="")
+        return 1
 
     def submit(self, spec: CompiledSpec, run: str, month: str) -> None:
         """Every task of a run whose artefacts lie on /gcs. Raises AssertionError: one failed, and its words."""
@@ -108,14 +146,20 @@ def pipelines_image() -> Iterator[Image]:
 
 
 @pytest.fixture(scope="module")
-def executors(pipelines_image: Image, google: Google, place: Place) -> Iterator[Executors]:
+def executors(pipelines_image: Image, google: Google, place: Place, pytestconfig: pytest.Config) -> Iterator[Executors]:
     """The image after a first training, which made the challenger champion."""
     from kfp.local import subprocess_task_handler
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as running_in_it:
         patch.setenv("FONDERIE_HOME", str(place.home))
         patch.setenv("FONDERIE_MODELS", str(place.models))
         executors = Executors(pipelines_image, google.address, load_model("small"), set())
+        if not pytestconfig.getoption("--prove"):
+            command = ["python3", "-c", SERVER]
+            executors.server = pipelines_image.popen(
+                command, stdin=subprocess.PIPE, FONDERIE_GOOGLE_ENDPOINT=google.address
+            )
+            running_in_it.enter_context(executors.server)
         patch.setattr(subprocess_task_handler, "run_local_subprocess", executors.run)
         patch.setattr(subprocess_task_handler, "replace_python_executable", lambda command, _: command)
         executors.submit(compile_config(executors.config, "training", PIPELINES_IMAGE), "first", "2013-02")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import filelock
 import pytest
 
+from tests.road.flows import TOKEN, Walked, walked_through
 from tests.road.git_host import GitHost, Token, serving
 from tests.road.machine import ROOT, listed_files
 from tests.road.project import Project, copied, deploy, opened
 
 REPOSITORY = "acme/fonderie"
-TOKEN = "ghs_" + "0123456789abcdef" * 2
 MAY = {"contents": "read", "pull-requests": "write", "statuses": "write", "metadata": "read"}
 """What the token may do that a person stores for the builds."""
 
@@ -26,6 +26,20 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GitHost]:
     with serving(GitHost(tmp_path / "host", REPOSITORY, private=private)) as up:
         up.create(ROOT, listed_files())
         yield up
+
+
+@pytest.fixture(scope="session")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Walked]:
+    """What the flows of an environment demanded, walked once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def walked(name: str) -> Walked:
+        folder = shared / f"walked-{name}"
+        with filelock.FileLock(f"{folder}.lock"):
+            return walked_through(name, folder)
+
+    return walked
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from ci.lifecycle.deploy import Deployer, Stack, synthesise
 from fonderie.google.artifacts import MANIFEST
@@ -109,6 +111,17 @@ class Project:
         if not answer.is_success:
             raise GoogleRefusedError(answer.status_code, answer.text)
         return self.rest.tokens.caller_of(answer.json()["accessToken"]).member
+
+
+@contextmanager
+def acting(environment: Mapping[str, str]) -> Iterator[pytest.MonkeyPatch]:
+    """This process has that environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in set(os.environ) - set(environment):
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield patch
 
 
 class GoogleRefusedError(Exception):

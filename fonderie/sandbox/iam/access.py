@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,45 +75,64 @@ class Binding:
     condition: str = ""
 
 
+@dataclass(frozen=True, order=True)
+class Grant:
+    """One role of one member on one resource, as a policy has it."""
+
+    path: str
+    role: str
+    member: str
+    condition: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.role} of {self.member} on {self.path}"
+
+
 @dataclass(frozen=True)
 class Demand:
-    """That somebody needs permissions on a resource, as it was judged."""
+    """That somebody needs permissions on a resource, as it was judged; by permission the grants that gave it then."""
 
     caller: Caller
     permissions: tuple[str, ...]
     path: str
-    attributes: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
+    grants: Mapping[str, Sequence[Grant]] = field(default_factory=dict, hash=False)
 
-    def line(self, *, allowed: bool) -> str:
+    @property
+    def allowed(self) -> bool:
+        """Whether some grant gave each permission."""
+        return all(self.grants.get(permission) for permission in self.permissions)
+
+    def line(self) -> str:
         """One line of JSON, for `--calls`."""
         written = {
             "caller": self.caller.member,
-            "of_caller": dict(self.caller.attributes),
             "permissions": self.permissions,
             "resource": self.path,
-            "asked": {name: list(values) for name, values in self.attributes.items()},
-            "allowed": allowed,
+            "allowed": self.allowed,
+            "by": {
+                permission: [list(astuple(grant)) for grant in grants] for permission, grants in self.grants.items()
+            },
         }
-        return json.dumps({name: value for name, value in written.items() if value not in ({}, [])})
+        return json.dumps(written)
 
     @classmethod
     def read(cls, line: str) -> Demand:
         """From such a line."""
         written = json.loads(line)
-        caller = Caller(written["caller"], written.get("of_caller", {}))
-        return cls(caller, tuple(written["permissions"]), written["resource"], written.get("asked", {}))
+        grants = {permission: [Grant(*each) for each in by] for permission, by in written["by"].items()}
+        return cls(Caller(written["caller"]), tuple(written["permissions"]), written["resource"], grants)
 
 
 class CallLog:
-    """A file with every demand that was judged, each once: who called, what that needs, on which resource."""
+    """A file with every demand that was judged, each once: who called, what that needs on which resource, by what."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._written = set[str]()
 
-    def add(self, demand: Demand, *, allowed: bool) -> None:
+    def add(self, demand: Demand) -> None:
         """Write a demand, unless it was written."""
-        line = demand.line(allowed=allowed)
+        line = demand.line()
         if line not in self._written:
             self._written.add(line)
             with self._file.open("a", encoding="utf-8") as file:  # appended at once: several processes write
@@ -135,10 +155,8 @@ class AccessControl:
         self, caller: Caller, permission: str, path: str, *, attributes: Mapping[str, Sequence[str]] | None = None
     ) -> bool:
         """Whether `caller` may do what `permission` names on `path`, the canonical path of a resource or a parent."""
-        allowed = self.holds(caller, permission, path, attributes=attributes)
-        if self._calls is not None:
-            self._calls.add(Demand(caller, (permission,), path, attributes or {}), allowed=allowed)
-        return allowed
+        self._note(caller, (permission,), path, attributes)
+        return self.holds(caller, permission, path, attributes=attributes)
 
     def holds(
         self, caller: Caller, permission: str, path: str, *, attributes: Mapping[str, Sequence[str]] | None = None
@@ -159,9 +177,8 @@ class AccessControl:
         `attributes` are what a condition's `api.getAttribute` may ask for.
         """
         wanted = tuple(permissions)
+        self._note(caller, wanted, path, attributes)
         lacking, unjudged = self._lacking(caller, wanted, path, attributes)
-        if self._calls is not None and wanted:
-            self._calls.add(Demand(caller, wanted, path, attributes or {}), allowed=not lacking)
         for permission in wanted:
             if permission in lacking:
                 raise DeniedError(caller, permission, path, unjudged)
@@ -286,6 +303,24 @@ class AccessControl:
                     except ConditionError as error:
                         unjudged.append(f"the condition {error}")
         return lacking, unjudged
+
+    def _note(
+        self, caller: Caller, wanted: tuple[str, ...], path: str, attributes: Mapping[str, Sequence[str]] | None
+    ) -> None:
+        """Tell the list of calls, if there is one, what is wanted and every grant that gives it."""
+        if self._calls is None or not wanted or caller == ANYONE:
+            return
+        given = {permission: list[Grant]() for permission in wanted}
+        for scope in self.scopes(path):
+            for binding in self.bindings(scope):
+                members = [member for member in binding.members if self._is_among(caller, [member])]
+                for permission in set(wanted) & self.permissions_of(binding.role) if members else ():
+                    with suppress(ConditionError):
+                        if self._holds(binding.condition, path, attributes):
+                            given[permission] += [
+                                Grant(scope, binding.role, member, binding.condition) for member in members
+                            ]
+        self._calls.add(Demand(caller, wanted, path, given))
 
     def _holds(self, condition: str, path: str, attributes: Mapping[str, Sequence[str]] | None) -> bool:
         if not condition:

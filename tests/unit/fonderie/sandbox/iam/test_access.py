@@ -12,7 +12,7 @@ import pytest
 from fonderie.core.errors import BadInputError
 from fonderie.sandbox.cloud.clock import Clock
 from fonderie.sandbox.cloud.cloud import Cloud, ObjectStatus
-from fonderie.sandbox.iam.access import AccessControl, CallLog, Demand, DeniedError
+from fonderie.sandbox.iam.access import AccessControl, CallLog, Demand, DeniedError, Grant
 from fonderie.sandbox.iam.caller import ANONYMOUS, ANYONE, PERSON, Caller, environments, identity
 from infra.settings import load_environment
 
@@ -297,4 +297,22 @@ def test_what_was_judged_is_listed_once_and_a_question_is_not(cloud: Cloud, tmp_
 
     lines = file.read_text().splitlines()
     assert [json.loads(line)["allowed"] for line in lines] == [False, True]
-    assert [Demand.read(line) for line in lines] == [Demand(ROBOT, (GET,), SECRET), Demand(PERSON, (GET,), SECRET)]
+    owner = Grant(PROJECT, "roles/owner", PERSON.member)
+    assert [Demand.read(line) for line in lines] == [
+        Demand(ROBOT, (GET,), SECRET, {GET: []}),
+        Demand(PERSON, (GET,), SECRET, {GET: [owner]}),
+    ]
+
+
+def test_what_was_judged_says_every_grant_that_gave_it_then(cloud: Cloud, tmp_path: Path) -> None:
+    file = tmp_path / "calls.jsonl"
+    access = AccessControl(cloud, calls=CallLog(file))
+    wanted = [Grant(SECRET, ACCESSOR, ROBOT.member), Grant(PROJECT, ACCESSOR, ROBOT.member)]
+    for count in (1, 2):
+        grant(cloud, wanted[count - 1].path, ACCESSOR, ROBOT.member)
+        assert access.allows(ROBOT, GET, SECRET)
+    grant(cloud, SECRET, ACCESSOR, ROBOT.member, condition='request.time < timestamp("2001-01-01T00:00:00Z")')
+    assert access.allows(ROBOT, GET, SECRET)
+
+    first, second = (Demand.read(line) for line in file.read_text().splitlines())
+    assert (first.grants, second.grants) == ({GET: wanted[:1]}, {GET: wanted})
