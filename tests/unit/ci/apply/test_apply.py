@@ -340,6 +340,7 @@ def merges(world):
     return Merges(world.root)
 
 
+@pytest.mark.prove(every=0)
 def test_three_quick_merges_queue_and_end_right(merges):
     """All three were previewed on one base. Each apply finds base and state moved on, and does what was reviewed."""
     base = merges.states
@@ -386,6 +387,7 @@ def test_a_merge_that_does_more_than_its_review_is_refused_without_a_hash(merges
     assert [each["name"] for each in merges.state("data")] == ["bucket"]
 
 
+@pytest.mark.prove(every=0)
 def test_a_program_that_main_brought_beside_a_reviewed_change_is_refused(merges):
     """Reviewed apart, a provisioner on main and a replacement of its resource do together what nobody has seen."""
     program = {"provisioner": [{"local-exec": {"command": "true"}}]}

@@ -138,6 +138,7 @@ def test_of_three_quick_merges_whose_middle_run_was_dropped_all_are_applied(bran
     assert "already, which holds" in branch.told[-1]
 
 
+@pytest.mark.prove(every=0)
 def test_a_pull_request_whose_plan_was_not_reviewed_is_left_for_the_next_preview(branch):
     """It is told there and blocks nothing for ever: the next preview shows what it left, and is applied with it."""
     wrong = branch.pull_request(branch.main, data=data(a="a"))
