@@ -26,6 +26,7 @@ from fonderie.core.files import write_text
 from fonderie.core.home import home
 from ml.datasets.months import Month
 from ml.datasets.sources import source, spans
+from ml.evaluation.baselines import Baselines, read_baselines
 from ml.evaluation.decision import Outcome
 from ml.features.tables import with_history
 from ml.models import ModelConfig
@@ -41,8 +42,9 @@ from pipelines.compile import code_version
 from pipelines.simulation.records import MonthOutcome, Simulation, Strategies
 from pipelines.training.challengers import TrainedChallenger, judge_and_promote, train_once
 
-FIRST_MONTHS = 3
-"""Months that the first model is made from."""
+FIRST_MONTHS = 12
+"""Months that the first model is made from: with less than a year it has not seen every season, and that alone makes
+retraining look good."""
 
 Progress = Callable[[str, str], None]
 """Called with a month and what is being done about it."""
@@ -222,7 +224,7 @@ class _Loop:
     def _metrics(
         self, month: Month, verdict: MonthVerdict, base: TrainedChallenger, newest: TrainedChallenger
     ) -> Strategies:
-        if not verdict.labelled_rows or verdict.blocked:
+        if verdict.error is None:
             return Strategies(triggered=None, monthly=None, never=None)
         triggered = open_registry(self.config.name, self.registry).get(verdict.version)
         models = {
@@ -230,13 +232,17 @@ class _Loop:
             "monthly": (newest.challenger / MODEL, newest.model_hash),
             "never": (base.challenger / MODEL, base.model_hash),
         }
-        measured = metrics_of(self.config, {content: path for path, content in models.values()}, month)
+        measured, naive = metrics_of(
+            self.config, {content: path for path, content in models.values()}, month, read_baselines(base.challenger)
+        )
         found = {name: measured[content] for name, (_, content) in models.items()}
-        return Strategies(**found if self.monthly else {**found, "monthly": None})
+        return Strategies(**found if self.monthly else {**found, "monthly": None}, naive=naive)
 
 
-def metrics_of(config: ModelConfig, models: Mapping[str, Path], month: Month) -> dict[str, float | None]:
-    """The gate's metric of each model (SHA-256 -> file) on all labelled rows of a month."""
+def metrics_of(
+    config: ModelConfig, models: Mapping[str, Path], month: Month, baselines: Baselines
+) -> tuple[dict[str, float | None], float | None]:
+    """The gate's metric of each model (SHA-256 -> file) on all labelled rows of a month, and of its naive feature."""
     from ml.evaluation.intervals import measure
     from ml.features.tables import build
     from ml.training.fit import frame, predict
@@ -244,10 +250,11 @@ def metrics_of(config: ModelConfig, models: Mapping[str, Path], month: Month) ->
     rows = build(config, [month]).table()
     rows = rows.filter(pc.is_valid(rows["target"]))
     actual, inputs = rows["target"].to_numpy(), frame(rows, config.features.names)
+    metric, name = config.gate.metric, config.gate.naive_feature
+    naive = measure(metric, actual, baselines.predictions(rows, name)[name]) if name else None
     return {
-        content: measure(config.gate.metric, actual, predict(load_model(path, content), inputs))
-        for content, path in models.items()
-    }
+        content: measure(metric, actual, predict(load_model(path, content), inputs)) for content, path in models.items()
+    }, naive
 
 
 def _forget() -> None:

@@ -17,6 +17,7 @@ class Strategies(BaseModel):
     triggered: float | None = Field(description="retrain when the trigger says so, promote when the gate does")
     monthly: float | None = Field(description="retrain every month and always use the newest")
     never: float | None = Field(description="keep the first model")
+    naive: float | None = Field(default=None, description="the gate's naive feature as it is, without any model")
 
 
 class MonthOutcome(BaseModel):
@@ -52,6 +53,12 @@ class Simulation(BaseModel):
     training_seconds: Strategies
 
     @property
+    def start(self) -> str:
+        """What the first model had seen, which decides how much retraining can gain."""
+        whole = len({month[5:] for month in self.first_months}) == 12
+        return "The first model has seen a whole year" if whole else "A cold start: the first model lacks seasons"
+
+    @property
     def triggered_trainings(self) -> int:
         """Number of months in which the trigger started a training."""
         return sum(month.trained is not None for month in self.months)
@@ -62,7 +69,7 @@ class Simulation(BaseModel):
         return sum(month.gate == "promote" for month in self.months)
 
     def mean(self) -> Strategies:
-        """The metric's mean over the months that every strategy was measured in; None of one that did not run."""
+        """The metric's mean over the months that every strategy was measured in; None where one did not run."""
         measured = [dict(month.metric) for month in self.months]
         ran = [name for name in Strategies.model_fields if any(month[name] is not None for month in measured)]
         whole = [month for month in measured if all(month[name] is not None for name in ran)]

@@ -10,9 +10,10 @@ from pipelines.simulation.records import MonthOutcome, Simulation
 
 
 def simulation_page(made: Simulation) -> str:
-    """Error by month for the three strategies, what fired and why, what the gate said, and the cost."""
+    """Error by month for the three strategies and without a model, what fired and why, what the gate said, the cost."""
     lead = (
-        f"{len(made.months)} months after a first model of {made.first_months[0]} to {made.first_months[-1]}: "
+        f"{made.start}. {len(made.months)} months after a first model of "
+        f"{made.first_months[0]} to {made.first_months[-1]}: "
         f"{made.triggered_trainings} retrainings, {made.promotions} promotions."
     )
     return page(f"Continuous training of {made.model}, replayed", simulation_sections(made), lead=lead)
@@ -31,9 +32,8 @@ def baseline(made: Simulation) -> str:
 def summary(made: Simulation) -> list[tuple[str, float | None, str, int, float]]:
     """One line a strategy: mean metric, that over the baseline's, retrainings and what they took in seconds."""
     mean, took = made.mean(), made.training_seconds
-    counts = {"triggered": made.triggered_trainings, "monthly": len(made.months), "never": 0}
-    if mean.monthly is None:
-        del counts["monthly"]
+    counts = {"triggered": made.triggered_trainings, "monthly": len(made.months), "never": 0, "naive": 0}
+    counts = {name: count for name, count in counts.items() if getattr(mean, name) is not None or name == "triggered"}
     base = getattr(mean, baseline(made))
     found = []
     for name, count in counts.items():
@@ -51,7 +51,7 @@ def _sums(made: Simulation) -> Section:
 
 def _errors(made: Simulation) -> Section:
     months = [outcome.month for outcome in made.months]
-    names = {"triggered": "triggered", "monthly": "every month", "never": "never"}
+    names = {"triggered": "triggered", "monthly": "every month", "never": "never", "naive": "no model"}
     data = [Line(name, [getattr(outcome.metric, field) for outcome in made.months]) for field, name in names.items()]
     data = [line for line in data if any(value is not None for value in line.values)]
     chart = lines(f"{made.metric} by month", made.unit, months, data)

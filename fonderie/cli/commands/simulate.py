@@ -13,6 +13,8 @@ from fonderie.cli.tables import show_table
 from fonderie.core.files import write_text
 from ml.datasets.months import Month
 
+STRATEGIES = ("triggered", "monthly", "never", "naive")
+
 if TYPE_CHECKING:
     from pipelines.simulation.records import Simulation
 
@@ -21,16 +23,17 @@ def command(
     model: options.Model,
     first: Annotated[str, typer.Option("--from", help="The first month, such as 2013-01.")] = "2013-01",
     last: Annotated[str, typer.Option("--to", help="The last month, such as 2013-08.")] = "2023-12",
-    first_months: Annotated[int, typer.Option(min=1, help="Number of months that the first model is trained on.")] = 3,
+    first_months: Annotated[int, typer.Option(min=1, help="Number of months that the first model is trained on.")] = 12,
     as_json: options.AsJson = False,
 ) -> None:
     """Replay every month there is: monitor, decide, train, gate, promote or keep.
 
-    Two baselines run beside it, one that retrains every month and one that never does. An interrupted replay
+    Beside it run one that retrains every month, one that never does, and the naive feature without a model. A first
+    model of less than a year is a cold start: it lacks seasons, and retraining gains more. An interrupted replay
     continues where it stopped when it is started again.
 
     ```console
-    fonderie simulate air_time --from 2013-01 --to 2013-08
+    fonderie simulate air_time --from 2013-01 --to 2023-12
     ```
     """
     from ml.models import load_model
@@ -55,12 +58,12 @@ def _show(done: Simulation) -> None:
     from pipelines.simulation.report import summary
 
     months = Table(title=f"{done.model}: {done.metric} by month")
-    for column in ("month", "champion", "triggered", "monthly", "never", "decision", "gate"):
-        months.add_column(column, justify="right" if column in {"triggered", "monthly", "never"} else "left")
+    for column in ("month", "champion", *STRATEGIES, "decision", "gate"):
+        months.add_column(column, justify="right" if column in STRATEGIES else "left")
     for each in done.months:
         numbers = ("–" if value is None else f"{value:.3f}" for value in dict(each.metric).values())
         months.add_row(each.month, f"v{each.champion:03d}", *numbers, each.action, each.gate or "")
-    sums = Table(title="was it worth it?")
+    sums = Table(title=f"was it worth it? {done.start}")
     for column in ("strategy", f"mean {done.metric}", "over monthly", "retrainings", "training s"):
         sums.add_column(column)
     for name, value, ratio, count, took in summary(done):

@@ -13,6 +13,7 @@ import pytest
 
 from fonderie.core.errors import BadInputError, ConflictError
 from ml.datasets.months import Month
+from ml.features.tables import build
 from ml.models import ModelConfig
 from ml.monitoring.history import History
 from ml.monitoring.trigger import Action
@@ -203,7 +204,7 @@ def test_models_are_trained_on_the_months_that_the_replay_says(quick: ModelConfi
 
 
 def test_too_few_months_are_refused_with_those_there_are(quick: ModelConfig) -> None:
-    with pytest.raises(BadInputError, match="the first model takes 3") as caught:
+    with pytest.raises(BadInputError, match="the first model takes 12") as caught:
         plan(quick, Month(2013, 1), Month(2013, 3))
     assert "2013-01 to 2013-07" in str(caught.value)
 
@@ -213,13 +214,27 @@ def test_the_report_shows_the_three_strategies_and_every_decision(done: Simulati
     for text in ("triggered", "every month", "never", *(month.month for month in done.months)):
         assert text in page
     assert "http" not in page.replace("http://www.w3.org", "").replace("http-equiv", "")
-    assert [count for _, _, _, count, _ in summary(done)] == [done.triggered_trainings, len(done.months), 0]
+    assert [count for _, _, _, count, _ in summary(done)] == [done.triggered_trainings, len(done.months), 0, 0]
+
+
+def test_the_naive_feature_without_a_model_stands_beside_every_strategy(done: Simulation, quick: ModelConfig) -> None:
+    month = done.months[0]
+    rows = build(quick, [Month.parse(month.month)]).table().to_pandas().dropna(subset=["target", "route_air_time_28d"])
+    assert month.metric.naive == pytest.approx((rows["target"] - rows["route_air_time_28d"]).abs().mean(), rel=0.01)
+    assert summary(done)[-1][:2] == ("naive", done.mean().naive)
+    assert "no model" in simulation_page(done)
+
+
+def test_a_first_model_of_less_than_a_year_is_called_a_cold_start(done: Simulation) -> None:
+    assert "A cold start" in simulation_page(done)
+    year = done.model_copy(update={"first_months": tuple(f"2013-{month:02d}" for month in range(1, 13))})
+    assert "has seen a whole year" in simulation_page(year)
 
 
 def test_without_the_monthly_baseline_the_rest_is_still_summed_up(made: SimulationPlan) -> None:
     alone = simulate(replace(made, monthly=False), silent)
 
-    triggered, never = summary(alone)
+    triggered, never, _ = summary(alone)
 
     assert triggered[1] is not None
     assert never[1] is not None
