@@ -20,7 +20,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from fonderie.google.schemes import VERTEX_FORM
 from ml.records import parse_record
 from ml.registry import moves
 from ml.registry.interface import Alias, Aliases, Version
-from ml.registry.record import RECORD_FILE, Candidate, ModelRecord
+from ml.registry.record import RECORD_FILE, Candidate, ModelRecord, check_seal, sealed
 
 CANDIDATE_FILE = "candidate.json"
 ALIAS_TRIES = 5
@@ -131,15 +131,26 @@ class VertexRegistry:
         return self.get(after.current[Alias.CHAMPION]).record
 
     def list(self) -> tuple[ModelRecord, ...]:
-        """Every version's record, by version; empty when Vertex AI has no such model."""
+        """The record of every version that can be read, by version; empty when Vertex AI has no such model."""
+        records = (record for record in self._records() if isinstance(record, ModelRecord))
+        return tuple(sorted(records, key=lambda record: record.version))
+
+    def damaged(self) -> tuple[BadDataError, ...]:
+        """Why versions are missing in `list`."""
+        return tuple(record for record in self._records() if isinstance(record, BadDataError))
+
+    def _records(self) -> Iterator[ModelRecord | BadDataError]:
         try:
             with google_errors(self.resource):
                 versions = list(self._models.list_model_versions(name=self.resource))
         except NotFoundError:
-            return ()
-        with google_errors(self.resource):
-            records = [self._record(version) for version in versions]
-        return tuple(sorted(records, key=lambda record: record.version))
+            return
+        for version in versions:
+            try:
+                with google_errors(self.resource):
+                    yield self._record(version)
+            except BadDataError as error:
+                yield error
 
     def aliases(self) -> Aliases:
         """Read the aliases from the bucket; empty before the first move. Raises BadDataError."""
@@ -154,7 +165,7 @@ class VertexRegistry:
         prefix = self._prefix(candidate)
         for name, expected in candidate.files.items():
             self._bucket.blob(f"{prefix}/{name}").upload_from_string(_checked(folder / name, expected))
-        document = {"candidate": candidate.model_dump(mode="json"), "registered_at": now.isoformat()}
+        document = sealed({"candidate": candidate.model_dump(mode="json"), "registered_at": now.isoformat()})
         self._bucket.blob(f"{prefix}/{CANDIDATE_FILE}").upload_from_string(json.dumps(document, indent=2))
         created = self._models.upload_model(request=self._upload_request(candidate, prefix, first=first)).result()
         return ModelRecord(**dict(candidate), version=int(created.model_version_id), registered_at=now)
@@ -188,11 +199,14 @@ class VertexRegistry:
         what, hint = "not the candidate of a version", "restore the object"
         try:
             document = json.loads(self._bucket.blob(f"{prefix}/{CANDIDATE_FILE}").download_as_bytes())
-            values = {**document["candidate"], "registered_at": document["registered_at"]}
-        except (ValueError, KeyError, TypeError) as error:
+            candidate = document["candidate"]
+            values = {**candidate, "registered_at": document["registered_at"]}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadDataError(what, where=place, hint=hint) from error
         text = json.dumps({**values, "version": int(version.version_id)})
-        return parse_record(ModelRecord, text, what=what, where=place, hint=hint)
+        record = parse_record(ModelRecord, text, what=what, where=place, hint=hint)
+        check_seal(document, required=record.format_version > 1, where=place)
+        return record
 
     def _fetched(self, record: ModelRecord) -> Path:
         """The version's files on this machine: fetched into a draft folder, checked, moved into place."""

@@ -40,6 +40,8 @@ def candidate_of(config: ModelConfig, origin: RunOrigin, made: Made) -> tuple[Ca
         commit=origin.commit,
         code_version=origin.code_version,
         config_hash=lineage.config_hash,
+        config=config.model_dump_json(),
+        environment=fit.environment,
         data_hash=lineage.data_hash,
         feature_hash=lineage.feature_hash,
         holdout_hash=lineage.holdout_hash,

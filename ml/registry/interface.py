@@ -10,6 +10,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fonderie.core.errors import BadDataError
 from ml.records import Record
 from ml.registry.record import Candidate, ModelRecord
 
@@ -63,6 +64,16 @@ class Aliases(Record):
         """Number of the version that serves; None before the first promotion."""
         return self.at(Alias.CHAMPION)
 
+    @property
+    def newest(self) -> int:
+        """The highest number that any alias pointed to: a number is not used again when its version is deleted."""
+        return max((move.after for move in self.moves if move.after is not None), default=0)
+
+    def champion_at(self, time: datetime) -> AliasMove | None:
+        """The move that made the champion of that moment; None before the first one."""
+        moves = [move for move in self.moves if move.alias is Alias.CHAMPION and move.at <= time]
+        return moves[-1] if moves else None
+
 
 class Registry(Protocol):
     """The versions of one model.
@@ -89,7 +100,8 @@ class Registry(Protocol):
     ) -> ModelRecord:
         """Make `version` champion if the champion is still `expected_current` (None: there is none).
 
-        Raises ConflictError if somebody else moved it, BadInputError if there is no such version or it is champion.
+        Raises ConflictError if somebody else moved it, BadInputError if there is no such version or it is champion,
+        BadDataError if a file is not the registered one.
         """
 
     def rollback(
@@ -101,7 +113,10 @@ class Registry(Protocol):
         """
 
     def list(self) -> tuple[ModelRecord, ...]:
-        """Every version's record, oldest first."""
+        """The record of every version that can be read, oldest first."""
+
+    def damaged(self) -> tuple[BadDataError, ...]:
+        """Why versions are missing in `list`: one that cannot be read stops no other."""
 
     def aliases(self) -> Aliases:
         """Where the aliases point, and the log of their moves."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -16,10 +17,11 @@ from filelock import FileLock, Timeout
 
 from fonderie.core.errors import BadDataError, BadInputError, ConflictError, StepFailedError
 from fonderie.core.files import write_text
+from ml.datasets.parquet import content_hash
 from ml.records import parse_record
 from ml.registry import moves
 from ml.registry.interface import Alias, Aliases, Version
-from ml.registry.record import RECORD_FILE, Candidate, ModelRecord
+from ml.registry.record import RECORD_FILE, SEAL, Candidate, ModelRecord, check_seal, sealed
 
 LOCK_TIMEOUT_S = 30
 _DRAFT = ".draft-"
@@ -64,7 +66,7 @@ class LocalRegistry:
     ) -> ModelRecord:
         """Move the champion alias under the folder's lock. Raises ConflictError and BadInputError."""
         with self._writing():
-            record = self.get(version).record
+            record = self._whole(version)
             self._write(moves.promoted(self.aliases(), version, expected_current, reason=reason, who=who, now=now))
         return record
 
@@ -73,16 +75,35 @@ class LocalRegistry:
     ) -> ModelRecord:
         """Move the champion alias back under the folder's lock. Raises RefusedError, ConflictError, BadInputError."""
         with self._writing():
-            if to is not None:
-                self.get(to)
             after = moves.rolled_back(self.aliases(), to, expected_current, reason=reason, who=who, now=now)
-            record = self.get(after.current[Alias.CHAMPION]).record
+            record = self._whole(after.current[Alias.CHAMPION])
             self._write(after)
         return record
 
     def list(self) -> tuple[ModelRecord, ...]:
-        """Every record, by version. Raises BadDataError for a damaged one."""
-        return tuple(_read_record(folder) for folder in self._version_folders())
+        """Every record that can be read, by version; `damaged` says which cannot."""
+        return tuple(record for record in self._records() if isinstance(record, ModelRecord))
+
+    def damaged(self) -> tuple[BadDataError, ...]:
+        """Why versions are missing in `list`."""
+        return tuple(record for record in self._records() if isinstance(record, BadDataError))
+
+    def _records(self) -> Iterator[ModelRecord | BadDataError]:
+        for folder in self._version_folders():
+            try:
+                yield _read_record(folder)
+            except BadDataError as error:
+                yield error
+
+    def _whole(self, version: int) -> ModelRecord:
+        """The record of a version whose files are those it was registered with. Raises BadDataError."""
+        found = self.get(version)
+        for name, expected in found.record.files.items():
+            if not (found.folder / name).is_file():
+                raise BadDataError("a file of the version is missing", where=found.folder / name)
+            if content_hash(found.folder / name) != expected:
+                raise BadDataError("is not the registered file: its SHA-256 differs", where=found.folder / name)
+        return found.record
 
     def aliases(self) -> Aliases:
         """Read `aliases.json`; empty before the first move. Raises BadDataError."""
@@ -102,15 +123,14 @@ class LocalRegistry:
 
     def _store(self, candidate: Candidate, folder: Path, now: datetime) -> ModelRecord:
         """Copy into a draft folder, check what arrived, and move it into its place in one step."""
-        folders = self._version_folders()
-        number = int(folders[-1].name[1:]) + 1 if folders else 1
+        number = max([int(folder.name[1:]) for folder in self._version_folders()] + [self.aliases().newest]) + 1
         record = ModelRecord(**dict(candidate), version=number, registered_at=now)
         draft = self._folder / f"{_DRAFT}{secrets.token_hex(4)}"
         draft.mkdir()
         try:
             for name, expected in candidate.files.items():
                 _copy(folder / name, draft / name, expected)
-            write_text(draft / RECORD_FILE, record.model_dump_json(indent=2) + "\n")
+            write_text(draft / RECORD_FILE, json.dumps(sealed(record.model_dump(mode="json")), indent=2) + "\n")
             draft.rename(self._folder / record.label)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
@@ -165,9 +185,15 @@ def _read_record(folder: Path) -> ModelRecord:
     path = folder / RECORD_FILE
     what, hint = "not the record of a version", "restore the folder"
     try:
-        return parse_record(ModelRecord, path.read_bytes(), what=what, where=path, hint=hint)
-    except OSError as error:
+        values = json.loads(path.read_bytes())
+        text = json.dumps({name: value for name, value in values.items() if name != SEAL})
+        record = parse_record(ModelRecord, text, what=what, where=path, hint=hint)
+        check_seal(values, required=record.format_version > 1, where=path)
+    except (OSError, ValueError, AttributeError) as error:
         raise BadDataError(what, where=path, hint=hint) from error
+    if record.label != folder.name:
+        raise BadDataError(f"is the record of {record.label}", where=path, hint=hint)
+    return record
 
 
 def _sync(folder: Path) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from fonderie.core.errors import BadDataError
 from ml.evaluation.decision import Decision
 from ml.evaluation.scores import Score
 from ml.records import Record
 
 RECORD_FILE = "model_record.json"
+SEAL = "record_sha256"
 
 
 class SchemaColumn(BaseModel):
@@ -40,6 +47,10 @@ class Candidate(Record):
     commit: str
     code_version: str = Field(description="hash of the sources that made it")
     config_hash: str
+    config: str = Field(default="", description="the model's configuration as JSON: what config_hash is of")
+    environment: dict[str, str] = Field(
+        default={}, description="Python, system, processors and threads of its training"
+    )
     data_hash: str
     feature_hash: str
     holdout_hash: str
@@ -70,3 +81,20 @@ class ModelRecord(Candidate):
     def label(self) -> str:
         """`v003`, as folders and tables write it."""
         return f"v{self.version:03d}"
+
+
+def sealed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A document as JSON values with the SHA-256 of the rest, so that a hand-edited one is found out."""
+    return {**values, SEAL: _digest(values)}
+
+
+def check_seal(values: Mapping[str, Any], *, required: bool, where: str | Path) -> None:
+    """Raises BadDataError when a document has another seal than its values give, or none where it is required."""
+    seal = values.get(SEAL)
+    rest = {name: value for name, value in values.items() if name != SEAL}
+    if (seal is not None or required) and seal != _digest(rest):
+        raise BadDataError("was changed after it was written: its seal differs", where=where, hint="restore it")
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

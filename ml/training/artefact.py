@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import platform
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from fonderie.core.files import replacing, write_text
 from ml.datasets.parquet import content_hash, write_parquet
 from ml.models import ModelConfig
 from ml.registry import SchemaColumn
+from ml.serving.scoring.archive import dump
 from ml.serving.scoring.engines import TRUSTED, load_pipeline
 
 PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "pyarrow", "skops", "duckdb", "ibis-framework", "kfp")
@@ -38,6 +41,7 @@ class Fit(BaseModel):
     model_hash: str
     prediction_hash: str
     packages: dict[str, str]
+    environment: dict[str, str] = {}
     files: dict[str, str]
 
 
@@ -73,6 +77,7 @@ def save(config: ModelConfig, pipeline: Any, rows: pa.Table, folder: Path) -> Fi
         model_hash=content_hash(folder / MODEL),
         prediction_hash=prediction_hash(expected),
         packages={name: metadata.version(name) for name in PACKAGES},
+        environment=_environment(),
         files={path.name: content_hash(path) for path in sorted(folder.iterdir()) if path.name != FIT},
     )
     write_text(folder / FIT, made.model_dump_json(indent=2) + "\n")
@@ -84,10 +89,21 @@ def save_model(pipeline: Any, path: Path) -> None:
     import skops.io
 
     with replacing(path) as draft:
-        skops.io.dump(pipeline, draft)
+        dump(pipeline, draft)
         strange = set(skops.io.get_untrusted_types(file=draft)) - set(TRUSTED)
         if strange:
             raise StepFailedError(f"contains untrusted types: {', '.join(sorted(strange))}", where=path)
+
+
+def _environment() -> dict[str, str]:
+    """What besides packages may change a sum's last digit."""
+    processors = str(os.cpu_count() or "")
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processors": processors,
+        "threads": os.environ.get("OMP_NUM_THREADS", processors),
+    }
 
 
 def load_model(path: Path, expected_hash: str | None = None) -> Any:
@@ -98,7 +114,7 @@ def load_model(path: Path, expected_hash: str | None = None) -> Any:
 
 
 def prediction_hash(predictions: NDArray[np.float64]) -> str:
-    """SHA-256 of predictions to nine decimals: the file of an equal model differs, its predictions do not."""
+    """SHA-256 of predictions to nine decimals: equal also where another platform gives the file other bytes."""
     return hashlib.sha256(np.round(predictions, 9).astype("<f8").tobytes()).hexdigest()
 
 

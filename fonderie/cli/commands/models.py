@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,8 @@ from fonderie.core.home import home
 
 if TYPE_CHECKING:
     from ml.registry import ModelRecord, Registry
+
+TIMES = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]
 
 app = typer.Typer(help="Show models and their versions; promote, roll back.")
 
@@ -38,7 +41,10 @@ def list_models(
     """
     from ml.models import list_models as names
 
-    lines = [line for name in ([model] if model else names()) for line in _lines(_open(name, registry))]
+    opened = [_open(name, registry) for name in ([model] if model else names())]
+    lines = [line for each in opened for line in _lines(each)]
+    for problem in (problem for each in opened for problem in each.damaged()):
+        print(f"warning: {problem}", file=sys.stderr)
     if as_json:
         print(json.dumps(lines, indent=2))
         return
@@ -202,6 +208,43 @@ def log(model: options.Model, registry: options.Registry = "", as_json: options.
     show_table(table)
 
 
+@app.command("at")
+def champion_at(
+    model: options.Model,
+    time: Annotated[datetime, typer.Argument(help="2026-05-02T14:00, in UTC.", formats=TIMES)],
+    registry: options.Registry = "",
+    as_json: options.AsJson = False,
+) -> None:
+    """Say which version was champion at a moment, and what it was made from.
+
+    Exits with 3 when there was no champion yet.
+
+    ```console
+    fonderie models at air_time 2026-05-02T14:00
+    ```
+    """
+    from fonderie.core.errors import BadInputError
+
+    versions = _open(model, registry)
+    move = versions.aliases().champion_at(time.replace(tzinfo=UTC))
+    if move is None or move.after is None:
+        raise BadInputError(
+            f"{model} had no champion at {time:%Y-%m-%dT%H:%M} UTC", hint=f"fonderie models log {model}"
+        )
+    record = versions.get(move.after).record
+    said = {
+        "model": model,
+        "version": record.label,
+        "since": move.at.isoformat(),
+        "by": move.who,
+        "reason": move.reason,
+        "run": record.run_id,
+        "commit": record.commit,
+        "data": record.data_hash,
+    }
+    print(json.dumps(said, indent=2) if as_json else "\n".join(f"{name:<8} {value}" for name, value in said.items()))
+
+
 @app.command()
 def card(
     model: options.Model,
@@ -274,7 +317,9 @@ def _facts(record: ModelRecord) -> list[tuple[str, str]]:
         ("code", record.code_version),
         ("data", record.data_hash),
         ("features", record.feature_hash),
+        ("configuration", record.config_hash),
         ("model", record.model_hash),
+        ("environment", ", ".join(f"{name} {value}" for name, value in record.environment.items())),
         ("packages", ", ".join(f"{name} {version}" for name, version in record.packages.items())),
     ]
 

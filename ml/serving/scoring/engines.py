@@ -56,10 +56,10 @@ def write_engine(engine: Engine, path: Path, *, pipeline: Any, trees: Any, feeds
             with replacing(path) as draft:
                 np.savez_compressed(draft, allow_pickle=False, **arrays)
         case Engine.SKLEARN:
-            from skops import io
+            from ml.serving.scoring.archive import dump
 
             with replacing(path) as draft:
-                io.dump(pipeline, draft)
+                dump(pipeline, draft)
 
 
 def read_engine(engine: Engine, path: Path, schema: Schema) -> Predict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,19 @@ class RegistryContract:
         registry.rollback(1, expected_current=3, reason="alarm", who="on-call", now=NOW)
 
         assert registry.aliases().current == {Alias.CHAMPION: 1, Alias.PREVIOUS_CHAMPION: 3}
+
+    def test_the_champion_of_a_moment_is_the_one_of_the_last_move_before_it(
+        self, registry: Registry, tmp_path: Path
+    ) -> None:
+        for name in ("one", "two"):
+            self.register(registry, tmp_path, name)
+        self.promote(registry, 1, None)
+        later = NOW + timedelta(hours=1)
+        registry.promote(2, 1, reason="better", who="test", now=later)
+
+        asked = {hours: registry.aliases().champion_at(NOW + timedelta(hours=hours)) for hours in (-1, 0, 0.5, 1, 9)}
+
+        assert {hours: move and move.after for hours, move in asked.items()} == {-1: None, 0: 1, 0.5: 1, 1: 2, 9: 2}
 
     def test_rollback_says_when_it_cannot(self, registry: Registry, tmp_path: Path) -> None:
         with pytest.raises(RefusedError, match="no previous champion"):

@@ -16,6 +16,7 @@ from ml.monitoring.trigger import Action
 from ml.records import FORMAT_VERSION, NewerFormatError
 from ml.registry import Alias
 from ml.registry.local import LocalRegistry
+from tests.contract.registry.candidates import make_candidate
 
 WRITTEN_BEFORE = Path(__file__).parents[2] / "data/registry_v1"
 """A registry and its monitoring, written before there was a format version (the models' own files are left out)."""
@@ -57,10 +58,12 @@ def test_the_same_decision_is_one_file_whoever_wrote_it_first(folder: Path) -> N
     assert sorted(folder.rglob("decisions/*.json")) == before
 
 
-def test_what_is_written_now_carries_the_version(folder: Path) -> None:
+def test_what_is_written_now_carries_the_version(folder: Path, tmp_path: Path) -> None:
     registry, now = LocalRegistry(folder / "registry", "small"), datetime(2026, 1, 1, tzinfo=UTC)
-    registry.rollback(reason="slow", who="tester", now=now)
+    made = registry.register(make_candidate(tmp_path / "x", "x", model="small"), tmp_path / "x", who="tester", now=now)
 
+    record = folder / "registry/small" / made.label / "model_record.json"
+    assert json.loads(record.read_text())["format_version"] == FORMAT_VERSION
     assert json.loads((folder / "registry/small/aliases.json").read_text())["format_version"] == FORMAT_VERSION
     assert json.loads(unreadable("no score").model_dump_json())["format_version"] == FORMAT_VERSION
 
@@ -85,5 +88,8 @@ def test_a_monitoring_history_of_a_later_release_is_refused(folder: Path, kind: 
 
 def test_a_version_that_is_none_is_a_damaged_record(folder: Path) -> None:
     set_version(folder / "registry/small/v001/model_record.json", 0)
+    registry = LocalRegistry(folder / "registry", "small")
     with pytest.raises(BadDataError, match="not the record of a version"):
-        LocalRegistry(folder / "registry", "small").list()
+        registry.get(1)
+    assert [record.version for record in registry.list()] == [2]
+    assert "not the record of a version" in str(registry.damaged()[0])

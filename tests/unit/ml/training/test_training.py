@@ -122,6 +122,7 @@ def test_the_same_rows_and_seed_give_the_same_predictions(
     again = artefact.save(config, fit(config, cut.training), cut.training, tmp_path)
 
     assert again.prediction_hash == read(folder).prediction_hash
+    assert again.files == read(folder).files  # every byte, so that a twin is known by its SHA-256
 
 
 def reproduces(folder: Path, pipeline: Any, features: tuple[str, ...]) -> bool:
