@@ -215,7 +215,7 @@ def champion_at(
     registry: options.Registry = "",
     as_json: options.AsJson = False,
 ) -> None:
-    """Say which version was champion at a moment, and what it was made from.
+    """Show the version that was champion at a moment, and what it was made from.
 
     Exits with 3 when there was no champion yet.
 
