@@ -11,6 +11,7 @@ import pandas as pd
 from ml.datasets.months import Month
 from ml.models import ModelConfig
 from ml.monitoring.drift import Floats
+from ml.monitoring.harm import harm_of
 from ml.monitoring.measures import ERROR_INCREASE
 from ml.monitoring.model_error import MonthError, month_error
 from ml.monitoring.quality import quality_findings, schema_findings, volume_finding
@@ -96,9 +97,16 @@ def _findings(
     labelled: bool,
 ) -> Iterator[Finding]:
     yield volume_finding(len(current), champion.rows_a_month)
-    yield from quality_findings(config, champion.reference, current)
+    usual = config.gate.metric.error(champion.gate_metric)
+    harm = harm_of(config, champion.predict, champion.reference, current, usual)
+    yield from quality_findings(config, champion.reference, current, harm)
     yield from feature_findings(
-        config, champion.reference, current, champion.importance, season_known=champion.knows_season(month)
+        config,
+        champion.reference,
+        current,
+        champion.importance,
+        season_known=champion.knows_season(month),
+        harm=harm,
     )
     yield from prediction_findings(config, champion.reference["prediction"].to_numpy(dtype=np.float64), predictions)
     yield error_finding(config, champion.gate_metric, error, labelled)

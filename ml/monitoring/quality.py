@@ -13,6 +13,7 @@ import pandas as pd
 
 from ml.models import ModelConfig
 from ml.monitoring.columns import CategorySide, NumericSide, category, numeric, spike, unseen_share
+from ml.monitoring.harm import HARMFUL, Harm
 from ml.monitoring.measures import (
     CATEGORY_DISTANCE,
     FALSE_ALARMS,
@@ -46,8 +47,25 @@ def schema_findings(config: ModelConfig, current: pd.DataFrame) -> Iterator[Find
             yield _blocked(name, "type", f"column {name} holds {current[name].dtype}, not numbers")
 
 
-def quality_findings(config: ModelConfig, reference: pd.DataFrame, current: pd.DataFrame) -> Iterator[Finding]:
-    """Every quality check of every feature; the columns are there and of the right type."""
+def quality_findings(
+    config: ModelConfig, reference: pd.DataFrame, current: pd.DataFrame, harm: Harm
+) -> Iterator[Finding]:
+    """Every quality check of every feature; the columns are there and of the right type.
+
+    What is beyond its limit blocks the training on the month when the error is expected to rise by it: broken data are
+    mended, not learned. Else it is worth a look.
+    """
+    for finding in _checked(config, reference, current):
+        if finding.severity is not Severity.WARNING or finding.subject == "month":
+            yield finding
+            continue
+        rise = harm(finding.subject)
+        severity = Severity.BLOCKED if rise >= HARMFUL else Severity.WARNING
+        reason = f"{finding.reason}, error expected to rise by {rise:.1%}"
+        yield finding.model_copy(update={"severity": severity, "reason": reason})
+
+
+def _checked(config: ModelConfig, reference: pd.DataFrame, current: pd.DataFrame) -> Iterator[Finding]:
     tests = 4 * len(config.features.names)
     for name in config.features.numeric:
         yield from _numeric(config, name, numeric(reference[name]), numeric(current[name]), tests)
@@ -136,13 +154,13 @@ def _constant(name: str, reference: NumericSide, current: NumericSide, tests: in
         measure="constant",
         value=float(only),
         limit=1.0,
-        severity=Severity.ALARM if only and not by_chance else Severity.INFO,
+        severity=Severity.WARNING if only and not by_chance else Severity.INFO,
         reason=reason if only else "",
     )
 
 
 def _finding(name: str, measure: str, value: float, limit: float, reason: str) -> Finding:
-    """An alarm when `value` exceeds `limit`."""
+    """A warning when `value` exceeds `limit`."""
     over = not value <= limit
     return Finding(
         kind=Kind.QUALITY,
@@ -150,7 +168,7 @@ def _finding(name: str, measure: str, value: float, limit: float, reason: str) -
         measure=measure,
         value=value,
         limit=limit,
-        severity=Severity.ALARM if over else Severity.INFO,
+        severity=Severity.WARNING if over else Severity.INFO,
         reason=f"{value:.1%} {reason}" if over else "",
     )
 

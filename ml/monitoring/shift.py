@@ -11,6 +11,7 @@ import pandas as pd
 from ml.models import ModelConfig
 from ml.monitoring.columns import CategorySide, NumericSide, category, numeric
 from ml.monitoring.drift import Floats
+from ml.monitoring.harm import HARMFUL, Harm
 from ml.monitoring.measures import Subject, measures_of
 from ml.monitoring.verdict import Finding, Kind, Severity
 
@@ -55,8 +56,9 @@ def feature_findings(
     importance: Mapping[str, float],
     *,
     season_known: bool,
+    harm: Harm,
 ) -> Iterator[Finding]:
-    """One finding a measure, for each feature that has values on both sides.
+    """One finding a measure, for each feature that has values on both sides: an alarm where the drift does harm.
 
     A feature declared seasonal is excused only in a season that the champion was trained on: one that has seen winters
     only does not know what July means.
@@ -65,14 +67,18 @@ def feature_findings(
     excused = config.drift.seasonal_features if season_known else ()
     for name in config.features.numeric:
         sides = numeric(reference[name]), numeric(current[name])
-        yield from _compared(config, Subject.NUMERIC, name, *sides, weight=weight[name], seasonal=name in excused)
+        yield from _compared(
+            config, Subject.NUMERIC, name, *sides, weight=weight[name], seasonal=name in excused, harm=harm
+        )
     for name in config.features.categorical:
         groups = category(reference[name]), category(current[name])
-        yield from _compared(config, Subject.CATEGORICAL, name, *groups, weight=weight[name], seasonal=name in excused)
+        yield from _compared(
+            config, Subject.CATEGORICAL, name, *groups, weight=weight[name], seasonal=name in excused, harm=harm
+        )
 
 
 def prediction_findings(config: ModelConfig, reference: Floats, current: Floats) -> Iterator[Finding]:
-    """Drift of what the champion says, labels or not."""
+    """Drift of what the champion says, labels or not: worth a look, since other flights have other answers."""
     sides = NumericSide(np.asarray(reference)), NumericSide(np.asarray(current))
     yield from _compared(config, Subject.PREDICTION, "prediction", *sides)
 
@@ -89,8 +95,10 @@ def _compared(
     *,
     weight: float = 1.0,
     seasonal: bool = False,
+    harm: Harm = lambda _: 0.0,
 ) -> Iterator[Finding]:
-    """An alarm when a value reaches its limit, unless the feature is seasonal or its quantiles are stable."""
+    """Worth a look when a value reaches its limit, unless the feature is seasonal or its quantiles are stable; an
+    alarm when it is expected to raise the error."""
     if subject is not Subject.PREDICTION and not (reference.size and current.size):
         return
     for measure, compare in measures_of(subject):
@@ -105,13 +113,16 @@ def _compared(
             else ""
         )
         detail = f", {seen.detail}" if seen.detail else ""
+        loud = over and not seasonal and not seen.stable
+        harmful = loud and harm(name) >= HARMFUL
+        why = f", error expected to rise by {harm(name):.1%}" if loud and subject is not Subject.PREDICTION else why
         yield Finding(
             kind=Kind.PREDICTION if subject is Subject.PREDICTION else Kind.FEATURE,
             subject=name,
             measure=measure.name,
             value=seen.value,
             limit=limit,
-            severity=Severity.ALARM if over and not seasonal and not seen.stable else Severity.INFO,
+            severity=Severity.ALARM if harmful else Severity.WARNING if loud else Severity.INFO,
             reason=f"{measure.name} {seen.value:.3f}, limit {limit:.3f}{detail}{why}",
         )
 

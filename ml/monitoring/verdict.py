@@ -23,9 +23,9 @@ class Severity(StrEnum):
     """What a finding means for the trigger."""
 
     INFO = "info"  # measured, within its limit, or declared seasonal
-    WARNING = "warning"  # worth a look, no reason to train
+    WARNING = "warning"  # worth a look, no reason to train: nothing is expected to come of it
     ALARM = "alarm"  # a reason to train
-    BLOCKED = "blocked"  # training on this month cannot work: somebody must look
+    BLOCKED = "blocked"  # training on this month cannot work, or would learn broken data: somebody must look
 
 
 class Finding(BaseModel):

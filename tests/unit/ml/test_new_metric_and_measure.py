@@ -86,7 +86,7 @@ def test_a_new_measure_reaches_configuration_schema_monitor_and_preview() -> Non
         before = pd.DataFrame(numbers | {name: ["a"] * 500 for name in names.categorical})
         found = list(feature_findings(
             config, before, before.assign(distance=before.distance + 3), dict.fromkeys(names.names, 0.1),
-            season_known=True,
+            season_known=True, harm=lambda name: 1.0
         ))
         print(json.dumps({
             "default": config.model_dump()["drift"]["mean_shift"],

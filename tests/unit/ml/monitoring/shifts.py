@@ -62,3 +62,20 @@ SHIFTS: dict[str, Shift] = {
     "rows come twice": lambda frame, rng: pd.concat([frame, frame.sample(frac=0.2, random_state=1)]),
 }
 """More than the twenty kinds that are asked for; the rates are over all of them."""
+
+SUBJECTS: dict[str, tuple[str, ...]] = {
+    "the largest carrier is renamed": ("carrier",),
+    "a small carrier is renamed": ("carrier",),
+    "carriers change their alphabet": ("carrier",),
+    "an airport is renamed": ("dest",),
+    "carriers are lost": ("carrier",),
+    "distance in kilometres": ("distance",),
+    "distance is zero": ("distance",),
+    "distance is shuffled": ("distance",),
+    "pressure in inches": ("pressure",),
+    "pressure is zero": ("pressure",),
+    "route means in hours": ("route_air_time_28d",),
+    "route means are null in a third": ("route_air_time_7d",),
+    "yesterday's excess is a constant": ("time_zone_excess_1d",),
+}
+"""What a finding must name; without an entry, or beside it, the error itself: nothing else tells of shifted labels."""
