@@ -31,7 +31,7 @@ from ci.preview.render.document import (
     rich_section,
 )
 from ci.preview.render.sections import folds, sections
-from ci.preview.render.wording import counted, todo, verdict
+from ci.preview.render.wording import todo, told_counts, verdict
 from ci.preview.report import Preview, StackPreview, Truth
 from fonderie.core.page import Section as Part
 from fonderie.core.page import page as html_page
@@ -180,7 +180,9 @@ def _lead(preview: Preview) -> list[Line]:
         span
         for name in preview.environments[:30]
         for span in line(
-            " \u2003 ", bold(folded(name, 60)), f" {counted(preview.counts(name), ' · ') or _nothing(preview, name)}"
+            " \u2003 ",
+            bold(folded(name, 60)),
+            f" {' · '.join(told_counts(preview, name, ' · ')) or _nothing(preview, name)}",
         )
     ]
     truth = {

@@ -126,7 +126,7 @@ def todo(preview: Preview) -> list[str]:
 
 
 def _line(preview: Preview, first: str = "", *, with_cost: bool = True) -> str:
-    parts = [first, *_counts(preview)]
+    parts = [first, *told_counts(preview)]
     grants = sum(bool(grant.alarm) for grant in preview.access)
     unseen = sum(bool(row.alarm) for row in preview.configuration)
     looser = sum(bool(change.alarm) for change in preview.models)
@@ -145,11 +145,11 @@ def _line(preview: Preview, first: str = "", *, with_cost: bool = True) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _counts(preview: Preview) -> list[str]:
+def told_counts(preview: Preview, environment: str | None = None, separator: str = ", ") -> list[str]:
     """What happens to how many; a new version of something is not told as a loss."""
-    renewed = [loss.action for loss in preview.losses if loss.renewed]
-    left = {action: number - renewed.count(action) for action, number in preview.counts().items()}
-    told = counted({action: number for action, number in left.items() if number})
+    renewed = [loss.action for loss in preview.losses if loss.renewed and environment in (None, loss.environment)]
+    left = {action: number - renewed.count(action) for action, number in preview.counts(environment).items()}
+    told = counted({action: number for action, number in left.items() if number}, separator)
     return [part for part in (told, number_of(len(renewed), "new version") if renewed else "") if part]
 
 

@@ -94,6 +94,7 @@ def test_a_new_version_of_a_pipeline_is_called_that_and_no_loss():
     made = preview(template("old", "delete", 1, True), template("new", "create", 2, False))
     text = render(made)
     assert text.split("\n")[2].startswith("### ✅ Preview: 1 added · 1 new version · ")
+    assert "**prod** 1 added · 1 new version" in text
     assert "Destroyed" not in text
     assert "#### New versions\n- **prod** · `pipeline training-air-time`" in text
     gone = render(preview(template("old", "delete", 1, True)))
