@@ -45,8 +45,17 @@ def load_champion(config: ModelConfig, version: Version) -> tuple[ModelConfig, C
         gate_metric=record.metrics.metric,
         months=map(Month.parse, record.training_months),
         training_rows=record.training_rows,
+        worst_ratio=_worst_ratio(config, record),
     )
     return trained, champion
+
+
+def _worst_ratio(config: ModelConfig, record: ModelRecord) -> float | None:
+    """Of the champion's loss to the naive feature's: one less the low end of the gain that its gate measured."""
+    metric = str(config.gate.metric)
+    gains = [each.gain for each in record.metrics.baselines if each.name == config.gate.naive_feature]
+    ends = [gain.interval.low for gain in gains if gain.metric == metric and gain.interval is not None]
+    return 1 - ends[0] if ends else None
 
 
 def as_trained(config: ModelConfig, record: ModelRecord) -> ModelConfig:

@@ -14,6 +14,7 @@ from ml.monitoring.drift import Floats
 from ml.monitoring.harm import harm_of
 from ml.monitoring.measures import ERROR_INCREASE
 from ml.monitoring.model_error import MonthError, month_error
+from ml.monitoring.paired_loss import paired_loss
 from ml.monitoring.quality import quality_findings, schema_findings, volume_finding
 from ml.monitoring.shapes import shapes
 from ml.monitoring.shift import Predict, feature_findings, importances, prediction_findings
@@ -34,6 +35,8 @@ class Champion:
     """It was trained on."""
     training_rows: int
     importance: dict[str, float]
+    worst_ratio: float | None = None
+    """Its loss over the naive feature's on the rows of its gate, at the unlucky end of the interval."""
 
     @property
     def rows_a_month(self) -> float:
@@ -54,10 +57,11 @@ def champion_of(
     gate_metric: float,
     months: Iterable[Month],
     training_rows: int,
+    worst_ratio: float | None = None,
 ) -> Champion:
     """With what only has to be computed once for a version: what it looks at."""
     importance = importances(predict, reference, config.features.names, config.training.seed)
-    return Champion(version, predict, reference, gate_metric, tuple(months), training_rows, importance)
+    return Champion(version, predict, reference, gate_metric, tuple(months), training_rows, importance, worst_ratio)
 
 
 def monitor_month(config: ModelConfig, champion: Champion, month: Month, current: pd.DataFrame) -> MonthVerdict:
@@ -110,6 +114,31 @@ def _findings(
     )
     yield from prediction_findings(config, champion.reference["prediction"].to_numpy(dtype=np.float64), predictions)
     yield error_finding(config, champion.gate_metric, error, labelled)
+    yield from paired_finding(config, champion.worst_ratio, current, predictions)
+
+
+def paired_finding(
+    config: ModelConfig, worst_ratio: float | None, current: pd.DataFrame, predictions: Floats
+) -> Iterator[Finding]:
+    """An alarm when the champion has lost against the naive feature on the same days; nothing without one."""
+    name = config.gate.naive_feature
+    if worst_ratio is None or name is None or name not in current.columns:
+        return
+    naive = current[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    days = current["day_number"].to_numpy(dtype=np.int64)
+    found = paired_loss(config.gate.metric, _target(current), predictions, naive, days, worst_ratio)
+    if found is None:
+        return
+    seen = f"since day {found.day} beyond chance" if found.above else "within chance"
+    yield Finding(
+        kind=Kind.ERROR,
+        subject=str(config.gate.metric),
+        measure="over_naive",
+        value=found.ratio,
+        limit=found.limit,
+        severity=Severity.ALARM if found.above else Severity.INFO,
+        reason=f"{found.ratio:.3f} of the error of {name} on the same days, its gate at most {found.limit:.3f}: {seen}",
+    )
 
 
 def error_finding(config: ModelConfig, gate_metric: float, error: MonthError | None, labelled: bool) -> Finding:
