@@ -66,7 +66,7 @@ class HeldPermission:
 IN_VAIN = ("storage.buckets.get",)
 """Google's storage library looks at the bucket in the background, for its traces, and goes on without.
 
-Source: google-cloud-storage, `_bucket_metadata_cache.py`.
+Source: google-cloud-storage, its bucket metadata cache.
 """
 WITHOUT_A_FLOW = {
     "bigquery.datasets.getIamPolicy": "asked for where an organisation opted into fine-grained access to datasets",

@@ -101,9 +101,9 @@ def commands_in(runbook: str) -> list[str]:
 class Seen(CallLog):
     """Each demand, however often."""
 
-    def add(self, demand: Demand, *, allowed: bool) -> None:
+    def add(self, demand: Demand) -> None:
         self._written.clear()
-        super().add(demand, allowed=allowed)
+        super().add(demand)
 
 
 @dataclass
