@@ -1,4 +1,4 @@
-"""What each identity may do in the whole project, made of recorded calls, never of a list kept beside them.
+"""What each identity may do in the whole project, made of recorded calls of the provider, and of our own by method.
 
 Who applies calls what hashicorp/google calls for the types that the stacks hold, who plans what it calls to read them;
 what our own code calls is `OWN_CALLS`, by method. `fonderie.core.google_iam` says which permissions a method takes.

@@ -176,4 +176,4 @@ def number(value: float | None) -> float:
 
 def percent(share: float | None) -> str:
     """A share in a reason."""
-    return f"{share:.2%}" if share is not None and math.isfinite(share) else "not a number"
+    return f"{share:z.2%}" if share is not None and math.isfinite(share) else "not a number"

@@ -83,7 +83,10 @@ def test_an_equal_challenger_takes_the_keep_branch_and_registers_nothing(place: 
     assert "keep" in tasks(second)
     assert "promote" not in tasks(second)
     assert second["version"] is None
-    assert second["decision"]["reasons"] == ["gain: 0.00% better than the champion, wanted 1.00%"]
+    assert second["decision"]["reasons"] == [
+        "distinct: the challenger is the champion itself, or has no hash",
+        "gain: 0.00% better (0.00% to 0.00%) than the champion, wanted 1.00%",
+    ]
     assert [path.name for path in (place.home / "registry" / "small").glob("v*")] == ["v001"]
 
 

@@ -2,7 +2,7 @@
 identity that does it there, against a project that was deployed.
 
 In the place of a machine of Google's that carries something out stands a runner of ours: `vertex.run_job`, the
-workflow's interpreter. What nothing here can do is `privilege.UNSEEN`.
+workflow's interpreter. What nothing here can do is in `privilege.judge_unseen`.
 """
 
 from __future__ import annotations

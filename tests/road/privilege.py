@@ -1,6 +1,6 @@
 """Least privilege, proved: what the flows of an environment demanded of whom, and which grants nothing needed.
 
-Nothing here reads the tables that the roles are made of. Demands are what the sandbox judged while the flows ran
+Demands are what the sandbox judged while the flows ran
 (`fonderie sandbox run --calls`), each with the grants that gave it at that moment; grants and roles are those in its
 cloud, however they came there.
 """

@@ -141,7 +141,7 @@ def test_one_error_that_stays_ends_it_whatever_passes_beside_it(fake: Fake) -> N
     passes = MESSAGES["the log metric of an alert is not there"]
     deployer, stack, _, waited = fake([[passes, "Error: quota exceeded"]])
 
-    with pytest.raises(StepFailedError, match="(?s)Cannot find metric.*Error: quota exceeded"):
+    with pytest.raises(StepFailedError, match=r"(?s)Cannot find metric.*Error: quota exceeded"):
         deployer.deploy([stack])
 
     assert waited == []
