@@ -16,7 +16,7 @@ from ci.lifecycle.deploy import Deployer, Stack, by_a_person, synthesise
 from ci.preview.assemble import Material, assemble, clean
 from ci.preview.build.plans import Plans, plan_environment, private_folder
 from ci.preview.build.preview import keep, record_path
-from ci.preview.build.synthesis import Synthesised, emptied
+from ci.preview.build.synthesis import Synthesised, emptied, for_terraform, harmless
 from ci.preview.fingerprint import PlanRecord, differences, goes_on, record
 from ci.preview.masking.secrets import Masker
 from ci.preview.report import Loss, Preview, Source, Truth
@@ -37,8 +37,12 @@ Stacks = Callable[[str], list[Stack]]
 
 
 def synthesised(environment: str) -> list[Stack]:
-    """The working copy's stacks of an environment, in order."""
-    return [one for one in synthesise([environment], chosen_outdir()) if one.name.startswith(f"{environment}-")]
+    """The working copy's stacks of an environment, in order. Its code is merged, not yet compared: it gets no token."""
+    return [
+        one
+        for one in synthesise([environment], chosen_outdir(), variables=harmless())
+        if one.name.startswith(f"{environment}-")
+    ]
 
 
 def refuse_absent(env: Environment, access: Access | None = None) -> None:
@@ -68,7 +72,7 @@ class Applier:
     """Applies an environment's stacks; `variables` are those of the Terraform commands."""
 
     environment: str
-    variables: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    variables: Mapping[str, str] = field(default_factory=for_terraform)
     stacks_of: Stacks = synthesised
     progress: Callable[[str], None] = lambda _: None
     tell: Callable[[str], None] = lambda _: None  # what stays on the screen

@@ -21,6 +21,7 @@ from ci.preview.build.synthesis import Synthesised, synthesised_once
 from ci.preview.post import before, needed, post_applied, pull_requests, reviewed
 from ci.preview.render.wording import counted
 from ci.preview.report import Preview
+from ci.preview.review import Review
 from fonderie.core.errors import ConflictError, FonderieError, RefusedError
 
 _LONGEST = 4_000
@@ -66,9 +67,17 @@ def _apply(applier: Applier, variables: Mapping[str, str], root: Path) -> Previe
     review = reviewed(environment, variables)
 
     @cache
+    def start() -> str:
+        return before(variables["FONDERIE_HEAD"], variables, root)
+
+    @cache
     def base() -> Synthesised:
         """What the protected branch held before the pull request."""
-        return synthesised_once(kept(before(variables["FONDERIE_HEAD"], variables, root), root), [environment])
+        return synthesised_once(kept(start(), root), [environment])
+
+    if not review.missing and not is_ancestor(review.base, start(), root):
+        none = f"pull request #{review.pull_request} was reviewed on {review.base[:9]}, which the branch did not hold"
+        review = Review(environment=environment, pull_request=review.pull_request, missing=none)
 
     try:
         made = replace(applier, base=base, commit=variables["FONDERIE_HEAD"]).apply(review)

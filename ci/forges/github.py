@@ -80,14 +80,24 @@ class GitHub:
 
     def merged(self, commit: str) -> list[PullRequest]:
         """The pull requests that brought a commit to their base."""
+        return [pull for pull in self._pull_requests(commit) if pull.merged]
+
+    def open_at(self, commit: str) -> list[PullRequest]:
+        """The open pull requests whose last commit it is."""
+        return [pull for pull in self._pull_requests(commit) if pull.open and pull.head == commit]
+
+    def _pull_requests(self, commit: str) -> list[PullRequest]:
         answer = self._api.send("GET", f"{self._repository}/commits/{commit}/pulls").json()
-        found = [
+        return [
             PullRequest(
-                int(item["number"]), str(item["head"]["sha"]), str(item["base"]["ref"]), bool(item["merged_at"])
+                int(item["number"]),
+                str(item["head"]["sha"]),
+                str(item["base"]["ref"]),
+                bool(item["merged_at"]),
+                item["state"] == "open",
             )
             for item in answer
         ]
-        return [pull for pull in found if pull.merged]
 
     @property
     def login(self) -> str:
@@ -114,3 +124,4 @@ class PullRequest:
     head: str
     base: str
     merged: bool
+    open: bool

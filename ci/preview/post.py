@@ -1,6 +1,6 @@
 """The one comment of a change: created, or updated where it is.
 
-python -m ci.preview.post FOLDER        posts what `fonderie preview --keep FOLDER` left there, of every environment
+python -m ci.preview.post FOLDER        posts what `fonderie preview --env ENV --keep FOLDER/preview-ENV` left there
 """
 
 from __future__ import annotations
@@ -45,19 +45,38 @@ def post_preview(
 ) -> str:
     """Post a preview where the variables say; what was done, in words. `environments` are those it was asked for.
 
-    With FONDERIE_REVIEW_KEY the comment holds what `apply --reviewed` compares with: the records, sealed.
+    With FONDERIE_REVIEW_KEY the comment ends with what `apply --reviewed` compares with: the records, sealed with the
+    text before them. What is not sealed is said there and in the status.
     """
     target, marker = target_of(variables), marker_of(environments)
     preview = preview.model_copy(
         update={"source": preview.source.model_copy(update={"link": variables.get("FONDERIE_RUN", "")})}
     )
     key = variables.get("FONDERIE_REVIEW_KEY", "")
-    sealed = [seal(Review.of(record, target.number), key) for record in records if key and record.head == target.commit]
-    tail = "".join(f"{line}\n" for line in sealed)
-    body = render(preview, limit=target.forge.limit - len(tail), marker=marker) + tail
+    against = _against_sealing(target, key, variables)
+    reviews = [] if against else [Review.of(each, target.number) for each in records if each.head == target.commit]
+    unsealed = sorted(set(preview.environments) - {review.environment for review in reviews})
+    why = dict.fromkeys(unsealed, f"not sealed: {against or 'no complete plan of this commit'}")
+    tail = "".join(f"\n{name} is {why[name]}. A merge does not apply it.\n" for name in unsealed)
+    room = len(tail) + sum(len(seal(review, key)) + 1 for review in reviews)
+    text = render(preview, limit=target.forge.limit - room, marker=marker) + tail
+    body = text + "".join(f"{seal(review, key, text)}\n" for review in reviews)
     rows = [(name, preview.of(name)) for name in preview.environments]
-    statuses = [(name, State.FAILURE if each.red else State.SUCCESS, verdict(each)[1]) for name, each in rows]
+    lines = {name: "; ".join(filter(None, (why.get(name), verdict(each)[1]))) for name, each in rows}
+    statuses = [(name, State.FAILURE if each.red else State.SUCCESS, lines[name]) for name, each in rows]
     return post(target, body, statuses, marker=marker, wanted=not preview.empty)
+
+
+def _against_sealing(target: Target, key: str, variables: Mapping[str, str]) -> str:
+    """Why nothing is sealed, in words: a head may be that of several pull requests, each with a base of its own."""
+    if not key:
+        return "FONDERIE_REVIEW_KEY is not set"
+    if not isinstance(target.forge, github.GitHub):
+        return ""
+    pulls = target.forge.open_at(target.commit)
+    if [pull.number for pull in pulls] != [target.number]:
+        return f"{len(pulls)} open pull requests have this head" if len(pulls) > 1 else "not this pull request's head"
+    return "" if pulls[0].base == branch_of(variables) else f"its base is another branch than {branch_of(variables)}"
 
 
 def reviewed(environment: str, variables: Mapping[str, str] = os.environ) -> Review:
@@ -209,14 +228,33 @@ def _remove(forge: Forge, comments: list[Comment]) -> None:
         forge.delete(comment)
 
 
+def read_kept(folder: Path) -> tuple[Preview, PlanRecord | None]:
+    """What the job of one environment left in `preview-ENV`: its preview, and the record that the preview shows.
+
+    Raises BadInputError for anything of another environment: each job speaks for its own.
+    """
+    name = folder.name.removeprefix("preview-")
+    for file in sorted(folder.rglob("*.json")):
+        if file.relative_to(folder).as_posix() not in (f"{name}.preview.json", f"{name}.record.json"):
+            raise BadInputError(f"not a preview or a record of {name}", where=file)
+    file = folder / f"{name}.preview.json"
+    if not file.is_file():
+        raise BadInputError(f"holds no preview of {name}", where=folder)
+    made, kept = Preview.model_validate_json(file.read_text(encoding="utf-8")), folder / f"{name}.record.json"
+    record = PlanRecord.model_validate_json(kept.read_text(encoding="utf-8")) if kept.is_file() else None
+    shown = ((name, record.hash),) if record and record.changes else ()
+    if {*made.environments, record.environment if record else name} - {name}:
+        raise BadInputError(f"speaks of another environment than {name}", where=folder)
+    if made.source.plans != shown:
+        raise BadInputError(f"the preview of {name} shows another plan than its record", where=folder)
+    return made, record
+
+
 def main(folder: str) -> None:
     """Post the kept previews of a folder as one."""
-    files = sorted(Path(folder).rglob("*.preview.json"))
-    previews = [Preview.model_validate_json(file.read_text(encoding="utf-8")) for file in files]
-    kept = sorted(Path(folder).rglob("*.record.json"))
-    records = [PlanRecord.model_validate_json(file.read_text(encoding="utf-8")) for file in kept]
     try:
-        print(post_preview(merged(previews), (), records))
+        found = [read_kept(place) for place in sorted(Path(folder).glob("preview-*"))]
+        print(post_preview(merged([made for made, _ in found]), (), [one for _, one in found if one]))
     except FonderieError as error:
         sys.exit(f"error: {error}")
 

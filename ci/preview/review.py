@@ -1,7 +1,7 @@
 """What our own step recorded of a pull request's preview, sealed with a key that no pull request's code is given.
 
-The seal stands in the preview's comment. An edited one does not verify; an older one, one of another pull request or of
-another environment is not taken for what it is not: all of that is inside.
+The seal ends the preview's comment and covers its text. An edited one does not verify; an older one, one of another
+pull request or of another environment is not taken for what it is not: all of that is inside.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ci.preview.fingerprint import NOTHING, PlanRecord
 from ci.preview.report import Frozen
 
 _SEAL = re.compile(r"<!-- fonderie:review ([\w-]+={0,2})\.([0-9a-f]{64}) -->")
+_LAST = re.compile(rf"(?:{_SEAL.pattern}\s*)+\Z")
 
 
 class Review(Frozen):
@@ -54,21 +55,25 @@ class Review(Frozen):
         )
 
 
-def seal(review: Review, key: str) -> str:
-    """The line of a comment that holds a review."""
+def seal(review: Review, key: str, text: str = "") -> str:
+    """The line that holds a review, at the end of a comment whose text is `text`."""
     packed = base64.urlsafe_b64encode(zlib.compress(review.model_dump_json().encode(), 9)).decode()
-    return f"<!-- fonderie:review {packed}.{_signature(packed, key)} -->"
+    return f"<!-- fonderie:review {packed}.{_signature(packed, text, key)} -->"
 
 
-def opened(text: str, key: str) -> Iterator[Review]:
-    """The reviews in a comment whose seal is by `key`."""
-    for packed, signature in _SEAL.findall(text):
-        if hmac.compare_digest(signature, _signature(packed, key)):
+def opened(comment: str, key: str) -> Iterator[Review]:
+    """The reviews in a comment whose seal is by `key`, over the text that stands before the seals."""
+    text = _LAST.sub("", comment)
+    for packed, signature in _SEAL.findall(comment):
+        if hmac.compare_digest(signature, _signature(packed, text, key)):
             try:
                 yield Review.model_validate_json(zlib.decompress(base64.urlsafe_b64decode(packed)))
             except (ValueError, zlib.error, ValidationError):
                 continue  # of another version of this program
 
 
-def _signature(packed: str, key: str) -> str:
-    return hmac.new(hashlib.sha256(f"review of {key}".encode()).digest(), packed.encode(), "sha256").hexdigest()
+def _signature(packed: str, text: str, key: str) -> str:
+    """A forge may end lines its own way and drop the last ones that are empty."""
+    read = hashlib.sha256(text.replace("\r\n", "\n").strip().encode("utf-8", "surrogatepass")).hexdigest()
+    secret = hashlib.sha256(f"review of {key}".encode()).digest()
+    return hmac.new(secret, f"{packed}.{read}".encode(), "sha256").hexdigest()

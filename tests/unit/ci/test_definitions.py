@@ -178,6 +178,8 @@ def test_who_plans_cannot_write_and_who_writes_runs_no_terraform():
     jobs = read(ROOT / ".github/workflows/review.yml")["jobs"]
     assert not {"write"} & {value for key, value in jobs["plan"]["permissions"].items() if key != "id-token"}
     assert "secrets" not in str(jobs["plan"])
+    assert "--base HEAD " in str(jobs["plan"]), "the checkout's: the event's base may be anybody's branch"
+    assert "base." not in str(jobs)
     assert "id-token" not in jobs["post"]["permissions"]
     assert "terraform" not in str(jobs["post"])
     for job in jobs.values():

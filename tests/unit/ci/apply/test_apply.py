@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ci.apply import journal
+from ci.apply import apply, journal
 from ci.apply.apply import Applier, refuse_losses
 from ci.apply.journal import Journal
 from ci.lifecycle.deploy import Stack
@@ -64,6 +64,20 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     (tmp_path / "scratch").mkdir()
     return World(tmp_path)
+
+
+def test_merged_code_that_is_not_compared_yet_gets_no_token(monkeypatch):
+    secrets = {"GITHUB_TOKEN": "ghs_1", "FONDERIE_REVIEW_KEY": "key", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t"}
+    for name, value in {**secrets, "GOOGLE_APPLICATION_CREDENTIALS": "/a.json"}.items():
+        monkeypatch.setenv(name, value)
+    given = {}
+    monkeypatch.setattr(apply, "synthesise", lambda *_, variables=os.environ: given.update(variables) or [])
+    assert apply.synthesised("dev") == []
+    assert "PATH" in given
+    assert not {*secrets, "GOOGLE_APPLICATION_CREDENTIALS"} & given.keys()
+    terraform = Applier("dev").variables
+    assert terraform["GOOGLE_APPLICATION_CREDENTIALS"] == "/a.json"
+    assert not secrets.keys() & terraform.keys()
 
 
 def test_what_was_reviewed_is_applied_and_then_there_is_nothing_to_do(world):

@@ -15,7 +15,7 @@ from ci.preview.build.revisions import kept
 from ci.preview.build.synthesis import emptied, synthesised_once
 from ci.preview.fingerprint import record
 from ci.preview.review import Review, seal
-from fonderie.core.errors import ConflictError
+from fonderie.core.errors import ConflictError, RefusedError
 from fonderie.terraform.configuration import read_configuration
 from tests.unit.ci.preview.forge_server import TOKEN, Server, serving
 
@@ -136,6 +136,16 @@ def test_of_three_quick_merges_whose_middle_run_was_dropped_all_are_applied(bran
     assert [line.partition(". ")[0] for line in branch.results()][-3:] == ["✅ **dev** is applied: 1 added"] * 3
     assert branch.run(a) is None
     assert "already, which holds" in branch.told[-1]
+
+
+def test_a_review_on_a_base_that_the_branch_did_not_hold_applies_nothing(branch):
+    """A branch of an attacker's is brought along by the merge; what was compared with it was compared with his code."""
+    aside, _ = branch.pull_request(branch.main)
+    commit = branch.merge(branch.pull_request(aside, data=data(a="a")), data=data(a="a"))
+    with pytest.raises(RefusedError, match=f"#3 was reviewed on {aside[:9]}, which the branch did not hold"):
+        branch.run(commit)
+    assert branch.results()[-1] == "❌ **dev** was not applied:"
+    assert branch.inputs("data") == {"bucket": "one"}
 
 
 @pytest.mark.prove(every=0)

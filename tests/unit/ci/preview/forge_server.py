@@ -30,6 +30,8 @@ class Server:
     statuses: list[dict[str, Any]] = field(default_factory=list)
     of: dict[int, str] = field(default_factory=dict)
     merged: list[dict[str, Any]] = field(default_factory=list)
+    open: list[tuple[int, str]] = field(default_factory=lambda: [(7, "main")])
+    """Number and base of the open pull requests at `head`."""
     pulls: list[dict[str, Any]] = field(default_factory=list)
     faults: deque[Response] = field(default_factory=deque)
     foreign: set[int] = field(default_factory=set)
@@ -81,7 +83,11 @@ class Server:
                     return Response(status_code=204 if self.comments.pop(int(number), None) else 404)
                 return self._updated(int(number), body["body"])
             case ["repos", "acme", "ml", "commits", sha, "pulls"]:
-                return JSONResponse([pull for pull in self.merged if sha in pull["commits"]])
+                found = [pull | {"state": "closed"} for pull in self.merged if sha in pull["commits"]]
+                at_head = {"head": {"sha": self.head}, "state": "open", "merged_at": None}
+                if sha == self.head:
+                    found += [{"number": number, "base": {"ref": base}, **at_head} for number, base in self.open]
+                return JSONResponse(found)
             case ["user"]:
                 return JSONResponse({"login": ME, "username": ME})
             case ["repos", "acme", "ml", "statuses", _] | ["projects", "5", "statuses", _]:

@@ -9,7 +9,18 @@ from starlette.responses import JSONResponse, Response
 from ci.forges import github, gitlab
 from ci.forges.forge import State
 from ci.preview.fingerprint import record
-from ci.preview.post import Target, before, marker_of, post, post_applied, post_preview, reviewed, target_of
+from ci.preview.post import (
+    Target,
+    before,
+    main,
+    marker_of,
+    post,
+    post_applied,
+    post_preview,
+    read_kept,
+    reviewed,
+    target_of,
+)
 from ci.preview.render.comment import MARKER
 from ci.preview.review import Review, opened, seal
 from fonderie.core.errors import BadInputError, RefusedError, StepFailedError
@@ -392,9 +403,103 @@ def test_a_record_of_another_commit_than_the_one_posted_is_not_sealed(server, me
     assert reviewed("prod", merge).missing
 
 
+@pytest.mark.parametrize(
+    ("pulls", "why"),
+    [([(7, "main"), (8, "b1")], "2 open pull requests have this head"), ([(7, "b1")], "its base is another branch"),
+     ([(8, "main")], "not this pull request's head"), ([], "not this pull request's head")],
+)  # fmt: skip
+def test_a_head_that_is_not_one_pull_requests_to_the_protected_branch_is_not_sealed(server, merge, pulls, why):
+    """GitHub lists every pull request of a head: a second one may have an attacker's branch as its base."""
+    server.open = pulls
+    number = previewed(server)
+    assert reviewed("prod", merge).missing
+    assert f"prod is not sealed: {why}" in server.comments[number]["body"]
+    assert server.statuses[-1]["description"].startswith(f"not sealed: {why}")
+
+
+def test_a_green_status_without_a_seal_says_so(server):
+    previewed(server, FONDERIE_REVIEW_KEY="")
+    assert server.statuses[-1]["description"].startswith("not sealed: FONDERIE_REVIEW_KEY is not set; ")
+    previewed(server)
+    assert "not sealed" not in server.statuses[-1]["description"] + "".join(bodies(server))
+
+
+def less_said(body):
+    return body.replace("google_thing", "harmless_thing", 1)
+
+
+def said_in_front(body):
+    return f"Looks good to us.\n\n{body}"
+
+
+def said_behind(body):
+    return f"{body}\nThe above is out of date."
+
+
+def another_seal_in_the_middle(body):
+    return body.replace("\n", f"\n{seal(Review.of(RECORD, 7), 'other')}\n", 1)
+
+
+@pytest.mark.parametrize("change_it", [less_said, said_in_front, said_behind, another_seal_in_the_middle])
+def test_a_text_that_is_not_the_one_that_was_sealed_is_no_review(server, merge, change_it):
+    """A member may edit what CI wrote: the record was whole, what the reviewer read was not."""
+    number = previewed(server)
+    body = server.comments[number]["body"]
+    server.comments[number]["body"] = change_it(body)
+    assert server.comments[number]["body"] != body
+    assert reviewed("prod", merge).missing
+    server.comments[number]["body"] = body.replace("\n", "\r\n").rstrip()
+    assert not reviewed("prod", merge).missing
+
+
+def left(folder, name, made, record=None, *, by=""):
+    """What `fonderie preview --keep` leaves for an environment, in the artifact of the job of `by`."""
+    place = folder / f"preview-{by or name}"
+    place.mkdir(parents=True, exist_ok=True)
+    if made:
+        (place / f"{name}.preview.json").write_text(made.model_dump_json())
+    if record:
+        (place / f"{name}.record.json").write_text(record.model_dump_json())
+    return place
+
+
+def showing(identity):
+    made = preview(change("google_thing.x", "create", None, {"a": 1}), environment="prod")
+    return made.model_copy(update={"source": made.source.model_copy(update={"plans": (("prod", identity),)})})
+
+
+def test_what_a_job_left_of_its_own_environment_is_read(tmp_path):
+    assert read_kept(left(tmp_path, "prod", showing(RECORD.hash), RECORD)) == (showing(RECORD.hash), RECORD)
+    assert read_kept(left(tmp_path, "dev", preview(environment="dev"))) == (preview(environment="dev"), None)
+
+
+def test_the_job_of_an_environment_speaks_for_no_other(tmp_path):
+    place = left(tmp_path, "prod", None, RECORD, by="dev")
+    left(tmp_path, "dev", preview(environment="dev"))
+    with pytest.raises(BadInputError, match="not a preview or a record of dev"):
+        read_kept(place)
+    with pytest.raises(SystemExit, match="not a preview or a record of dev"):
+        main(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("made", "record", "said"),
+    [(showing("p-" + "1" * 20), RECORD, "shows another plan"), (showing(RECORD.hash), None, "shows another plan"),
+     (preview(environment="prod"), RECORD, "shows another plan"), (None, RECORD, "holds no preview of prod"),
+     (preview(environment="dev"), RECORD, "another environment"),
+     (showing(RECORD.hash), RECORD.model_copy(update={"environment": "dev"}), "another environment")],
+)  # fmt: skip
+def test_a_record_that_the_preview_does_not_show_is_refused(tmp_path, made, record, said):
+    with pytest.raises(BadInputError, match=said):
+        read_kept(left(tmp_path, "prod", made, record))
+
+
 def test_a_seal_opens_only_with_its_key():
+    sealed = seal(Review.of(RECORD, 7), KEY, "text")
+    assert list(opened(f"text\n{sealed}\n", KEY)) == [Review.of(RECORD, 7)]
+    assert list(opened(f"other text\n{sealed}\n", KEY)) == []
     sealed = seal(Review.of(RECORD, 7), KEY)
-    assert list(opened(f"text {sealed} text", KEY)) == [Review.of(RECORD, 7)]
+    assert list(opened(sealed, KEY)) == [Review.of(RECORD, 7)]
     assert list(opened(sealed, "another")) == []
     assert list(opened(sealed.replace("review e", "review f"), KEY)) == []
 
