@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fonderie.core.errors import BadInputError, MissingToolError, StepFailedError
+from fonderie.core.errors import BadInputError, MissingToolError, RefusedError, StepFailedError
 from fonderie.core.files import write_text
 from fonderie.core.home import home
 from fonderie.terraform import runner
@@ -153,6 +153,7 @@ def by_a_person(stack: str) -> bool:
 
 # What Terraform says of a state that is not there to somebody who may not write it: it wants to write an empty one.
 _NO_STATE = re.compile(r'writing "gs://\S+\.tflock" failed:.*\b403\b', re.DOTALL)
+_READ_BY_TERRAFORM = re.compile(r"\.(?:tf|tofu|tfvars)(?:\.json)?$|^terraform\.d$")
 _WITHOUT_STATE = "without-state"
 
 
@@ -176,6 +177,7 @@ class Deployer:
         return self._ready[stack.folder]
 
     def _prepared(self, stack: Stack) -> Terraform:
+        _alone(stack)
         binary = runner.find(self.environment)
         run = Terraform(binary, stack.folder, stack.name, self.environment, self.progress, lock=not self.reads_only)
         try:
@@ -239,6 +241,13 @@ class Deployer:
     def _prepare(self, stacks: Sequence[Stack]) -> None:
         """Every folder at once: then the stacks wait for each other's applies only."""
         side_by_side(self.terraform, stacks)
+
+
+def _alone(stack: Stack) -> None:
+    """Raises RefusedError where Terraform would read more than the reviewed `cdk.tf.json`."""
+    for entry in sorted(stack.folder.glob("*")):
+        if entry.name != "cdk.tf.json" and _READ_BY_TERRAFORM.search(entry.name):
+            raise RefusedError(f"{entry.name} is not synthesised", where=stack.name, hint=f"remove {entry}")
 
 
 def _without_state(stack: Stack) -> Path:

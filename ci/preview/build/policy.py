@@ -19,7 +19,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ci.preview.build.synthesis import Synthesised, harmless
+from ci.preview.build.surroundings import harmless
+from ci.preview.build.synthesis import Synthesised
 from ci.preview.masking.printable import folded, printable
 from ci.preview.masking.secrets import Masker
 from ci.preview.report import NewWaiver, PolicyResult

@@ -77,9 +77,10 @@ def preview_and_records(request: Request) -> tuple[Preview, tuple[PlanRecord, ..
     base = revisions.commit(request.base or revisions.default_base(request.head or "HEAD", request.root), request.root)
     with tempfile.TemporaryDirectory(prefix="fonderie-preview-") as scratch:
         work = Path(scratch)
-        head_source = (
-            request.root if request.head is None else revisions.lay_out(request.head, work / "head", request.root)
-        )
+        head_source = request.root
+        if request.head is not None:
+            bindings = request.synthesised is None  # they run what head's cdktf.json names
+            head_source = revisions.lay_out(request.head, work / "head", request.root, bindings=bindings)
         base_source = revisions.kept(base, request.root)
         names = _chosen(request.environments, base_source, head_source)
         request.progress("synthesising base and head")
@@ -112,7 +113,7 @@ def _sides(base: Path, head: Path, names: tuple[str, ...], work: Path, synthesis
     if synthesised:
         first = side(base, "base")
         try:
-            return first, Side(head, read_synthesised(synthesised, first.made))
+            return first, Side(head, read_synthesised(synthesised, first.made, names, work / "head-out" / "out"))
         except FonderieError as error:
             return first, Side(head, None, f"head is not planned here: {error}")
     with ThreadPoolExecutor(2) as threads:

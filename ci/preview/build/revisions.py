@@ -19,6 +19,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from ci.preview.build.surroundings import harmless
 from fonderie.core.errors import BadInputError, FonderieError, MissingToolError, StepFailedError
 from fonderie.core.git import git, line
 from fonderie.core.home import home
@@ -160,15 +161,16 @@ def short(revision: str) -> str:
     return revision[:9]
 
 
-def lay_out(revision: str, folder: Path, root: Path = ROOT) -> Path:
-    """Write a revision's files into `folder`, with the generated parts of this working copy beside them."""
+def lay_out(revision: str, folder: Path, root: Path = ROOT, *, bindings: bool = True) -> Path:
+    """Write a revision's files into `folder`, with the generated bindings beside them unless its code is not run."""
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / ".archive.tar"
     archive.write_bytes(git(root, "archive", "--format=tar", commit(revision, root)))
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")
     archive.unlink()
-    _beside(folder, root)
+    if bindings:
+        _beside(folder, root)
     return folder
 
 
@@ -213,7 +215,7 @@ def _bindings(folder: Path, made_of: str, root: Path) -> Path:
     draft = Path(tempfile.mkdtemp(prefix=".generating-", dir=place.parent))
     shutil.copy2(folder / "cdktf.json", draft)
     surroundings = {
-        **os.environ,
+        **harmless(),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "CI": "1",
         "FORCE_COLOR": "0",

@@ -15,22 +15,13 @@ from pathlib import Path
 from ci.lifecycle import deploy
 from ci.lifecycle.deploy import Stack, stacks_in
 from ci.preview.build.revisions import take_place
+from ci.preview.build.surroundings import harmless as harmless  # the apply takes it from here
 from fonderie.core.files import write_text
 from fonderie.core.home import home
 from fonderie.terraform.configuration import read_configuration
 
-_HARMLESS = re.compile(
-    r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TERM|TMPDIR|TEMP|TMP|CI|SSL_CERT_(?:FILE|DIR)|\w*_CA_BUNDLE|"
-    r"(?:HTTPS?|NO|ALL)_PROXY|OMP_\w+|PYTHON\w+|COV\w+|NODE_\w+|JSII_\w+|CDKTF_\w+|FONDERIE_(?!REVIEW_KEY)\w+|VIRTUAL_ENV",
-    re.IGNORECASE,
-)
 _HOSTS = re.compile(r"(?:GITHUB|GITLAB|ACTIONS|CI|GH|BUILD|RUNNER)_\w+|\w*(?:TOKEN|SECRET|PASSWORD|REVIEW_KEY)\w*")
 _GOOGLE = re.compile(r"(?:GOOGLE|CLOUDSDK|TF)_\w+")
-
-
-def harmless(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The surroundings of a program of the change itself: what it needs to run, and no token of anything."""
-    return {name: value for name, value in variables.items() if _HARMLESS.fullmatch(name) and name != "FONDERIE_MODELS"}
 
 
 def for_terraform(variables: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from ci.preview.build import revisions
 from ci.preview.build.preview import Request, make
 from ci.preview.build.revisions import kept
 from ci.preview.build.synthesis import synthesise
@@ -154,7 +155,7 @@ pathlib.Path(os.environ["FONDERIE_HOME"], "seen.json").write_text(json.dumps(dic
 def test_the_code_of_a_change_is_given_no_token(repository, tmp_path, monkeypatch):
     """A pull request wrote GITHUB_TOKEN to a file while the comment said that nothing changes."""
     tokens = ("GITHUB_TOKEN", "GITLAB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "FONDERIE_REVIEW_KEY", "NPM_PASSWORD",
-              "GOOGLE_OAUTH_ACCESS_TOKEN", "AWS_SECRET_ACCESS_KEY")  # fmt: skip
+              "NODE_AUTH_TOKEN",              "GOOGLE_OAUTH_ACCESS_TOKEN", "AWS_SECRET_ACCESS_KEY")  # fmt: skip
     for name in tokens:
         monkeypatch.setenv(name, "swordfish")
     (tmp_path / "home").mkdir(exist_ok=True)
@@ -191,14 +192,19 @@ def test_a_backend_that_moves_is_told_by_the_sandbox_too(repository):
     )
 
 
-def test_stacks_that_another_step_synthesised_are_planned_and_heads_code_is_not_run(repository, tmp_path):
+def test_stacks_that_another_step_synthesised_are_planned_and_heads_code_is_not_run(repository, tmp_path, monkeypatch):
     repository.stacks({**BASE, "data": {"bucket": {"input": "two"}}})
     repository.commit()
     repository.git("tag", "head")
     synthesise(kept("head", repository.root), ["dev"], tmp_path / "out")
     repository.git("reset", "-q", "--hard", "main^1")
     repository.write("ci/synth.py", "raise SystemExit('error: head was run')")
+    repository.write("fonderie/sandbox/provider/google@9.9.9.json", "{}")  # another pin: the bindings are not ours
+    repository.write("cdktf.json", '{"app": "python -m ci.synth", "terraformProviders": ["evil/evil"]}')
     repository.commit()
+    repository.git("checkout", "-q", "--detach", "main^1")
+    (repository.root / "imports").mkdir()
+    monkeypatch.setattr(revisions, "_bindings", lambda *_: pytest.fail("head's bindings were generated"))
     made = make(
         Request(("dev",), "main^1", "main", truth=Truth.SANDBOX, policy=False, root=repository.root,
                 synthesised=tmp_path / "out")

@@ -156,3 +156,18 @@ def test_a_base_that_pins_another_provider_is_laid_out_with_bindings_of_its_own(
     assert json.loads((base / "constraints.json").read_text())["providers"] == {"google": "7.44.0"}
     assert (base / "google" / "storage_bucket").is_dir()
     assert (kept("main^1", root) / "imports").resolve() == base.resolve()
+
+
+def test_the_generator_of_the_bindings_is_given_no_token(tmp_path, monkeypatch):
+    """It runs what the revision's own cdktf.json names."""
+    monkeypatch.setenv("FONDERIE_HOME", str(tmp_path / "home"))
+    for name in ("GITHUB_TOKEN", "NODE_AUTH_TOKEN", "GOOGLE_OAUTH_ACCESS_TOKEN"):
+        monkeypatch.setenv(name, "swordfish")
+    command = tmp_path / "node_modules" / ".bin" / "cdktf"
+    command.parent.mkdir(parents=True)
+    command.write_text("#!/bin/sh\nmkdir imports && env > imports/seen\n")
+    command.chmod(0o755)
+    (tmp_path / "cdktf.json").write_text("{}")
+    seen = (revisions._bindings(tmp_path, "x" * 32, tmp_path) / "seen").read_text()
+    assert "PATH=" in seen
+    assert "swordfish" not in seen
