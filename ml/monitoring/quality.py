@@ -31,6 +31,7 @@ SPIKE_SEASONAL = 0.25  # rain or clear skies may well take a quarter more of a m
 FEW_CATEGORIES = 50
 UNSEEN_FEW = 0.001  # of a column with few categories, such as carriers: they do not come and go
 UNSEEN_MANY = 0.01  # of one with many, such as destinations, where some are flown to in summer only
+RECODED = 0.5  # most rows have a category that the reference has not: another code, and no new category
 INFINITE = 0.001
 DUPLICATES = 0.01
 ROWS_RATIO = 2.0
@@ -53,16 +54,22 @@ def quality_findings(
     """Every quality check of every feature; the columns are there and of the right type.
 
     What is beyond its limit blocks the training on the month when the error is expected to rise by it: broken data are
-    mended, not learned. Else it is worth a look.
+    mended, not learned. New categories are a reason to train instead. What does no harm is worth a look.
     """
     for finding in _checked(config, reference, current):
         if finding.severity is not Severity.WARNING or finding.subject == "month":
             yield finding
             continue
         rise = harm(finding.subject)
-        severity = Severity.BLOCKED if rise >= HARMFUL else Severity.WARNING
+        severity = _harmful(finding) if rise >= HARMFUL else Severity.WARNING
         reason = f"{finding.reason}, error expected to rise by {rise:.1%}"
         yield finding.model_copy(update={"severity": severity, "reason": reason})
+
+
+def _harmful(finding: Finding) -> Severity:
+    """New categories are life, and training on them is the cure; where most rows have one, the code has changed."""
+    new = finding.measure == "unseen_categories" and finding.value is not None and finding.value <= RECODED
+    return Severity.ALARM if new else Severity.BLOCKED
 
 
 def _checked(config: ModelConfig, reference: pd.DataFrame, current: pd.DataFrame) -> Iterator[Finding]:

@@ -92,6 +92,19 @@ def test_a_drift_without_harm_is_worth_a_look(config: ModelConfig, champion: Cha
     assert verdict.alarms == verdict.blocked == ()
 
 
+def test_new_categories_are_trained_on_and_another_code_is_not(
+    config: ModelConfig, champion: Champion, march: pd.DataFrame
+) -> None:
+    """Ten years on some destinations are new: training is the cure. Every code in small letters is broken data."""
+    few = march.dest.astype(str).where(march.index % 4 != 0, "XXX")
+    new = watch(config, champion, march.assign(dest=few))
+    assert severity_of(new, "dest", "unseen_categories") is Severity.ALARM
+    assert new.blocked == ()
+
+    recoded = watch(config, champion, march.assign(dest=march.dest.astype(str).str.lower()))
+    assert severity_of(recoded, "dest", "unseen_categories") is Severity.BLOCKED
+
+
 def test_a_season_is_drift_only_for_a_champion_that_has_not_seen_it(
     config: ModelConfig, champion: Champion, flights: pd.DataFrame
 ) -> None:
