@@ -82,7 +82,7 @@ def test_the_setting_moves_an_environment_from_cloud_build_to_github(
     set_variables(host, dev)
     builds, actions = CloudBuild(dev, host, tmp_path / "builds"), GitHubActions(host, {"dev": dev}, tmp_path / "jobs")
     for name in ("review", "dev"):
-        host.secrets[name] = {"REVIEW_KEY": "a key of the protected branch's jobs"}
+        host.secrets[name] = {"REVIEW_KEY": "a-key-of-the-protected-branchs-jobs"}
     host.commit(BY_GITHUB, "by-github")
     pull = host.open_pull_request("by-github")
     succeeded(builds.pull_request(pull))  # the base decides who previews
