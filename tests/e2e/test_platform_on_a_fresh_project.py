@@ -62,7 +62,7 @@ def store_the_token_as_a_person_would(cloud_file: str, env: Environment) -> None
         cloud.put("google_secret_manager_secret_version", f"{secret}/versions/1", env.project_id, attributes)
 
 
-@pytest.mark.prove(every=2)
+@pytest.mark.prove(every=4)
 @pytest.mark.parametrize("name", environment_names())
 def test_an_environment_comes_up_at_the_first_apply_and_the_plan_after_it_is_empty(
     name: str, sandbox: StandIn, tmp_path: Path
