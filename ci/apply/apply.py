@@ -16,7 +16,8 @@ from ci.lifecycle.deploy import Deployer, Stack, by_a_person, synthesise
 from ci.preview.assemble import Material, assemble, clean
 from ci.preview.build.plans import Plans, plan_environment, private_folder
 from ci.preview.build.preview import keep, record_path
-from ci.preview.build.synthesis import Synthesised, emptied, for_terraform, harmless
+from ci.preview.build.surroundings import for_terraform, harmless
+from ci.preview.build.synthesis import Synthesised, emptied
 from ci.preview.fingerprint import PlanRecord, differences, goes_on, record
 from ci.preview.masking.secrets import Masker
 from ci.preview.report import Loss, Preview, Source, Truth

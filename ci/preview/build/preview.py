@@ -18,7 +18,8 @@ from ci.preview.build import revisions
 from ci.preview.build.base import deployed, in_sandbox
 from ci.preview.build.plans import Plans, plan_environment
 from ci.preview.build.policy import changed_checks, compare, judge, new_waivers, scan
-from ci.preview.build.synthesis import Synthesised, emptied, for_terraform, synthesise, synthesised_once
+from ci.preview.build.surroundings import for_terraform
+from ci.preview.build.synthesis import Synthesised, emptied, synthesise, synthesised_once
 from ci.preview.build.synthesised import read_synthesised
 from ci.preview.fingerprint import PlanRecord, record
 from ci.preview.masking.printable import printable

@@ -12,6 +12,8 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 _SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|REVIEW_KEY", re.IGNORECASE)
+_HOSTS = re.compile(r"(?:GITHUB|GITLAB|ACTIONS|CI|GH|BUILD|RUNNER)_\w+|\w*(?:TOKEN|SECRET|PASSWORD|REVIEW_KEY)\w*")
+_GOOGLE = re.compile(r"(?:GOOGLE|CLOUDSDK|TF)_\w+")
 
 
 def harmless(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -21,3 +23,8 @@ def harmless(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
         for name, value in variables.items()
         if _HARMLESS.fullmatch(name) and not _SECRET.search(name) and name != "FONDERIE_MODELS"
     }
+
+
+def for_terraform(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The surroundings of a Terraform that plans a change: Google's credentials, and no token of the Git host."""
+    return {name: value for name, value in variables.items() if _GOOGLE.fullmatch(name) or not _HOSTS.fullmatch(name)}

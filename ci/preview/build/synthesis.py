@@ -5,28 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ci.lifecycle import deploy
 from ci.lifecycle.deploy import Stack, stacks_in
 from ci.preview.build.revisions import take_place
-from ci.preview.build.surroundings import harmless as harmless  # the apply takes it from here
+from ci.preview.build.surroundings import harmless
 from fonderie.core.files import write_text
 from fonderie.core.home import home
 from fonderie.terraform.configuration import read_configuration
-
-_HOSTS = re.compile(r"(?:GITHUB|GITLAB|ACTIONS|CI|GH|BUILD|RUNNER)_\w+|\w*(?:TOKEN|SECRET|PASSWORD|REVIEW_KEY)\w*")
-_GOOGLE = re.compile(r"(?:GOOGLE|CLOUDSDK|TF)_\w+")
-
-
-def for_terraform(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The surroundings of a Terraform that plans a change: Google's credentials, and no token of the Git host."""
-    return {name: value for name, value in variables.items() if _GOOGLE.fullmatch(name) or not _HOSTS.fullmatch(name)}
 
 
 @dataclass(frozen=True)
