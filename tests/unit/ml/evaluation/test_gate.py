@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -551,8 +550,12 @@ def test_what_is_promoted_one_way_is_kept_the_other_way(level: float, share: flo
     rules = RULES.model_copy(
         update={"metric": METRICS[sees], "floor": 1e9, "ceiling": 0.0, "max_gain": 0.6, "slice_tolerance": {}}
     )
-    better: Callable[[Role], Score] = lambda role: score(role, level * (1 - share), name=sees, slices=())  # noqa: E731
-    worse: Callable[[Role], Score] = lambda role: score(role, level, name=sees, slices=())  # noqa: E731
+
+    def better(role: Role) -> Score:
+        return score(role, level * (1 - share), name=sees, slices=())
+
+    def worse(role: Role) -> Score:
+        return score(role, level, name=sees, slices=())
 
     assert judge(better(Role.CHALLENGER), worse(Role.CHAMPION), rules, EXPECTED).outcome is Outcome.PROMOTE
     assert judge(worse(Role.CHALLENGER), better(Role.CHAMPION), rules, EXPECTED).outcome is Outcome.KEEP

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from ml.models import ModelConfig, load_model
+from ml.monitoring.drift import Floats
 from ml.monitoring.harm import HARMFUL, harm_of
 
 PACE = {"slow": 20.0, "usual": 0.0, "fast": -20.0}
@@ -78,7 +79,10 @@ def test_what_the_model_does_not_look_at_and_what_has_not_moved_do_no_harm(confi
 def test_a_probability_s_harm_is_in_brier_s_units(config: ModelConfig) -> None:
     classifier = load_model("late_arrival")
     classifier = classifier.model_copy(update={"features": config.features})
-    chance = lambda frame: (frame["distance"].fillna(800) / 4000).clip(0.02, 0.98).to_numpy()  # noqa: E731
+
+    def chance(frame: pd.DataFrame) -> Floats:
+        return (frame["distance"].fillna(800) / 4000).clip(0.02, 0.98).to_numpy(dtype=np.float64)
+
     usual = rows(2)
     shifted = usual.assign(distance=usual.distance * 2)
     rise = ((chance(shifted) - chance(usual)) ** 2).mean() / (chance(usual) * (1 - chance(usual))).mean()
